@@ -1,0 +1,1 @@
+"""What is shown: event files, pictures, tables."""

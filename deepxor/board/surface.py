@@ -1,0 +1,65 @@
+"""A picture of the decision surface over the unit square."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Blue where the network answers 0, orange where it answers 1, white where it does not
+# know: the two ends of a scale that colour-blind people can tell apart.
+ZERO = np.array([33, 102, 172.0])
+UNSURE = np.array([247, 247, 247.0])
+ONE = np.array([230, 97, 1.0])
+
+GRID = 17
+PIXELS = 272
+MARK_RADIUS = 10
+
+
+def grid(bits: int) -> np.ndarray:
+    """Returns the points at which a surface is sampled.
+
+    Args:
+        bits: Inputs of the network; those after the second are 0.
+
+    Returns:
+        float32 [GRID * GRID, bits], the second input falling row by row, so that the
+        picture's origin is bottom left.
+    """
+    axis = np.linspace(0, 1, GRID)
+    second, first = np.meshgrid(axis[::-1], axis, indexing="ij")
+    points = np.zeros((GRID * GRID, bits), np.float32)
+    points[:, 0], points[:, 1] = first.ravel(), second.ravel()
+    return points
+
+
+def draw(probabilities: np.ndarray) -> np.ndarray:
+    """Draws probabilities as colours, with the four samples of XOR at the corners.
+
+    Args:
+        probabilities: [GRID * GRID] in the order of `grid`; NaN is drawn grey.
+
+    Returns:
+        uint8 [PIXELS, PIXELS, 3].
+    """
+    nearest = np.arange(PIXELS) * GRID // PIXELS
+    values = probabilities.reshape(GRID, GRID)[nearest][:, nearest]
+    pixels = np.where(
+        values[..., None] < 0.5,
+        ZERO + (UNSURE - ZERO) * (values[..., None] * 2),
+        UNSURE + (ONE - UNSURE) * (values[..., None] * 2 - 1),
+    )
+    pixels[np.isnan(values)] = 128
+    return _draw_samples(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
+
+
+def _draw_samples(pixels: np.ndarray) -> np.ndarray:
+    """Draws a disc in the right answer's colour, ringed in black, into each corner."""
+    inset = PIXELS // GRID // 2 + 4
+    row, column = np.ogrid[:PIXELS, :PIXELS]
+    corners = {0: inset, 1: PIXELS - 1 - inset}
+    for first, x in corners.items():
+        for second, y in corners.items():
+            distance = np.hypot(row - (PIXELS - 1 - y), column - x)
+            pixels[distance <= MARK_RADIUS] = 0
+            pixels[distance <= MARK_RADIUS - 2] = ONE if first != second else ZERO
+    return pixels

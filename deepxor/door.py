@@ -1,0 +1,92 @@
+"""What every front door shares: flags, errors of one line, and quiet TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+
+from absl import app, flags
+
+
+def run(main: Callable[[Sequence[str]], int]) -> None:
+    """Parses flags, runs `main` and exits with the status it returns.
+
+    A wrong flag, a ValueError, a RunError or an OSError of `main` becomes one line on
+    standard error and exit status 2 or 1; SIGINT and SIGTERM, 130 and 143.
+
+    Args:
+        main: Takes the arguments that are no flags, the program's name first.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    app.run(lambda argv: _guard(main, argv), flags_parser=_parse)
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow with its log lines silent unless they are errors.
+
+    Some are written before TensorFlow reads its log level, and at the first look for a
+    GPU it calls the lack of one an error; both are held back, and shown if it fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+        except BaseException:
+            held.seek(0)
+            os.write(stderr, held.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    try:
+        arguments = flags.FLAGS(argv)
+    except flags.Error as error:
+        _fail(_first_line(error), 2)
+    except SystemExit:  # absl leaves --help with status 1
+        sys.exit(0)
+    return arguments
+
+
+def _guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
+    # Not imported above: the plugin and --help need none of it.
+    from deepxor.lab.runs import RunError
+
+    try:
+        return main(argv)
+    except ValueError as error:
+        if "tensorflow" in sys.modules:
+            raise  # no longer the user's value, but a bug
+        _fail(_first_line(error), 2)
+    except RunError as error:
+        _fail(_first_line(error), 1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or _first_line(error)}", 1)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    return 1
+
+
+def _fail(message: str, status: int) -> None:
+    program = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+    print(f"deepxor.{program}: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _first_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _terminate(number: int, frame: object) -> None:
+    _fail("terminated", 128 + number)

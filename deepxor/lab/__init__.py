@@ -1,0 +1,1 @@
+"""What is trained: networks on XOR, many replicas side by side."""

@@ -1,0 +1,73 @@
+"""The activation zoo: one table from a name to what the lab knows about it.
+
+The table itself needs no TensorFlow, so that flags can be checked against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation function.
+
+    Attributes:
+        keras_name: Its name in `keras.activations`; None for maxout, which is a layer.
+        largest_slope: The largest value of its derivative: what one layer can at most
+            pass back of a gradient, weights aside.
+        initializer: What `--initializer=auto` picks for it.
+        options: Keyword arguments of the Keras function.
+    """
+
+    keras_name: str | None
+    largest_slope: float
+    initializer: str
+    options: Mapping[str, float] = field(default_factory=dict)
+
+
+MAXOUT = "maxout"
+
+# The largest slopes of selu (scale * alpha, Klambauer et al. 2017), gelu (at x = sqrt 2)
+# and silu (at x = 2.3994) are rounded to four places.
+ACTIVATIONS: dict[str, Activation] = {
+    "sigmoid": Activation("sigmoid", 0.25, "glorot"),
+    "tanh": Activation("tanh", 1.0, "glorot"),
+    "relu": Activation("relu", 1.0, "he"),
+    "leaky_relu": Activation("leaky_relu", 1.0, "he", {"negative_slope": 0.1}),
+    "very_leaky_relu": Activation("leaky_relu", 1.0, "he", {"negative_slope": 1 / 3}),
+    "elu": Activation("elu", 1.0, "he"),
+    # He's factor 2 makes up for the half of its input that ReLU drops. The larger of two
+    # linear pieces keeps the variance as it is, so maxout wants Glorot.
+    MAXOUT: Activation(None, 1.0, "glorot"),
+    "selu": Activation("selu", 1.7581, "lecun"),
+    "gelu": Activation("gelu", 1.1289, "he"),
+    "silu": Activation("silu", 1.0998, "he"),
+    "softplus": Activation("softplus", 1.0, "glorot"),
+    "linear": Activation("linear", 1.0, "glorot"),
+}
+
+
+def activation_function(name: str, alpha: float = 1.0) -> Callable[[Any], Any]:
+    """Returns the Keras function of an activation.
+
+    Args:
+        name: A key of `ACTIVATIONS` other than maxout.
+        alpha: Minus the limit of elu at minus infinity; other activations ignore it.
+
+    Returns:
+        A function from pre-activations to activations, of any shape.
+
+    Raises:
+        ValueError: If the activation is no elementwise function.
+    """
+    import keras
+
+    activation = ACTIVATIONS[name]
+    if activation.keras_name is None:
+        raise ValueError(f"activation={name!r} is a layer, not an elementwise function")
+    options = dict(activation.options, **({"alpha": alpha} if name == "elu" else {}))
+    return partial(getattr(keras.activations, activation.keras_name), **options)

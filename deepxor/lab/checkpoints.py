@@ -1,0 +1,100 @@
+"""Checkpoints: all that it takes to go on as if a run had never stopped."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from deepxor.lab.runs import write_atomically
+from deepxor.monitor.gradients import GradientMonitor
+
+_FILE = "checkpoint.npz"
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes a checkpoint now and then, at the end of a batch.
+
+    Args:
+        run_dir: The run's folder.
+        seconds: At least this long from one checkpoint to the next.
+    """
+
+    def __init__(self, run_dir: Path, seconds: float = 1.0) -> None:
+        super().__init__()
+        self._path = run_dir / _FILE
+        self._seconds = seconds
+        self._monitor: GradientMonitor | None = None
+        self._elapsed_before = 0.0
+        self._start = self._last = time.monotonic()
+
+    @property
+    def last_record(self) -> int:
+        """The step of the last record before the checkpoint; -1 without a checkpoint."""
+        if not self._path.exists():
+            return -1
+        with np.load(self._path) as arrays:
+            return int(arrays["monitor/step"][-1])
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training, those before the last resume included."""
+        return self._elapsed_before + time.monotonic() - self._start
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        is_due = time.monotonic() - self._last >= self._seconds
+        if is_due or self.model.stop_training:
+            self.save()
+
+    def save(self) -> None:
+        """Writes a checkpoint, whole or not at all.
+
+        Raises:
+            OSError: If it cannot be written; the one before stays.
+        """
+        arrays = {
+            f"variable/{i}": variable.numpy()
+            for i, variable in enumerate(_variables(self.model))
+        }
+        for name, array in self._monitor.state().items():
+            arrays[f"monitor/{name}"] = array
+        arrays["elapsed"] = np.array(self.elapsed)
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        write_atomically(self._path, content.getvalue())
+        self._last = time.monotonic()
+
+    def restore(self, model: keras.Model, monitor: GradientMonitor) -> None:
+        """Sets a model and its monitor to the checkpoint, if there is one.
+
+        Args:
+            model: As built for the run's experiment.
+            monitor: New; its history is part of every checkpoint from now on.
+        """
+        self._monitor = monitor
+        if not self._path.exists():
+            return
+        with np.load(self._path) as arrays:
+            for i, variable in enumerate(_variables(model)):
+                variable.assign(arrays[f"variable/{i}"])
+            prefix = "monitor/"
+            monitor.restore(
+                {
+                    name.removeprefix(prefix): arrays[name]
+                    for name in arrays.files
+                    if name.startswith(prefix)
+                }
+            )
+            self._elapsed_before = float(arrays["elapsed"])
+
+    def remove(self) -> None:
+        """Removes the checkpoint of a run that has finished."""
+        self._path.unlink(missing_ok=True)
+
+
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    return [*model.trainable_variables, *model.optimizer.variables]

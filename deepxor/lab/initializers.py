@@ -1,0 +1,59 @@
+"""Kernel initializers: one table from a name to a function of a random generator.
+
+NumPy rather than `keras.initializers`: every replica draws from a generator of its own,
+so that its start depends on the seed and its number alone, not on how many others there
+are. Ten thousand Keras initializers a layer would take minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Initializer = Callable[[np.random.Generator, int, int], np.ndarray]
+
+
+def uniform(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
+    """Returns a kernel drawn from U(-1, 1), as in the lecture."""
+    return rng.uniform(-1.0, 1.0, (inputs, units))
+
+
+def normal(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
+    """Returns a kernel drawn from N(0, 1)."""
+    return rng.standard_normal((inputs, units))
+
+
+def glorot(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
+    """Returns a kernel of variance 2 / (inputs + units), uniform (Glorot & Bengio 2010)."""
+    limit = np.sqrt(6.0 / (inputs + units))
+    return rng.uniform(-limit, limit, (inputs, units))
+
+
+def he(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
+    """Returns a kernel of variance 2 / inputs, normal (He et al. 2015, eq. 10)."""
+    return rng.standard_normal((inputs, units)) * np.sqrt(2.0 / inputs)
+
+
+def lecun(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
+    """Returns a kernel of variance 1 / inputs, normal (LeCun et al. 1998, eq. 16)."""
+    return rng.standard_normal((inputs, units)) * np.sqrt(1.0 / inputs)
+
+
+def orthogonal(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
+    """Returns a kernel with orthonormal rows or columns (Saxe et al. 2014)."""
+    tall = rng.standard_normal((max(inputs, units), min(inputs, units)))
+    q, r = np.linalg.qr(tall)
+    # Signs of R's diagonal make the factorisation unique, and Q uniform (Mezzadri 2007).
+    q = q * np.sign(np.diag(r))
+    return q if inputs >= units else q.T
+
+
+INITIALIZERS: dict[str, Initializer] = {
+    "uniform": uniform,
+    "normal": normal,
+    "glorot": glorot,
+    "he": he,
+    "lecun": lecun,
+    "orthogonal": orthogonal,
+}

@@ -1,0 +1,301 @@
+"""Layers that carry many replicas, and the Keras model made of them.
+
+R independent networks lie side by side with the replica axis last: kernels are
+[inputs, units, R], activations [batch, units, R]. For layers this small, XLA turns a
+multiply and a sum into a few loops that vectorise over replicas; a batched matmul is
+some thirty times slower. R = 1 is the single network, by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deepxor.lab.activations import MAXOUT, activation_function
+from deepxor.lab.data import xor
+from deepxor.lab.experiment import HYPOTHESIS, Experiment
+from deepxor.lab.initializers import INITIALIZERS
+from deepxor.lab.optimizers import make_optimizer
+
+
+class ReplicaDense(keras.layers.Layer):
+    """A dense layer of R replicas: activation(x * kernel + bias), each on its own.
+
+    Args:
+        units: Outputs of each replica.
+        replicas: R.
+        activation: An elementwise function; None returns the pre-activations.
+        activation_name: Names the activation's scope in the graph.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        replicas: int,
+        activation: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        activation_name: str = "activation",
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.replicas = replicas
+        self.activation = activation
+        self.activation_name = activation_name
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        inputs = input_shape[1]
+        self.kernel = self.add_weight(
+            shape=(inputs, self.units, self.replicas), name="kernel"
+        )
+        self.bias = self.add_weight(
+            shape=(self.units, self.replicas), initializer="zeros", name="bias"
+        )
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], self.units, self.replicas)
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Maps [batch, inputs, R or 1] to [batch, units, R]."""
+        with tf.name_scope("multiply"):
+            z = tf.reduce_sum(x[:, :, None, :] * self.kernel.value[None], axis=1)
+        with tf.name_scope("add"):
+            z = z + self.bias.value
+        if self.activation is None:
+            return z
+        with tf.name_scope(self.activation_name):
+            return self.activation(z)
+
+
+class ReplicaMaxout(keras.layers.Layer):
+    """A maxout layer of R replicas: the largest of some linear pieces.
+
+    Goodfellow et al. 2013, "Maxout networks", eq. 1.
+
+    Args:
+        units: Outputs of each replica.
+        replicas: R.
+        pieces: Linear pieces of each unit.
+    """
+
+    def __init__(self, units: int, replicas: int, pieces: int = 2, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.replicas = replicas
+        self.pieces = pieces
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        inputs = input_shape[1]
+        self.kernel = self.add_weight(
+            shape=(inputs, self.units * self.pieces, self.replicas), name="kernel"
+        )
+        self.bias = self.add_weight(
+            shape=(self.units * self.pieces, self.replicas),
+            initializer="zeros",
+            name="bias",
+        )
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], self.units, self.replicas)
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Maps [batch, inputs, R or 1] to [batch, units, R]."""
+        with tf.name_scope("multiply"):
+            z = tf.reduce_sum(x[:, :, None, :] * self.kernel.value[None], axis=1)
+        with tf.name_scope("add"):
+            z = z + self.bias.value
+        with tf.name_scope(MAXOUT):
+            pieces = tf.reshape(z, [-1, self.units, self.pieces, self.replicas])
+            return tf.reduce_max(pieces, axis=2)
+
+
+class ReplicaNetwork(keras.Model):
+    """R networks that learn one truth table; a training batch is a number of steps.
+
+    `fit` takes a data set of integers. For each of them `train_step` runs that many
+    optimizer steps in one compiled loop, every step on the whole truth table.
+
+    Args:
+        stack: Layers in forward order; the last gives logits [batch, 1, R].
+        x: float [samples, inputs].
+        y: float [samples, 1], 0 or 1.
+    """
+
+    def __init__(
+        self,
+        stack: list[keras.layers.Layer],
+        x: np.ndarray,
+        y: np.ndarray,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.stack = stack
+        self.replicas = stack[-1].replicas
+        self.x = x.astype(self.compute_dtype)
+        self.y = y.astype(self.compute_dtype)
+        shape: tuple = (None, x.shape[1], 1)
+        for layer in stack:
+            layer.build(shape)
+            layer.built = True
+            shape = layer.compute_output_shape(shape)
+        self.built = True
+
+    def forward(self, x: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the outputs of all layers.
+
+        Calls `layer.call` under the layer's own name rather than the layer itself, whose
+        `__call__` would open a second scope of the same name in TensorBoard's graph.
+
+        Args:
+            x: [batch, inputs].
+
+        Returns:
+            A list of [batch, units, R] in forward order; the last are the logits.
+        """
+        outputs = []
+        x = x[:, :, None]
+        for layer in self.stack:
+            with tf.name_scope(layer.name):
+                x = layer.call(x)
+            outputs.append(x)
+        return outputs
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns the hypothesis, the probability of a 1: [batch, R]."""
+        return tf.sigmoid(self.forward(tf.convert_to_tensor(x))[-1][:, 0])
+
+    def replica_cost(self, logits: tf.Tensor) -> tf.Tensor:
+        """Returns each replica's cross-entropy, [R], from logits [samples, 1, R].
+
+        From logits, as `log(1 - h)` is infinite once h rounds to 1.
+        """
+        with tf.name_scope("cost"):
+            labels = tf.broadcast_to(self.y[:, :, None], tf.shape(logits))
+            entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
+            return tf.reduce_mean(entropy, axis=[0, 1])
+
+    def replica_accuracy(self, logits: tf.Tensor) -> tf.Tensor:
+        """Returns each replica's fraction of right answers, [R]; NaN is never right."""
+        with tf.name_scope("accuracy"):
+            # h > 0.5 where the logit is positive. A NaN compares false with either, so
+            # both sides are compared rather than one negated.
+            right = tf.where(self.y[:, :, None] > 0.5, logits > 0, logits <= 0)
+            return tf.reduce_mean(tf.cast(right, logits.dtype), axis=[0, 1])
+
+    def optimizer_step(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Takes one optimizer step on the whole truth table.
+
+        The loss is the sum over replicas, so that no replica feels another.
+
+        The graph it was last traced into is kept as `step_graph`, for TensorBoard.
+
+        Returns:
+            Cost and accuracy of each replica before the step, both [R].
+        """
+        self.step_graph = tf.compat.v1.get_default_graph()
+        with tf.GradientTape() as tape:
+            logits = self.forward(tf.constant(self.x, name="x"))[-1]
+            cost = self.replica_cost(logits)
+            loss = tf.reduce_sum(cost)
+        accuracy = self.replica_accuracy(logits)
+        with tf.name_scope("train"):
+            gradients = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply(gradients, self.trainable_variables)
+        return cost, accuracy
+
+    def train_step(self, num_steps: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Runs `num_steps` optimizer steps; returns the logs before the last of them.
+
+        Args:
+            num_steps: An integer scalar of at least 1.
+
+        Returns:
+            "loss", the mean cost of the replicas where it is finite; "accuracy", the mean;
+            "solved" and "diverged", the fractions of replicas with accuracy 1 and with a
+            cost that is not finite.
+        """
+        none = tf.zeros([self.replicas], self.compute_dtype)
+        _, cost, accuracy = tf.while_loop(
+            lambda i, *_: i < num_steps,
+            lambda i, *_: (i + 1, *self.optimizer_step()),
+            [tf.zeros_like(num_steps), none, none],
+        )
+        finite = tf.math.is_finite(cost)
+        count = tf.math.count_nonzero(finite, dtype=cost.dtype)
+        return {
+            "loss": tf.reduce_sum(tf.where(finite, cost, 0)) / count,
+            "accuracy": tf.reduce_mean(accuracy),
+            "solved": tf.reduce_mean(tf.cast(accuracy == 1, cost.dtype)),
+            "diverged": tf.reduce_mean(tf.cast(~finite, cost.dtype)),
+        }
+
+
+def _make_layer(experiment: Experiment, name: str, units: int, dtype: str):
+    if name == HYPOTHESIS:
+        return ReplicaDense(1, experiment.replicas, name=name, dtype=dtype)
+    if experiment.activation == MAXOUT:
+        return ReplicaMaxout(
+            units, experiment.replicas, experiment.pieces, name=name, dtype=dtype
+        )
+    return ReplicaDense(
+        units,
+        experiment.replicas,
+        activation_function(experiment.activation, experiment.alpha),
+        experiment.activation,
+        name=name,
+        dtype=dtype,
+    )
+
+
+def initial_kernels(
+    experiment: Experiment, shapes: list[tuple[int, int]]
+) -> list[np.ndarray]:
+    """Draws every replica's kernels from a generator of its own.
+
+    Args:
+        experiment: Gives the initializer, the seed and the number of replicas.
+        shapes: (inputs, units) of each layer in forward order.
+
+    Returns:
+        One float64 [inputs, units, R] a layer.
+    """
+    draw = INITIALIZERS[experiment.kernel_initializer]
+    kernels = [np.empty((*shape, experiment.replicas)) for shape in shapes]
+    for replica in range(experiment.replicas):
+        rng = np.random.default_rng((experiment.seed, replica))
+        for kernel, (inputs, units) in zip(kernels, shapes, strict=True):
+            kernel[:, :, replica] = draw(rng, inputs, units)
+    return kernels
+
+
+def _draw_shape(layer: keras.layers.Layer) -> tuple[int, int]:
+    inputs, units, _ = layer.kernel.shape
+    return inputs, units
+
+
+def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
+    """Returns the compiled model of an experiment, at its start.
+
+    Args:
+        experiment: The settings.
+        dtype: Of weights and computation; float64 is for checking gradients.
+
+    Returns:
+        A model whose `fit` takes a `tf.data.Dataset` of numbers of steps.
+    """
+    units = (*experiment.hidden, 1)
+    stack = [
+        _make_layer(experiment, name, n, dtype)
+        for name, n in zip(experiment.layer_names, units, strict=True)
+    ]
+    x, y = xor(experiment.bits)
+    model = ReplicaNetwork(stack, x, y, name=experiment.network, dtype=dtype)
+    kernels = initial_kernels(experiment, [_draw_shape(layer) for layer in stack])
+    for layer, kernel in zip(stack, kernels, strict=True):
+        layer.kernel.assign(kernel)
+    optimizer = make_optimizer(experiment.optimizer, experiment.learning_rate)
+    model.compile(optimizer=optimizer, jit_compile=True)
+    optimizer.build(model.trainable_variables)
+    return model

@@ -1,0 +1,56 @@
+"""The progress bar of a training on the console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """Shows step, cost, solved and the time left; nothing where there is no terminal.
+
+    Args:
+        console: Where it is shown.
+        title: Stands before the bar.
+        num_steps: Optimizer steps of the whole training.
+        replicas: Independent networks.
+    """
+
+    def __init__(
+        self, console: Console, title: str, num_steps: int, replicas: int
+    ) -> None:
+        super().__init__()
+        self._num_steps = num_steps
+        self._replicas = replicas
+        self._progress = Progress(
+            TextColumn(title, markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=num_steps, numbers="compiling")
+
+    def __enter__(self) -> ProgressBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._progress.disable:
+            return
+        step = int(self.model.optimizer.iterations)
+        logs = logs or {}
+        solved = round(float(logs["solved"]) * self._replicas)
+        numbers = (
+            f"step {step:,} of {self._num_steps:,}  cost {float(logs['loss']):.4f}  "
+            f"solved {solved} of {self._replicas}"
+        )
+        self._progress.update(self._task, completed=step, numbers=numbers)

@@ -1,0 +1,170 @@
+"""Writes what TensorBoard shows of a run of the lab, but for the gradients."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams.summary import session_end_pb
+
+from deepxor.board import surface
+from deepxor.board.summaries import SummaryWriter
+from deepxor.lab import prose
+from deepxor.lab.experiment import Experiment
+from deepxor.lab.networks import ReplicaNetwork, build
+from deepxor.monitor.statistics import finite_mean, finite_percentiles
+
+# The decision surface is averaged over at most this many replicas: more would change no
+# pixel by a visible shade.
+SURFACE_REPLICAS = 100
+
+HPARAMS = (
+    "network", "activation", "initializer", "optimizer", "learning_rate", "num_steps",
+    "replicas", "seed", "bits",
+)
+
+
+class Evaluation:
+    """What a network makes of its truth table, replica by replica.
+
+    Attributes:
+        outputs: One [samples, units, R] a layer, the hypothesis as probability.
+        cost: float [R].
+        accuracy: float [R].
+    """
+
+    def __init__(self, model: ReplicaNetwork) -> None:
+        *hidden, logits = model.forward(tf.constant(model.x))
+        probability = tf.sigmoid(logits)
+        self.outputs = [output.numpy() for output in (*hidden, probability)]
+        self.cost = model.replica_cost(logits).numpy()
+        self.accuracy = model.replica_accuracy(logits).numpy()
+
+    def numbers(self) -> dict[str, float]:
+        """Returns the run's scalars: tag -> value over the replicas.
+
+        Costs are over the replicas whose cost is finite; "diverged" is the fraction of
+        the others.
+        """
+        p10, median, p90 = finite_percentiles(self.cost, 10, 50, 90)
+        return {
+            "cost": float(median),
+            "cost/p10": float(p10),
+            "cost/p90": float(p90),
+            "accuracy": float(self.accuracy.mean(dtype=np.float64)),
+            "solved": float((self.accuracy == 1).mean()),
+            "diverged": float((~np.isfinite(self.cost)).mean()),
+        }
+
+
+class RunRecorder(keras.callbacks.Callback):
+    """Writes scalars, histograms, pictures, texts, the graph and the layouts of a run.
+
+    At the records: the first step, every `log_every`-th and the last. Cost, accuracy,
+    weights and layer outputs are those after the step.
+
+    Args:
+        writer: The run's event file.
+        experiment: The settings.
+        run_name: Names the run's row in the HParams tab.
+        is_resumed: Whether what stands at the head of a run has been written before.
+    """
+
+    def __init__(
+        self,
+        writer: SummaryWriter,
+        experiment: Experiment,
+        run_name: str,
+        is_resumed: bool = False,
+    ) -> None:
+        super().__init__()
+        self._writer = writer
+        self._experiment = experiment
+        self._run_name = run_name
+        self._has_head = is_resumed
+        self._probe: ReplicaNetwork | None = None
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        step = int(self.model.optimizer.iterations) - 1
+        if not self._has_head:
+            self._write_head()
+            self._has_head = True
+        if step % self._experiment.log_every and step != self._experiment.num_steps - 1:
+            return
+        self._write_record(step)
+        self._writer.flush()
+
+    def write_end(self, results: dict[str, Any]) -> None:
+        """Writes the outcome of a run that has finished."""
+        step = self._experiment.num_steps - 1
+        self._writer.text("outcome", prose.outcome(self._experiment, results), step)
+        self._writer.summary(session_end_pb(api_pb2.STATUS_SUCCESS), step)
+        self._writer.flush()
+
+    def _write_head(self) -> None:
+        # The graph of the very step that was just compiled and run.
+        self._writer.graph(self.model.step_graph)
+        self._writer.text("settings", prose.settings(self._experiment), 0)
+        self._writer.custom_scalars(_charts(self._experiment.layer_names), "deepxor")
+        settings = {name: getattr(self._experiment, name) for name in HPARAMS}
+        settings["initializer"] = self._experiment.kernel_initializer
+        settings["network"] = self._experiment.shape
+        metrics = [hparams.Metric(tag) for tag in ("solved", "cost", "accuracy")]
+        columns = [hparams.HParam(name) for name in HPARAMS]
+        self._writer.summary(hparams.hparams_config_pb(columns, metrics), 0)
+        self._writer.summary(hparams.hparams_pb(settings, trial_id=self._run_name), 0)
+
+    def _write_record(self, step: int) -> None:
+        evaluation = Evaluation(self.model)
+        for tag, value in evaluation.numbers().items():
+            self._writer.scalar(tag, value, step)
+        for layer, output in zip(self.model.stack, evaluation.outputs, strict=True):
+            self._writer.histogram(f"weights/{layer.name}", layer.kernel.numpy(), step)
+            self._writer.histogram(f"biases/{layer.name}", layer.bias.numpy(), step)
+            self._writer.histogram(f"activations/{layer.name}", output, step)
+        if self._is_pictured(step):
+            picture = surface.draw(self._surface())
+            self._writer.image("decision_surface", picture, step)
+
+    def _is_pictured(self, step: int) -> bool:
+        """Whether a step is the first, the last or a power of ten."""
+        if step in (0, self._experiment.num_steps - 1):
+            return True
+        return 10 ** round(math.log10(step)) == step
+
+    def _surface(self) -> np.ndarray:
+        """Returns the mean probability over the replicas where it is finite, [points]."""
+        if self._probe is None:
+            replicas = min(self._experiment.replicas, SURFACE_REPLICAS)
+            self._probe = build(dataclasses.replace(self._experiment, replicas=replicas))
+        for variable, source in zip(
+            self._probe.trainable_variables, self.model.trainable_variables, strict=True
+        ):
+            variable.assign(source[..., : variable.shape[-1]])
+        probability = self._probe(surface.grid(self._experiment.bits)).numpy()
+        return finite_mean(probability.astype(np.float64))
+
+
+def _charts(layers: Sequence[str]) -> list[layout_pb2.Chart]:
+    gradients = [f"^gradient_norm_log10/{layer}$" for layer in layers]
+    band = layout_pb2.MarginChartContent.Series(
+        value="cost", lower="cost/p10", upper="cost/p90"
+    )
+    return [
+        layout_pb2.Chart(
+            title="gradient norm of every layer (log10)",
+            multiline=layout_pb2.MultilineChartContent(tag=gradients),
+        ),
+        layout_pb2.Chart(
+            title="cost: median, 10th to 90th percentile of the replicas",
+            margin=layout_pb2.MarginChartContent(series=[band]),
+        ),
+    ]

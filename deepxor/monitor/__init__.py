@@ -1,0 +1,1 @@
+"""What is measured: the gradients that train a Keras model."""

@@ -1,0 +1,207 @@
+"""Rules from recorded norms to a verdict with evidence and advice; NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+HEALTHY = "healthy"
+VANISHING = "vanishing"
+EXPLODING = "exploding"
+DEAD = "dead"
+
+# Rules look at this many of the latest records, so that no single one decides.
+WINDOW = 10
+
+# A fault is the verdict if more than this share of the replicas has it.
+FAULTY_SHARE = 0.1
+
+# Vanishing: three decades between the first and the last layer are AutoTrainer's
+# ratio (Zhang et al., ICSE 2021); lost before training has begun, not by converging.
+VANISHING_RATIO = 1e-3
+
+# Exploding: TheDeepChecker's bound on gradients that are still finite.
+EXPLODING_NORM = 1e6
+
+# A loss below this share of its start has learned, whatever its gradients are.
+LEARNED_SHARE = 0.5
+
+ADVICE = {
+    HEALTHY: "Nothing to do: the gradient reaches every layer.",
+    VANISHING: (
+        "Use an activation whose slope does not shrink the gradient (relu with he "
+        "initialization, or tanh with glorot), or fewer layers."
+    ),
+    EXPLODING: (
+        "Lower the learning rate tenfold, scale the initial weights to the layer's "
+        "inputs (he or glorot), or clip the gradients."
+    ),
+    DEAD: (
+        "Use an activation with a slope on both sides (leaky_relu, elu), wider layers, "
+        "or he initialization; a lower learning rate keeps units from dying later."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A verdict on a training.
+
+    Attributes:
+        verdict: healthy, vanishing, exploding or dead.
+        layer: The layer where it shows; None if healthy.
+        evidence: One sentence with the numbers that led to the verdict.
+        advice: One sentence on what to change.
+    """
+
+    verdict: str
+    layer: str | None
+    evidence: str
+    advice: str
+
+    def __str__(self) -> str:
+        where = f" at {self.layer}" if self.layer else ""
+        return f"{self.verdict}{where}\n  {self.evidence}\n  {self.advice}"
+
+
+def diagnose(history: Mapping[str, Any]) -> Diagnosis:
+    """Returns the verdict on a history.
+
+    Args:
+        history: `GradientMonitor.history`.
+
+    Returns:
+        The fault that most replicas have, if more than `FAULTY_SHARE` have it; healthy
+        otherwise, or where nothing has been recorded.
+    """
+    if len(history["step"]) == 0:
+        return Diagnosis(HEALTHY, None, "No step was recorded.", ADVICE[HEALTHY])
+    faults = {
+        EXPLODING: exploding_replicas(history),
+        DEAD: dead_replicas(history),
+        VANISHING: vanishing_replicas(history),
+    }
+    verdict = max(faults, key=lambda fault: faults[fault].sum())
+    if faults[verdict].mean() <= FAULTY_SHARE:
+        return Diagnosis(HEALTHY, None, _healthy_evidence(history), ADVICE[HEALTHY])
+    describe = {
+        EXPLODING: _exploding_evidence,
+        DEAD: _dead_evidence,
+        VANISHING: _vanishing_evidence,
+    }
+    layer, evidence = describe[verdict](history, faults[verdict])
+    return Diagnosis(verdict, layer, evidence, ADVICE[verdict])
+
+
+def exploding_replicas(history: Mapping[str, Any]) -> np.ndarray:
+    """Returns which replicas' gradients are not finite, or huge, at the latest record.
+
+    Args:
+        history: `GradientMonitor.history`.
+
+    Returns:
+        bool [R].
+    """
+    latest = history["recent"][-1]
+    return (~np.isfinite(latest) | (latest > EXPLODING_NORM)).any(axis=0)
+
+
+def dead_replicas(history: Mapping[str, Any]) -> np.ndarray:
+    """Returns which replicas have a layer whose gradient is exactly zero, and stays so.
+
+    A slope of exactly zero for every sample (a dead ReLU layer) cuts off every layer
+    before it; rounding alone does not do that to a float32 gradient of this size.
+
+    Args:
+        history: `GradientMonitor.history`.
+
+    Returns:
+        bool [R].
+    """
+    return (history["recent"] == 0).all(axis=0).any(axis=0)
+
+
+def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
+    """Returns which replicas lose the gradient on its way to the first layer.
+
+    The first layer's norm is less than `VANISHING_RATIO` of the last layer's, at the
+    first record as well as over the latest ones: from the start, and training does not
+    mend it. A loss that has fallen says that it did, at some other time.
+
+    Args:
+        history: `GradientMonitor.history`.
+
+    Returns:
+        bool [R].
+    """
+    recent = history["recent"]
+    if _has_learned(history):
+        return np.zeros(recent.shape[-1], bool)
+    starts = _ratio(history["first"]) < VANISHING_RATIO
+    stays = (_ratio(np.moveaxis(recent, 1, 0)) < VANISHING_RATIO).mean(axis=0) > 0.5
+    return starts & stays & ~dead_replicas(history)
+
+
+def _ratio(norms: np.ndarray) -> np.ndarray:
+    """Returns the first layer's norm over the last's; 1 where the last one is zero."""
+    last = norms[-1]
+    return np.where(last > 0, norms[0], 1) / np.where(last > 0, last, 1)
+
+
+def _has_learned(history: Mapping[str, Any]) -> bool:
+    loss = history["loss"]
+    return bool(loss[-1] < LEARNED_SHARE * loss[0])
+
+
+def _of_replicas(mask: np.ndarray) -> str:
+    return "" if mask.size == 1 else f" in {mask.sum()} of {mask.size} replicas"
+
+
+def _exploding_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, str]:
+    latest = history["recent"][-1][:, mask]
+    is_bad = ~np.isfinite(latest) | (latest > EXPLODING_NORM)
+    # Backpropagation runs from the last layer to the first: there it starts.
+    layer = history["layer"][np.flatnonzero(is_bad.any(axis=1))[-1]]
+    not_finite = int((~np.isfinite(latest)).any(axis=0).sum())
+    what = "NaN or infinite" if not_finite else f"above {EXPLODING_NORM:.0e}"
+    step = history["step"][-1]
+    return layer, f"The gradient is {what} at step {step}{_of_replicas(mask)}."
+
+
+def _dead_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, str]:
+    is_zero = (history["recent"][:, :, mask] == 0).all(axis=0)
+    # Of the cut-off layers the last one in forward order is where the gradient stops.
+    depth = len(is_zero) - 1 - np.argmax(is_zero[::-1], axis=0)
+    layer = history["layer"][np.bincount(depth).argmax()]
+    return layer, (
+        f"The gradient is exactly zero{_of_replicas(mask)} since step "
+        f"{history['step'][-len(history['recent'])]} or before; it stops most often "
+        f"at {layer}."
+    )
+
+
+def _vanishing_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, str]:
+    first = np.median(history["first"][:, mask], axis=1)
+    names = history["layer"]
+    decades = np.log10(first[-1] / max(first[0], np.finfo(np.float32).tiny))
+    return names[0], (
+        f"{names[0]} gets {first[0]:.1e}, {names[-1]} {first[-1]:.1e} at step "
+        f"{history['step'][0]}: {decades:.1f} decades lost on the way"
+        f"{_of_replicas(mask)}, and it stays so."
+    )
+
+
+def _healthy_evidence(history: Mapping[str, Any]) -> str:
+    norm = history["norm"][0]
+    names = history["layer"]
+    if len(names) == 1:
+        return f"{names[0]} gets {norm[0]:.1e} at step {history['step'][0]}."
+    dead = dead_replicas(history)
+    aside = f" {dead.sum()} of {dead.size} replicas are dead." if dead.any() else ""
+    return (
+        f"{names[0]} gets {norm[0]:.1e}, {names[-1]} {norm[-1]:.1e} at step "
+        f"{history['step'][0]}.{aside}"
+    )

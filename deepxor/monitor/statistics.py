@@ -1,0 +1,130 @@
+"""Pure functions from gradients to the few numbers a layer that the monitor keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+# Norms below this are shown as this: log10 of an exact zero has to be something, and the
+# zero fraction says which norms are exactly zero.
+LOG10_FLOOR = -12.0
+
+# Histograms of log10 norms use these bins: a fifth of a decade each. float32 norms end
+# near 1e38, but a norm over 1e6 has long stopped being a gradient one can train with.
+LOG10_CEILING = 6.0
+BINS_PER_DECADE = 5
+LOG10_EDGES = np.linspace(
+    LOG10_FLOOR,
+    LOG10_CEILING,
+    round((LOG10_CEILING - LOG10_FLOOR) * BINS_PER_DECADE) + 1,
+)
+
+
+def layer_norm(gradients: list[tf.Tensor], replicas: bool = False) -> tf.Tensor:
+    """Returns the L2 norm of the gradients of one layer's variables together.
+
+    Args:
+        gradients: One tensor a variable; with `replicas`, [..., R] each.
+        replicas: Whether the last axis counts independent networks.
+
+    Returns:
+        float32 [], or [R] with `replicas`.
+    """
+    squares = []
+    for gradient in gradients:
+        gradient = tf.convert_to_tensor(gradient)
+        axes = list(range(gradient.shape.rank - 1)) if replicas else None
+        squares.append(tf.reduce_sum(tf.square(gradient), axis=axes))
+    return tf.cast(tf.sqrt(tf.add_n(squares)), tf.float32)
+
+
+def zero_fraction(gradients: list[tf.Tensor]) -> tf.Tensor:
+    """Returns the fraction of exact zeros among the gradients of one layer's variables.
+
+    Args:
+        gradients: One tensor a variable, of any shape.
+
+    Returns:
+        float32 [].
+    """
+    tensors = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    zeros = [tf.reduce_sum(tf.cast(t == 0, tf.float32)) for t in tensors]
+    sizes = [tf.cast(tf.size(t), tf.float32) for t in tensors]
+    return tf.add_n(zeros) / tf.add_n(sizes)
+
+
+def log10_norm(norm: np.ndarray) -> np.ndarray:
+    """Returns log10 of norms, floored at `LOG10_FLOOR`; NaN and infinity stay.
+
+    Args:
+        norm: Of any shape, none negative.
+
+    Returns:
+        The same shape and type.
+    """
+    # np.log has a vectorised float32 kernel, np.log10 has none; the difference is within
+    # two units in the last place.
+    scale = norm.dtype.type(1 / np.log(10))
+    return np.log(np.maximum(norm, norm.dtype.type(10.0**LOG10_FLOOR))) * scale
+
+
+def log10_counts(norms: np.ndarray) -> np.ndarray:
+    """Counts norms in the bins of `LOG10_EDGES`, layer by layer.
+
+    Norms beyond the edges count in the first or the last bin; those that are not finite
+    count nowhere.
+
+    Args:
+        norms: float [steps, layers, R].
+
+    Returns:
+        int64 [layers, bins].
+    """
+    bins = len(LOG10_EDGES) - 1
+    layers = norms.shape[1]
+    finite = np.isfinite(norms)
+    logs = log10_norm(np.where(finite, norms, norms.dtype.type(1)))
+    # A hair's breadth up, lest rounding put a norm on an edge into the bin below it.
+    position = (logs - LOG10_FLOOR) * BINS_PER_DECADE + 1e-4
+    index = np.clip(position.astype(np.int64), 0, bins - 1)
+    index += np.arange(layers)[None, :, None] * bins
+    if not finite.all():
+        index = index[finite]
+    counts = np.bincount(index.ravel(), minlength=layers * bins)
+    return counts.reshape(layers, bins)
+
+
+def finite_percentiles(values: np.ndarray, *percents: float) -> np.ndarray:
+    """Returns percentiles along the last axis of the values that are finite.
+
+    Args:
+        values: [..., n].
+        *percents: Each from 0 to 100.
+
+    Returns:
+        [percents, ...]; NaN where no value is finite.
+    """
+    if np.isfinite(values).all():
+        return np.percentile(values, percents, axis=-1)
+    rows = values.reshape(-1, values.shape[-1])
+    result = np.full((len(percents), len(rows)), np.nan)
+    for i, row in enumerate(rows):
+        row = row[np.isfinite(row)]
+        if row.size:
+            result[:, i] = np.percentile(row, percents)
+    return result.reshape(len(percents), *values.shape[:-1])
+
+
+def finite_mean(values: np.ndarray) -> np.ndarray:
+    """Returns the mean along the last axis of the values that are finite.
+
+    Args:
+        values: float [..., n].
+
+    Returns:
+        [...]; NaN where no value is finite.
+    """
+    finite = np.isfinite(values)
+    count = finite.sum(axis=-1)
+    total = np.where(finite, values, 0).sum(axis=-1)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)

@@ -1,0 +1,114 @@
+"""Trains one experiment into a run of the logdir.
+
+For example: python -m deepxor.train --activation=relu
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from deepxor import door
+from deepxor.lab.activations import ACTIVATIONS
+from deepxor.lab.experiment import AUTO, NETWORKS, Experiment
+from deepxor.lab.initializers import INITIALIZERS
+from deepxor.lab.optimizers import OPTIMIZERS
+from deepxor.lab.runs import Run
+
+_D = Experiment()
+
+NETWORK = flags.DEFINE_enum("network", _D.network, NETWORKS, "Rung of the ladder.")
+HIDDEN_UNITS = flags.DEFINE_string(
+    "hidden_units",
+    None,
+    "Units of each hidden layer in place of the network's, as in 5,4; empty for none.",
+)
+ACTIVATION = flags.DEFINE_enum(
+    "activation", _D.activation, ACTIVATIONS, "Activation of the hidden layers."
+)
+ALPHA = flags.DEFINE_float("alpha", _D.alpha, "elu's alpha, above 0.")
+PIECES = flags.DEFINE_integer("pieces", _D.pieces, "maxout's linear pieces, 2 to 100.")
+INITIALIZER = flags.DEFINE_enum(
+    "initializer",
+    _D.initializer,
+    [AUTO, *INITIALIZERS],
+    "Kernel initializer; auto: uniform for the lecture's network, else he for the ReLU "
+    "family, lecun for selu, glorot for the others.",
+)
+OPTIMIZER = flags.DEFINE_enum("optimizer", _D.optimizer, OPTIMIZERS, "Optimizer.")
+LEARNING_RATE = flags.DEFINE_float(
+    "learning_rate", _D.learning_rate, "The optimizer's learning rate, above 0."
+)
+NUM_STEPS = flags.DEFINE_integer("num_steps", _D.num_steps, "Optimizer steps.")
+LOG_EVERY = flags.DEFINE_integer(
+    "log_every", _D.log_every, "Steps from one record to the next."
+)
+REPLICAS = flags.DEFINE_integer(
+    "replicas", _D.replicas, "Independent networks trained side by side."
+)
+SEED = flags.DEFINE_integer("seed", _D.seed, "Seed of the initial weights.")
+BITS = flags.DEFINE_integer("bits", _D.bits, "Inputs: 2 is XOR, up to 10 parity.")
+LOGDIR = flags.DEFINE_string("logdir", "logdir", "Where the run's folder is made.")
+RUN_NAME = flags.DEFINE_string(
+    "run_name", "", "The run's folder; by default <network>-<activation>, with -2, -3 ..."
+)
+RESUME = flags.DEFINE_boolean(
+    "resume", False, "Go on with the run from its last checkpoint."
+)
+QUIET = flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+
+
+def parse_units(text: str) -> tuple[int, ...]:
+    """Returns the numbers in a list like "5,4"; none in an empty one.
+
+    Raises:
+        ValueError: If a part is no integer.
+    """
+    try:
+        return tuple(int(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError:
+        raise ValueError(
+            f"hidden_units={text!r}: allowed are integers with commas between, as in 5,4"
+        ) from None
+
+
+def experiment_from_flags() -> Experiment:
+    """Returns the experiment that the flags describe.
+
+    Raises:
+        ValueError: If a flag is out of range, or two do not go together.
+    """
+    units = HIDDEN_UNITS.value
+    return Experiment(
+        network=NETWORK.value,
+        hidden_units=None if units is None else parse_units(units),
+        activation=ACTIVATION.value,
+        alpha=ALPHA.value,
+        pieces=PIECES.value,
+        initializer=INITIALIZER.value,
+        optimizer=OPTIMIZER.value,
+        learning_rate=LEARNING_RATE.value,
+        num_steps=NUM_STEPS.value,
+        log_every=LOG_EVERY.value,
+        replicas=REPLICAS.value,
+        seed=SEED.value,
+        bits=BITS.value,
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Trains; returns the exit status."""
+    if len(argv) > 1:
+        raise ValueError(f"argument {argv[1]!r}: allowed are flags only, as in --seed=1")
+    experiment = experiment_from_flags()
+    start = Run.resume if RESUME.value else Run.create
+    run = start(LOGDIR.value, experiment, RUN_NAME.value)
+    door.load_tensorflow()
+    from deepxor.lab.session import train_on_console
+
+    return train_on_console(run, LOGDIR.value, QUIET.value)
+
+
+if __name__ == "__main__":
+    door.run(main)
