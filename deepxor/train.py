@@ -51,7 +51,9 @@ SEED = flags.DEFINE_integer("seed", _D.seed, "Seed of the initial weights.")
 BITS = flags.DEFINE_integer("bits", _D.bits, "Inputs: 2 is XOR, up to 10 parity.")
 LOGDIR = flags.DEFINE_string("logdir", "logdir", "Where the run's folder is made.")
 RUN_NAME = flags.DEFINE_string(
-    "run_name", "", "The run's folder; by default <network>-<activation>, with -2, -3 ..."
+    "run_name",
+    "",
+    "The run's folder; by default <network>-<activation>, with -2, -3 ...",
 )
 RESUME = flags.DEFINE_boolean(
     "resume", False, "Go on with the run from its last checkpoint."
@@ -100,7 +102,9 @@ def experiment_from_flags() -> Experiment:
 def main(argv: Sequence[str]) -> int:
     """Trains; returns the exit status."""
     if len(argv) > 1:
-        raise ValueError(f"argument {argv[1]!r}: allowed are flags only, as in --seed=1")
+        raise ValueError(
+            f"argument {argv[1]!r}: allowed are flags only, as in --seed=1"
+        )
     experiment = experiment_from_flags()
     start = Run.resume if RESUME.value else Run.create
     run = start(LOGDIR.value, experiment, RUN_NAME.value)

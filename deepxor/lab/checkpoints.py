@@ -45,7 +45,9 @@ class Checkpoints(keras.callbacks.Callback):
         """Seconds of training, those before the last resume included."""
         return self._elapsed_before + time.monotonic() - self._start
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         is_due = time.monotonic() - self._last >= self._seconds
         if is_due or self.model.stop_training:
             self.save()

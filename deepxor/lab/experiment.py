@@ -108,7 +108,9 @@ class Experiment:
     @property
     def hidden(self) -> tuple[int, ...]:
         """Units of each hidden layer."""
-        return NETWORKS[self.network] if self.hidden_units is None else self.hidden_units
+        return (
+            NETWORKS[self.network] if self.hidden_units is None else self.hidden_units
+        )
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -163,8 +165,14 @@ def _check_choice(name: str, value: str, allowed: Collection[str]) -> None:
 
 
 def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ValueError(f"{name}={value!r}: allowed is an integer from {low} to {high}")
+    if (
+        not isinstance(value, int)
+        or isinstance(value, bool)
+        or not low <= value <= high
+    ):
+        raise ValueError(
+            f"{name}={value!r}: allowed is an integer from {low} to {high}"
+        )
 
 
 def _check_positive(name: str, value: float) -> None:

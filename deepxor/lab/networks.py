@@ -164,7 +164,12 @@ class ReplicaNetwork(keras.Model):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Returns the hypothesis, the probability of a 1: [batch, R]."""
-        return tf.sigmoid(self.forward(tf.convert_to_tensor(x))[-1][:, 0])
+        return self.probability(self.forward(tf.convert_to_tensor(x))[-1])[:, 0]
+
+    def probability(self, logits: tf.Tensor) -> tf.Tensor:
+        """Returns the hypothesis from its logits, in the last layer's scope."""
+        with tf.name_scope(f"{self.stack[-1].name}/"):
+            return tf.sigmoid(logits)
 
     def replica_cost(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns each replica's cross-entropy, [R], from logits [samples, 1, R].
@@ -176,13 +181,19 @@ class ReplicaNetwork(keras.Model):
             entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
             return tf.reduce_mean(entropy, axis=[0, 1])
 
-    def replica_accuracy(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns each replica's fraction of right answers, [R]; NaN is never right."""
+    def replica_accuracy(self, probability: tf.Tensor) -> tf.Tensor:
+        """Returns each replica's fraction of right answers, [R]; NaN is never right.
+
+        As in the lecture, a 1 is predicted where the probability is above 0.5: a network
+        that has learned nothing, with logits of mere rounding noise, predicts 0.
+
+        Args:
+            probability: [samples, 1, R].
+        """
         with tf.name_scope("accuracy"):
-            # h > 0.5 where the logit is positive. A NaN compares false with either, so
-            # both sides are compared rather than one negated.
-            right = tf.where(self.y[:, :, None] > 0.5, logits > 0, logits <= 0)
-            return tf.reduce_mean(tf.cast(right, logits.dtype), axis=[0, 1])
+            is_one = self.y[:, :, None] > 0.5
+            right = tf.where(is_one, probability > 0.5, probability <= 0.5)
+            return tf.reduce_mean(tf.cast(right, probability.dtype), axis=[0, 1])
 
     def optimizer_step(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Takes one optimizer step on the whole truth table.
@@ -199,11 +210,28 @@ class ReplicaNetwork(keras.Model):
             logits = self.forward(tf.constant(self.x, name="x"))[-1]
             cost = self.replica_cost(logits)
             loss = tf.reduce_sum(cost)
-        accuracy = self.replica_accuracy(logits)
+        accuracy = self.replica_accuracy(self.probability(logits))
         with tf.name_scope("train"):
             gradients = tape.gradient(loss, self.trainable_variables)
             self.optimizer.apply(gradients, self.trainable_variables)
         return cost, accuracy
+
+    @tf.function
+    def snapshot(self) -> tuple:
+        """Returns weights, layer outputs, costs and accuracies as they are now.
+
+        Returns:
+            Copies of the trainable variables; the outputs of all layers on the truth
+            table, the last as probability; and the cost and the accuracy of each replica.
+        """
+        *hidden, logits = self.forward(tf.constant(self.x))
+        probability = self.probability(logits)
+        return (
+            [tf.identity(variable.value) for variable in self.trainable_variables],
+            [*hidden, probability],
+            self.replica_cost(logits),
+            self.replica_accuracy(probability),
+        )
 
     def train_step(self, num_steps: tf.Tensor) -> dict[str, tf.Tensor]:
         """Runs `num_steps` optimizer steps; returns the logs before the last of them.

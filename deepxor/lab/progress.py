@@ -43,7 +43,9 @@ class ProgressBar(keras.callbacks.Callback):
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         if self._progress.disable:
             return
         step = int(self.model.optimizer.iterations)

@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import api as hparams
 from tensorboard.plugins.hparams import api_pb2
@@ -27,26 +26,34 @@ from deepxor.monitor.statistics import finite_mean, finite_percentiles
 SURFACE_REPLICAS = 100
 
 HPARAMS = (
-    "network", "activation", "initializer", "optimizer", "learning_rate", "num_steps",
-    "replicas", "seed", "bits",
+    "network",
+    "activation",
+    "initializer",
+    "optimizer",
+    "learning_rate",
+    "num_steps",
+    "replicas",
+    "seed",
+    "bits",
 )
 
 
-class Evaluation:
-    """What a network makes of its truth table, replica by replica.
+class Snapshot:
+    """A network's weights, and what it makes of its truth table, replica by replica.
 
     Attributes:
-        outputs: One [samples, units, R] a layer, the hypothesis as probability.
+        weights: Kernel [inputs, units, R] and bias [units, R] of each layer in turn.
+        outputs: [samples, units, R] of each layer, the hypothesis as probability.
         cost: float [R].
         accuracy: float [R].
     """
 
     def __init__(self, model: ReplicaNetwork) -> None:
-        *hidden, logits = model.forward(tf.constant(model.x))
-        probability = tf.sigmoid(logits)
-        self.outputs = [output.numpy() for output in (*hidden, probability)]
-        self.cost = model.replica_cost(logits).numpy()
-        self.accuracy = model.replica_accuracy(logits).numpy()
+        weights, outputs, cost, accuracy = model.snapshot()
+        self.weights = [weight.numpy() for weight in weights]
+        self.outputs = [output.numpy() for output in outputs]
+        self.cost = cost.numpy()
+        self.accuracy = accuracy.numpy()
 
     def numbers(self) -> dict[str, float]:
         """Returns the run's scalars: tag -> value over the replicas.
@@ -92,7 +99,9 @@ class RunRecorder(keras.callbacks.Callback):
         self._has_head = is_resumed
         self._probe: ReplicaNetwork | None = None
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         step = int(self.model.optimizer.iterations) - 1
         if not self._has_head:
             self._write_head()
@@ -100,7 +109,7 @@ class RunRecorder(keras.callbacks.Callback):
         if step % self._experiment.log_every and step != self._experiment.num_steps - 1:
             return
         self._write_record(step)
-        self._writer.flush()
+        self._writer.write()
 
     def write_end(self, results: dict[str, Any]) -> None:
         """Writes the outcome of a run that has finished."""
@@ -123,16 +132,20 @@ class RunRecorder(keras.callbacks.Callback):
         self._writer.summary(hparams.hparams_pb(settings, trial_id=self._run_name), 0)
 
     def _write_record(self, step: int) -> None:
-        evaluation = Evaluation(self.model)
-        for tag, value in evaluation.numbers().items():
+        snapshot = Snapshot(self.model)
+        for tag, value in snapshot.numbers().items():
             self._writer.scalar(tag, value, step)
-        for layer, output in zip(self.model.stack, evaluation.outputs, strict=True):
-            self._writer.histogram(f"weights/{layer.name}", layer.kernel.numpy(), step)
-            self._writer.histogram(f"biases/{layer.name}", layer.bias.numpy(), step)
-            self._writer.histogram(f"activations/{layer.name}", output, step)
+        names = [layer.name for layer in self.model.stack]
+        kernels, biases = snapshot.weights[::2], snapshot.weights[1::2]
+        columns = zip(names, kernels, biases, snapshot.outputs, strict=True)
+        for name, kernel, bias, output in columns:
+            self._writer.histogram(f"weights/{name}", kernel, step)
+            self._writer.histogram(f"biases/{name}", bias, step)
+            self._writer.histogram(f"activations/{name}", output, step)
         if self._is_pictured(step):
-            picture = surface.draw(self._surface())
-            self._writer.image("decision_surface", picture, step)
+            self._writer.image(
+                "decision_surface", lambda: self._picture(snapshot.weights), step
+            )
 
     def _is_pictured(self, step: int) -> bool:
         """Whether a step is the first, the last or a power of ten."""
@@ -140,17 +153,18 @@ class RunRecorder(keras.callbacks.Callback):
             return True
         return 10 ** round(math.log10(step)) == step
 
-    def _surface(self) -> np.ndarray:
-        """Returns the mean probability over the replicas where it is finite, [points]."""
+    def _picture(self, weights: list[np.ndarray]) -> np.ndarray:
+        """Draws the mean probability over the replicas where it is finite."""
         if self._probe is None:
             replicas = min(self._experiment.replicas, SURFACE_REPLICAS)
-            self._probe = build(dataclasses.replace(self._experiment, replicas=replicas))
-        for variable, source in zip(
-            self._probe.trainable_variables, self.model.trainable_variables, strict=True
-        ):
-            variable.assign(source[..., : variable.shape[-1]])
+            self._probe = build(
+                dataclasses.replace(self._experiment, replicas=replicas)
+            )
+        variables = self._probe.trainable_variables
+        for variable, weight in zip(variables, weights, strict=True):
+            variable.assign(weight[..., : variable.shape[-1]])
         probability = self._probe(surface.grid(self._experiment.bits)).numpy()
-        return finite_mean(probability.astype(np.float64))
+        return surface.draw(finite_mean(probability.astype(np.float64)))
 
 
 def _charts(layers: Sequence[str]) -> list[layout_pb2.Chart]:

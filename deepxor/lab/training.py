@@ -18,7 +18,7 @@ from deepxor.board.summaries import SummaryWriter
 from deepxor.lab.checkpoints import Checkpoints
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.networks import ReplicaNetwork, build
-from deepxor.lab.recorder import Evaluation, RunRecorder
+from deepxor.lab.recorder import RunRecorder, Snapshot
 from deepxor.lab.runs import FINISHED, INTERRUPTED, Run
 from deepxor.monitor.gradients import GradientMonitor, buffer_steps
 
@@ -65,6 +65,11 @@ def fit(
     )
     if batches:
         steps = tf.data.Dataset.from_tensor_slices(np.array(batches, np.int32))
+        options = tf.data.Options()
+        # Nothing to tune in a list of integers, and ending the tuner's thread can take
+        # two seconds.
+        options.autotune.enabled = False
+        steps = steps.with_options(options)
         model.fit(steps, callbacks=list(callbacks), shuffle=False, verbose=0)
 
 
@@ -165,7 +170,9 @@ class StopOnSignal(keras.callbacks.Callback):
             signal.signal(number, handler)
         self._handlers.clear()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         if self.signal is not None:
             self.model.stop_training = True
 
@@ -178,8 +185,7 @@ def _results(
     model: ReplicaNetwork, monitor: GradientMonitor, seconds: float
 ) -> dict[str, Any]:
     """Returns what experiment.json says of a run: JSON types, None for not finite."""
-    evaluation = Evaluation(model)
-    numbers = evaluation.numbers()
+    numbers = Snapshot(model).numbers()
     history = monitor.history
     diagnosis = monitor.diagnosis
     has_gradient = len(history["step"]) > 0

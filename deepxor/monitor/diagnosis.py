@@ -110,26 +110,11 @@ def exploding_replicas(history: Mapping[str, Any]) -> np.ndarray:
 
 
 def dead_replicas(history: Mapping[str, Any]) -> np.ndarray:
-    """Returns which replicas have a layer whose gradient is exactly zero, and stays so.
+    """Returns which replicas have a first layer whose gradient stays exactly zero.
 
-    A slope of exactly zero for every sample (a dead ReLU layer) cuts off every layer
-    before it; rounding alone does not do that to a float32 gradient of this size.
-
-    Args:
-        history: `GradientMonitor.history`.
-
-    Returns:
-        bool [R].
-    """
-    return (history["recent"] == 0).all(axis=0).any(axis=0)
-
-
-def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
-    """Returns which replicas lose the gradient on its way to the first layer.
-
-    The first layer's norm is less than `VANISHING_RATIO` of the last layer's, at the
-    first record as well as over the latest ones: from the start, and training does not
-    mend it. A loss that has fallen says that it did, at some other time.
+    A layer whose slope is exactly zero for every sample (a dead ReLU layer) cuts off
+    every layer before it. Exact zeros of other layers alone say less: where the inputs
+    no longer matter, the samples' gradients cancel to the last bit.
 
     Args:
         history: `GradientMonitor.history`.
@@ -138,17 +123,33 @@ def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
         bool [R].
     """
     recent = history["recent"]
+    if len(history["layer"]) == 1:  # nothing to cut off: it has converged
+        return np.zeros(recent.shape[-1], bool)
+    return (recent[:, 0] == 0).all(axis=0)
+
+
+def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
+    """Returns which replicas lose the gradient on its way to the first layer.
+
+    At the first record the first layer's norm is less than `VANISHING_RATIO` of the last
+    layer's, and over the latest records it has not grown past that: from the start, and
+    training does not mend it. The last layer's norm at the start is the measure, as its
+    later ones shrink to rounding noise once its bias has fitted the mean. A loss that
+    has fallen says that training did mend it, at some other time.
+
+    Args:
+        history: `GradientMonitor.history`.
+
+    Returns:
+        bool [R].
+    """
+    first, recent = history["first"], history["recent"]
     if _has_learned(history):
         return np.zeros(recent.shape[-1], bool)
-    starts = _ratio(history["first"]) < VANISHING_RATIO
-    stays = (_ratio(np.moveaxis(recent, 1, 0)) < VANISHING_RATIO).mean(axis=0) > 0.5
+    enough = VANISHING_RATIO * first[-1]
+    starts = first[0] < enough
+    stays = (recent[:, 0] < enough).all(axis=0)
     return starts & stays & ~dead_replicas(history)
-
-
-def _ratio(norms: np.ndarray) -> np.ndarray:
-    """Returns the first layer's norm over the last's; 1 where the last one is zero."""
-    last = norms[-1]
-    return np.where(last > 0, norms[0], 1) / np.where(last > 0, last, 1)
 
 
 def _has_learned(history: Mapping[str, Any]) -> bool:
@@ -160,7 +161,9 @@ def _of_replicas(mask: np.ndarray) -> str:
     return "" if mask.size == 1 else f" in {mask.sum()} of {mask.size} replicas"
 
 
-def _exploding_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, str]:
+def _exploding_evidence(
+    history: Mapping[str, Any], mask: np.ndarray
+) -> tuple[str, str]:
     latest = history["recent"][-1][:, mask]
     is_bad = ~np.isfinite(latest) | (latest > EXPLODING_NORM)
     # Backpropagation runs from the last layer to the first: there it starts.
@@ -173,17 +176,19 @@ def _exploding_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[s
 
 def _dead_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, str]:
     is_zero = (history["recent"][:, :, mask] == 0).all(axis=0)
-    # Of the cut-off layers the last one in forward order is where the gradient stops.
-    depth = len(is_zero) - 1 - np.argmax(is_zero[::-1], axis=0)
-    layer = history["layer"][np.bincount(depth).argmax()]
+    # Of the layers cut off, the last in forward order is where the gradient stops.
+    cut_off = np.logical_and.accumulate(is_zero, axis=0).sum(axis=0)
+    layer = history["layer"][np.bincount(cut_off - 1).argmax()]
+    since = history["step"][-len(history["recent"])]
     return layer, (
-        f"The gradient is exactly zero{_of_replicas(mask)} since step "
-        f"{history['step'][-len(history['recent'])]} or before; it stops most often "
-        f"at {layer}."
+        f"The gradient at {history['layer'][0]} is exactly zero{_of_replicas(mask)}, since "
+        f"step {since} or before; it stops most often at {layer}."
     )
 
 
-def _vanishing_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, str]:
+def _vanishing_evidence(
+    history: Mapping[str, Any], mask: np.ndarray
+) -> tuple[str, str]:
     first = np.median(history["first"][:, mask], axis=1)
     names = history["layer"]
     decades = np.log10(first[-1] / max(first[0], np.finfo(np.float32).tiny))

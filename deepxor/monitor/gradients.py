@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
@@ -29,7 +30,7 @@ def buffer_steps(every: int, layers: int, replicas: int = 1) -> int:
     Returns:
         At least 1 and at most `every`.
     """
-    return max(1, min(every, BUFFER_BYTES // (4 * layers * replicas)))
+    return max(1, min(every, BUFFER_BYTES // (8 * layers * replicas)))
 
 
 class GradientMonitor(keras.callbacks.Callback):
@@ -82,7 +83,10 @@ class GradientMonitor(keras.callbacks.Callback):
         self._writer: SummaryWriter | None = None
         self._layer_names: list[str] = []
         self._records: dict[str, list[Any]] = {
-            "step": [], "norm": [], "zero_fraction": [], "loss": []
+            "step": [],
+            "norm": [],
+            "zero_fraction": [],
+            "loss": [],
         }
         self._counts = np.zeros((0, 0), np.int64)
         self._first_norms: np.ndarray | None = None
@@ -109,7 +113,9 @@ class GradientMonitor(keras.callbacks.Callback):
             "norm": _rows(self._records["norm"], layers),
             "zero_fraction": _rows(self._records["zero_fraction"], layers),
             "loss": np.array(self._records["loss"], np.float64),
-            "first": np.zeros((layers, replicas), np.float32) if first is None else first,
+            "first": np.zeros((layers, replicas), np.float32)
+            if first is None
+            else first,
             "recent": np.array(self._recent_norms, np.float32).reshape(
                 -1, layers, replicas
             ),
@@ -144,9 +150,10 @@ class GradientMonitor(keras.callbacks.Callback):
             for variable in layer.trainable_variables
         }
         capacity = buffer_steps(self.every, len(layers), self.replicas or 1)
-        tail = [] if self.replicas is None else [self.replicas]
-        self._norms = tf.Variable(tf.zeros([capacity, len(layers), *tail]))
-        self._zeros = tf.Variable(tf.zeros([capacity, len(layers)]))
+        # For every step a norm and a zero fraction, by layer and replica.
+        self._buffer = tf.Variable(
+            tf.zeros([capacity, 2, len(layers), self.replicas or 1]), trainable=False
+        )
         shape = (len(layers), len(statistics.LOG10_EDGES) - 1)
         if self._counts.shape != shape:
             self._counts = np.zeros(shape, np.int64)
@@ -158,11 +165,13 @@ class GradientMonitor(keras.callbacks.Callback):
         self._batch_steps = 1
         self._wrap()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         end = int(self.model.optimizer.iterations)
         self._batch_steps, self._batch_start = end - self._batch_start, end
         last_record = (end - 1) // self.every * self.every
-        is_full = end - self._seen + self._batch_steps > self._norms.shape[0]
+        is_full = end - self._seen + self._batch_steps > self._buffer.shape[0]
         if is_full or last_record >= self._seen:
             self._look(end, logs or {})
 
@@ -202,77 +211,71 @@ class GradientMonitor(keras.callbacks.Callback):
         for gradient, variable in zip(gradients, variables, strict=True):
             if gradient is not None and variable.path in self._layer_of:
                 by_layer[self._layer_of[variable.path]].append(gradient)
-        has_replicas = self.replicas is not None
-        nothing = [tf.zeros_like(self._norms[0, 0])]
+        shape = [self.replicas or 1]
+        nothing = [tf.zeros(shape)]
         with tf.name_scope("gradient_monitor"):
-            norms = tf.stack(
-                [
-                    statistics.layer_norm(gradients or nothing, has_replicas)
-                    for gradients in by_layer
-                ]
-            )
-            zeros = tf.stack(
-                [statistics.zero_fraction(gradients or nothing) for gradients in by_layer]
+            pairs = [
+                statistics.layer_statistics(gradients or nothing, self.replicas)
+                for gradients in by_layer
+            ]
+            norms, zeros = (
+                tf.stack([tf.reshape(values, shape) for values in column])
+                for column in zip(*pairs, strict=True)
             )
             step = tf.cast(self.model.optimizer.iterations.value, tf.int32)
-            row = [[step % self._norms.shape[0]]]
-            self._norms.assign(
-                tf.tensor_scatter_nd_update(self._norms, row, norms[None])
-            )
-            self._zeros.assign(
-                tf.tensor_scatter_nd_update(self._zeros, row, zeros[None])
-            )
+            row = [[step % self._buffer.shape[0]]]
+            update = tf.stack([norms, zeros])[None]
+            self._buffer.assign(tf.tensor_scatter_nd_update(self._buffer, row, update))
 
     def _look(self, end: int, logs: dict[str, Any], is_last: bool = False) -> None:
         """Reads the norms of the steps from the last look to `end`."""
-        capacity = self._norms.shape[0]
+        capacity = self._buffer.shape[0]
         steps = np.arange(max(self._seen, end - capacity), end)
         self._seen = end
         if not steps.size:
             return
-        norms = self._norms.numpy()[steps % capacity]
-        norms = norms.reshape(*norms.shape[:2], self.replicas or 1)
-        zeros = self._zeros.numpy()[steps % capacity]
+        rows = self._buffer.numpy()[steps % capacity]
+        norms, zeros = rows[:, 0], rows[:, 1]
         is_record = steps % self.every == 0
         if is_last:
             is_record[-1:] = True
         start = 0
-        for i in np.flatnonzero(is_record):
-            self._count(norms[start : i + 1])
-            self._record(int(steps[i]), norms[i], zeros[i], logs)
+        for i in np.flatnonzero(is_record).tolist():
+            self._record(int(steps[i]), norms[start : i + 1], zeros[i], logs)
             start = i + 1
-        self._count(norms[start:])
-
-    def _count(self, norms: np.ndarray) -> None:
-        if self._writer is not None:
-            self._counts += statistics.log10_counts(norms)
+        if self._writer is not None and start < len(norms):
+            self._counts = self._counts + statistics.log10_counts(norms[start:])
 
     def _record(
         self, step: int, norms: np.ndarray, zeros: np.ndarray, logs: dict[str, Any]
     ) -> None:
-        (median,) = statistics.finite_percentiles(norms, 50)
+        """Records a step, given the norms of the steps up to it: [steps, layers, R]."""
+        (median,) = statistics.finite_percentiles(norms[-1], 50)
         self._records["step"].append(step)
         self._records["norm"].append(median.astype(np.float32))
-        self._records["zero_fraction"].append(zeros)
+        self._records["zero_fraction"].append(zeros.mean(axis=1))
         self._records["loss"].append(float(logs.get("loss", np.nan)))
         if self._first_norms is None:
-            self._first_norms = norms
-        self._recent_norms = [*self._recent_norms[1 - WINDOW :], norms]
+            self._first_norms = norms[-1]
+        self._recent_norms = [*self._recent_norms[1 - WINDOW :], norms[-1]]
         if self._writer is not None:
-            self._write(step, median, zeros)
+            self._write(self._writer, step, norms)
 
-    def _write(self, step: int, norms: np.ndarray, zeros: np.ndarray) -> None:
-        logs = statistics.log10_norm(norms)
+    def _write(self, writer: SummaryWriter, step: int, norms: np.ndarray) -> None:
+        before, self._counts = self._counts, np.zeros_like(self._counts)
+        # Counted once, on the writer's thread, when the first layer asks.
+        counts = functools.cache(lambda: before + statistics.log10_counts(norms))
+        log10 = statistics.log10_norm(self._records["norm"][-1])
+        zeros = self._records["zero_fraction"][-1]
         for i, layer in enumerate(self._layer_names):
-            self._writer.scalar(f"gradient_norm_log10/{layer}", logs[i], step)
-            self._writer.scalar(f"gradient_zero_fraction/{layer}", zeros[i], step)
-            self._writer.histogram_counts(
+            writer.scalar(f"gradient_norm_log10/{layer}", log10[i], step)
+            writer.scalar(f"gradient_zero_fraction/{layer}", zeros[i], step)
+            writer.histogram_counts(
                 f"gradient_norm_log10_histogram/{layer}",
                 statistics.LOG10_EDGES,
-                self._counts[i],
+                lambda i=i: counts()[i],
                 step,
             )
-        self._counts[:] = 0
 
 
 def _rows(rows: list[np.ndarray], layers: int) -> np.ndarray:
