@@ -46,7 +46,7 @@ def _row(run: Run) -> tuple[str, dict[str, Any], str]:
 
 
 def _unfinished_row(run: Run) -> tuple[dict[str, Any], str]:
-    """Reads what a run has logged so far, if it was killed or is still being trained."""
+    """Reads what a run that was killed or is being trained has logged so far."""
     door.load_tensorflow()
     from deepxor.lab.partial import partial_results
 

@@ -71,7 +71,8 @@ def parse_units(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",")) if text.strip() else ()
     except ValueError:
         raise ValueError(
-            f"hidden_units={text!r}: allowed are integers with commas between, as in 5,4"
+            f"hidden_units={text!r}: allowed are integers with commas between, as in "
+            "5,4"
         ) from None
 
 

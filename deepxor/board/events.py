@@ -11,8 +11,8 @@ from tensorboard.backend.event_processing.event_file_loader import RawEventFileL
 from tensorboard.compat.proto import event_pb2
 from tensorboard.util import tensor_util
 
-# A record of the file is its length (8 bytes), that length's checksum (4), the bytes, and
-# their checksum (4).
+# A record of the file is its length (8 bytes), that length's checksum (4), the bytes,
+# and their checksum (4).
 _FRAME_BYTES = 16
 
 

@@ -100,8 +100,8 @@ class SummaryWriter:
         Args:
             tag: The tag.
             edges: [bins + 1], rising.
-            counts: Returns [bins]; called on the worker thread. Empty bins at either end
-                are left out.
+            counts: Returns [bins]; called on the worker thread. Empty bins at either
+                end are left out.
             step: The step.
         """
         self._add(step, lambda to: _add_histogram(to, tag, edges, counts()))
@@ -196,8 +196,8 @@ def count(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
         bins: The number of bins.
 
     Returns:
-        Edges [bins + 1] and counts [bins]; a single bin without width, which TensorBoard
-        shows as a spike, where all values are the same.
+        Edges [bins + 1] and counts [bins]; a single bin without width, which
+        TensorBoard shows as a spike, where all values are the same.
     """
     values = values.ravel()
     if not np.isfinite(values).all():

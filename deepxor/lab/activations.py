@@ -31,8 +31,8 @@ class Activation:
 
 MAXOUT = "maxout"
 
-# The largest slopes of selu (scale * alpha, Klambauer et al. 2017), gelu (at x = sqrt 2)
-# and silu (at x = 2.3994) are rounded to four places.
+# The largest slopes of selu (scale * alpha, Klambauer et al. 2017), gelu (at x = sqrt
+# 2) and silu (at x = 2.3994) are rounded to four places.
 ACTIVATIONS: dict[str, Activation] = {
     "sigmoid": Activation("sigmoid", 0.25, "glorot"),
     "tanh": Activation("tanh", 1.0, "glorot"),
@@ -40,8 +40,8 @@ ACTIVATIONS: dict[str, Activation] = {
     "leaky_relu": Activation("leaky_relu", 1.0, "he", {"negative_slope": 0.1}),
     "very_leaky_relu": Activation("leaky_relu", 1.0, "he", {"negative_slope": 1 / 3}),
     "elu": Activation("elu", 1.0, "he"),
-    # He's factor 2 makes up for the half of its input that ReLU drops. The larger of two
-    # linear pieces keeps the variance as it is, so maxout wants Glorot.
+    # He's factor 2 makes up for the half of its input that ReLU drops. The larger of
+    # two linear pieces keeps the variance as it is, so maxout wants Glorot.
     MAXOUT: Activation(None, 1.0, "glorot"),
     "selu": Activation("selu", 1.7581, "lecun"),
     "gelu": Activation("gelu", 1.1289, "he"),

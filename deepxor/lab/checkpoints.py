@@ -34,7 +34,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     @property
     def last_record(self) -> int:
-        """The step of the last record before the checkpoint; -1 without a checkpoint."""
+        """The step of the last record before the checkpoint; -1 if there is none."""
         if not self._path.exists():
             return -1
         with np.load(self._path) as arrays:
@@ -62,6 +62,8 @@ class Checkpoints(keras.callbacks.Callback):
             f"variable/{i}": variable.numpy()
             for i, variable in enumerate(_variables(self.model))
         }
+        assert self._monitor is not None, "restore comes before fit"
+        assert self._monitor is not None, "restore comes before fit"
         for name, array in self._monitor.state().items():
             arrays[f"monitor/{name}"] = array
         arrays["elapsed"] = np.array(self.elapsed)

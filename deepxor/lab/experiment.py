@@ -31,13 +31,13 @@ class Experiment:
 
     Attributes:
         network: A rung of the ladder, a key of `NETWORKS`.
-        hidden_units: Units of each hidden layer, in place of the network's; empty for no
-            hidden layer; None for the network's own.
+        hidden_units: Units of each hidden layer, in place of the network's; empty for
+            no hidden layer; None for the network's own.
         activation: A key of `ACTIVATIONS`, for the hidden layers.
         alpha: Minus the limit of elu at minus infinity.
         pieces: Linear pieces of each maxout unit.
-        initializer: A key of `INITIALIZERS`, or "auto": uniform for the lecture's network,
-            else what suits the activation.
+        initializer: A key of `INITIALIZERS`, or "auto": uniform for the lecture's
+            network, else what suits the activation.
         optimizer: A key of `OPTIMIZERS`.
         learning_rate: The optimizer's step size.
         num_steps: Optimizer steps, each on the whole truth table.
@@ -96,13 +96,13 @@ class Experiment:
             )
         if self.alpha != Experiment.alpha and self.activation != "elu":
             raise ValueError(
-                f"alpha={self.alpha} does nothing for activation={self.activation!r}: "
-                "allowed with elu only"
+                f"alpha={self.alpha} does nothing for "
+                f"activation={self.activation!r}: allowed with elu only"
             )
         if self.pieces != Experiment.pieces and self.activation != MAXOUT:
             raise ValueError(
-                f"pieces={self.pieces} does nothing for activation={self.activation!r}: "
-                "allowed with maxout only"
+                f"pieces={self.pieces} does nothing for "
+                f"activation={self.activation!r}: allowed with maxout only"
             )
 
     @property

@@ -25,7 +25,7 @@ def normal(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
 
 
 def glorot(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
-    """Returns a kernel of variance 2 / (inputs + units), uniform (Glorot & Bengio 2010)."""
+    """Returns a kernel of variance 2 / (inputs + units) (Glorot & Bengio 2010)."""
     limit = np.sqrt(6.0 / (inputs + units))
     return rng.uniform(-limit, limit, (inputs, units))
 
@@ -44,7 +44,7 @@ def orthogonal(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
     """Returns a kernel with orthonormal rows or columns (Saxe et al. 2014)."""
     tall = rng.standard_normal((max(inputs, units), min(inputs, units)))
     q, r = np.linalg.qr(tall)
-    # Signs of R's diagonal make the factorisation unique, and Q uniform (Mezzadri 2007).
+    # R's signs make the factorisation unique, and Q uniform (Mezzadri 2007).
     q = q * np.sign(np.diag(r))
     return q if inputs >= units else q.T
 

@@ -8,7 +8,7 @@ some thirty times slower. R = 1 is the single network, by the same code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -42,6 +42,7 @@ class ReplicaDense(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
         self.replicas = replicas
+        self.pieces = 1
         self.activation = activation
         self.activation_name = activation_name
 
@@ -69,7 +70,7 @@ class ReplicaDense(keras.layers.Layer):
             return self.activation(z)
 
 
-class ReplicaMaxout(keras.layers.Layer):
+class ReplicaMaxout(ReplicaDense):
     """A maxout layer of R replicas: the largest of some linear pieces.
 
     Goodfellow et al. 2013, "Maxout networks", eq. 1.
@@ -81,34 +82,18 @@ class ReplicaMaxout(keras.layers.Layer):
     """
 
     def __init__(self, units: int, replicas: int, pieces: int = 2, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.units = units
-        self.replicas = replicas
+        super().__init__(units * pieces, replicas, **kwargs)
         self.pieces = pieces
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        inputs = input_shape[1]
-        self.kernel = self.add_weight(
-            shape=(inputs, self.units * self.pieces, self.replicas), name="kernel"
-        )
-        self.bias = self.add_weight(
-            shape=(self.units * self.pieces, self.replicas),
-            initializer="zeros",
-            name="bias",
-        )
-
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (input_shape[0], self.units, self.replicas)
+        return (input_shape[0], self.units // self.pieces, self.replicas)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Maps [batch, inputs, R or 1] to [batch, units, R]."""
-        with tf.name_scope("multiply"):
-            z = tf.reduce_sum(x[:, :, None, :] * self.kernel.value[None], axis=1)
-        with tf.name_scope("add"):
-            z = z + self.bias.value
+        z = super().call(x)
         with tf.name_scope(MAXOUT):
-            pieces = tf.reshape(z, [-1, self.units, self.pieces, self.replicas])
-            return tf.reduce_max(pieces, axis=2)
+            shape = [-1, self.units // self.pieces, self.pieces, self.replicas]
+            return tf.reduce_max(tf.reshape(z, shape), axis=2)
 
 
 class ReplicaNetwork(keras.Model):
@@ -125,7 +110,7 @@ class ReplicaNetwork(keras.Model):
 
     def __init__(
         self,
-        stack: list[keras.layers.Layer],
+        stack: list[ReplicaDense],
         x: np.ndarray,
         y: np.ndarray,
         **kwargs,
@@ -145,8 +130,8 @@ class ReplicaNetwork(keras.Model):
     def forward(self, x: tf.Tensor) -> list[tf.Tensor]:
         """Returns the outputs of all layers.
 
-        Calls `layer.call` under the layer's own name rather than the layer itself, whose
-        `__call__` would open a second scope of the same name in TensorBoard's graph.
+        Calls `layer.call` under the layer's own name rather than the layer itself,
+        whose `__call__` would open a second scope of that name in TensorBoard's graph.
 
         Args:
             x: [batch, inputs].
@@ -184,8 +169,8 @@ class ReplicaNetwork(keras.Model):
     def replica_accuracy(self, probability: tf.Tensor) -> tf.Tensor:
         """Returns each replica's fraction of right answers, [R]; NaN is never right.
 
-        As in the lecture, a 1 is predicted where the probability is above 0.5: a network
-        that has learned nothing, with logits of mere rounding noise, predicts 0.
+        As in the lecture, a 1 is predicted where the probability is above 0.5: a
+        network with logits of mere rounding noise predicts 0.
 
         Args:
             probability: [samples, 1, R].
@@ -222,7 +207,7 @@ class ReplicaNetwork(keras.Model):
 
         Returns:
             Copies of the trainable variables; the outputs of all layers on the truth
-            table, the last as probability; and the cost and the accuracy of each replica.
+            table, the last as probability; and each replica's cost and accuracy.
         """
         *hidden, logits = self.forward(tf.constant(self.x))
         probability = self.probability(logits)
@@ -240,9 +225,9 @@ class ReplicaNetwork(keras.Model):
             num_steps: An integer scalar of at least 1.
 
         Returns:
-            "loss", the mean cost of the replicas where it is finite; "accuracy", the mean;
-            "solved" and "diverged", the fractions of replicas with accuracy 1 and with a
-            cost that is not finite.
+            "loss", the mean cost of the replicas where it is finite; "accuracy", the
+            mean; "solved" and "diverged", the fractions of replicas with accuracy 1 and
+            with a cost that is not finite.
         """
         none = tf.zeros([self.replicas], self.compute_dtype)
         _, cost, accuracy = tf.while_loop(
@@ -260,7 +245,9 @@ class ReplicaNetwork(keras.Model):
         }
 
 
-def _make_layer(experiment: Experiment, name: str, units: int, dtype: str):
+def _make_layer(
+    experiment: Experiment, name: str, units: int, dtype: str
+) -> ReplicaDense:
     if name == HYPOTHESIS:
         return ReplicaDense(1, experiment.replicas, name=name, dtype=dtype)
     if experiment.activation == MAXOUT:
@@ -278,29 +265,28 @@ def _make_layer(experiment: Experiment, name: str, units: int, dtype: str):
 
 
 def initial_kernels(
-    experiment: Experiment, shapes: list[tuple[int, int]]
+    experiment: Experiment, stack: Sequence[ReplicaDense]
 ) -> list[np.ndarray]:
     """Draws every replica's kernels from a generator of its own.
 
     Args:
         experiment: Gives the initializer, the seed and the number of replicas.
-        shapes: (inputs, units) of each layer in forward order.
+        stack: The layers in forward order. Each linear piece of a maxout layer is drawn
+            like a layer of its own.
 
     Returns:
-        One float64 [inputs, units, R] a layer.
+        One float64 [inputs, units * pieces, R] a layer, in the order of its units.
     """
     draw = INITIALIZERS[experiment.kernel_initializer]
-    kernels = [np.empty((*shape, experiment.replicas)) for shape in shapes]
+    kernels = [np.empty(layer.kernel.shape) for layer in stack]
     for replica in range(experiment.replicas):
         rng = np.random.default_rng((experiment.seed, replica))
-        for kernel, (inputs, units) in zip(kernels, shapes, strict=True):
-            kernel[:, :, replica] = draw(rng, inputs, units)
+        for layer, kernel in zip(stack, kernels, strict=True):
+            inputs, columns, _ = kernel.shape
+            for piece in range(layer.pieces):
+                part = draw(rng, inputs, columns // layer.pieces)
+                kernel[:, piece :: layer.pieces, replica] = part
     return kernels
-
-
-def _draw_shape(layer: keras.layers.Layer) -> tuple[int, int]:
-    inputs, units, _ = layer.kernel.shape
-    return inputs, units
 
 
 def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
@@ -320,8 +306,7 @@ def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
     ]
     x, y = xor(experiment.bits)
     model = ReplicaNetwork(stack, x, y, name=experiment.network, dtype=dtype)
-    kernels = initial_kernels(experiment, [_draw_shape(layer) for layer in stack])
-    for layer, kernel in zip(stack, kernels, strict=True):
+    for layer, kernel in zip(stack, initial_kernels(experiment, stack), strict=True):
         layer.kernel.assign(kernel)
     optimizer = make_optimizer(experiment.optimizer, experiment.learning_rate)
     model.compile(optimizer=optimizer, jit_compile=True)

@@ -12,15 +12,14 @@ def settings(experiment: Experiment) -> str:
     """Returns the settings of an experiment as a paragraph and a table."""
     task = "XOR" if experiment.bits == 2 else f"the parity of {experiment.bits} bits"
     lines = [
-        f"**{experiment.replicas} independent networks {experiment.shape}** learn {task}, "
-        f"{experiment.activation} in the {len(experiment.hidden)} hidden layers, sigmoid "
-        "at the output.",
+        f"**{experiment.replicas} independent networks {experiment.shape}** learn "
+        f"{task}, {experiment.activation} in the {len(experiment.hidden)} hidden "
+        "layers, sigmoid at the output.",
         "",
         _slopes(experiment),
         "",
         "| setting | value |",
         "|---|---|",
-        f"| network | {experiment.network if experiment.hidden_units is None else '-'} |",
         f"| shape | {experiment.shape} |",
         f"| activation | {experiment.activation} |",
         f"| initializer | {experiment.kernel_initializer} |",
@@ -39,8 +38,8 @@ def _slopes(experiment: Experiment) -> str:
     product = slope**depth
     return (
         f"The slope of {experiment.activation} is at most {slope:g}; of {depth} such "
-        f"layers, at most {product:.2g}: weights aside, that is the largest part of the "
-        "gradient at the output that can reach the input."
+        f"layers, at most {product:.2g}: weights aside, that is the largest part of "
+        "the gradient at the output that can reach the input."
     )
 
 

@@ -253,8 +253,8 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], list[str]]:
 
 def _sort_key(path: Path) -> tuple[str, int]:
     """Sorts run-2 before run-10, and run before both."""
-    name, number = re.fullmatch(r"(.*?)(?:-(\d+))?", path.name, re.DOTALL).groups()
-    return name, int(number or 0)
+    numbered = re.fullmatch(r"(.*)-(\d{1,9})", path.name, re.DOTALL)
+    return (numbered[1], int(numbered[2])) if numbered else (path.name, 0)
 
 
 def _candidates(name: str, default: str) -> Iterator[str]:
@@ -274,7 +274,8 @@ def _make_folder(logdir: Path, name: str, default: str) -> Path:
             continue
         return logdir / candidate
     raise RunError(
-        f"run_name={name!r} is taken in {os.fspath(logdir)!r}: choose another, or --resume"
+        f"run_name={name!r} is taken in {os.fspath(logdir)!r}: choose another, "
+        "or --resume"
     )
 
 

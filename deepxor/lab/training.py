@@ -1,4 +1,4 @@
-"""Trains an experiment: many optimizer steps in one compiled call, inside Keras `fit`."""
+"""Trains an experiment: many optimizer steps a compiled call, inside Keras `fit`."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def fit(
     Args:
         model: As built for the experiment, or as restored from a checkpoint.
         experiment: The settings.
-        callbacks: Any Keras callbacks. One training batch is up to `log_every` optimizer
-            steps, all of them one epoch.
+        callbacks: Any Keras callbacks. One training batch is up to `log_every`
+            optimizer steps, all of them one epoch.
     """
     batches = plan_batches(
         int(model.optimizer.iterations),
@@ -81,8 +81,8 @@ def train_experiment(
     Args:
         experiment: The settings.
         logdir: Where the run's folder is made.
-        run_name: The folder's name; by default `<network>-<activation>`, with -2, -3 ...
-            if that is taken.
+        run_name: The folder's name; by default `<network>-<activation>`, with -2,
+            -3 ... if that is taken.
 
     Returns:
         The run; its `results` are what experiment.json in its folder holds.
@@ -147,8 +147,9 @@ def train(
 class StopOnSignal(keras.callbacks.Callback):
     """Lets SIGINT and SIGTERM end `fit` after the batch at hand.
 
-    To be entered as a context and passed to `fit`. A second signal acts as it would have
-    without. Outside of the main thread, where Python takes no signals, it does nothing.
+    To be entered as a context and passed to `fit`. A second signal acts as it would
+    have without. Outside of the main thread, where Python takes no signals, it does
+    nothing.
 
     Attributes:
         signal: The signal that came, or None.

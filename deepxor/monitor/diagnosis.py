@@ -131,11 +131,11 @@ def dead_replicas(history: Mapping[str, Any]) -> np.ndarray:
 def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
     """Returns which replicas lose the gradient on its way to the first layer.
 
-    At the first record the first layer's norm is less than `VANISHING_RATIO` of the last
-    layer's, and over the latest records it has not grown past that: from the start, and
-    training does not mend it. The last layer's norm at the start is the measure, as its
-    later ones shrink to rounding noise once its bias has fitted the mean. A loss that
-    has fallen says that training did mend it, at some other time.
+    At the first record the first layer's norm is less than `VANISHING_RATIO` of the
+    last layer's, and over the latest records it has not grown past that: from the
+    start, and training does not mend it. The last layer's norm at the start is the
+    measure, as its later ones shrink to rounding noise once its bias has fitted the
+    mean. A loss that has fallen says that training did mend it, at some other time.
 
     Args:
         history: `GradientMonitor.history`.
@@ -181,8 +181,8 @@ def _dead_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, s
     layer = history["layer"][np.bincount(cut_off - 1).argmax()]
     since = history["step"][-len(history["recent"])]
     return layer, (
-        f"The gradient at {history['layer'][0]} is exactly zero{_of_replicas(mask)}, since "
-        f"step {since} or before; it stops most often at {layer}."
+        f"The gradient at {history['layer'][0]} is exactly zero{_of_replicas(mask)}, "
+        f"since step {since} or before; it stops most often at {layer}."
     )
 
 

@@ -36,9 +36,10 @@ def buffer_steps(every: int, layers: int, replicas: int = 1) -> int:
 class GradientMonitor(keras.callbacks.Callback):
     """Records the gradient norm of every layer at every step of `fit`.
 
-    It wraps the optimizer's `apply` while `fit` runs, so it sees the very gradients that
-    update the weights, before clipping, inside the compiled step: no second backward
-    pass, and the weights after training are bit for bit what they are without it.
+    It wraps the optimizer's `apply` while `fit` runs, so it sees the very gradients
+    that update the weights, before clipping, inside the compiled step: no second
+    backward pass, and the weights after training are bit for bit what they are without
+    it.
 
     Steps count from 0: step s is the s-th call of the optimizer. Steps 0, `every`,
     2 `every` ... and the last are records; the norms of the steps between go into the
@@ -52,8 +53,8 @@ class GradientMonitor(keras.callbacks.Callback):
         log_dir: Where event files go, or a writer that is open already, which is then
             shared and left open; None keeps the history in memory only.
         every: Steps from one record to the next.
-        replicas: R, if the last axis of every variable counts R independent networks, as
-            in `deepxor.lab`; None for an ordinary model.
+        replicas: R, if the last axis of every variable counts R independent networks,
+            as in `deepxor.lab`; None for an ordinary model.
 
     Raises:
         ValueError: If `every` or `replicas` is less than 1.
@@ -100,9 +101,9 @@ class GradientMonitor(keras.callbacks.Callback):
         float32 [records, layers], the L2 norm of the loss gradient (with replicas, the
         median of the finite ones); "zero_fraction", float32 [records, layers], the
         fraction of exact zeros among the gradient's elements; and "loss", float64
-        [records], as `fit` logged it. With replicas also "first" [layers, R] and "recent"
-        [up to `diagnosis.WINDOW`, layers, R], every replica's norms at the first and at
-        the latest records; without, R is 1.
+        [records], as `fit` logged it. Also "first" [layers, R] and "recent" [up to
+        `diagnosis.WINDOW`, layers, R], every replica's norms at the first and at the
+        latest records; R is 1 for an ordinary model.
         """
         layers = len(self._layer_names)
         replicas = self.replicas or 1
@@ -127,7 +128,7 @@ class GradientMonitor(keras.callbacks.Callback):
         return diagnose(self.history)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all that it has measured, as arrays, for a checkpoint between batches."""
+        """Returns all that it has measured, for a checkpoint between batches."""
         self._look(int(self.model.optimizer.iterations), {})
         arrays = {name: np.array(value) for name, value in self.history.items()}
         return {**arrays, "counts": self._counts}
@@ -263,8 +264,12 @@ class GradientMonitor(keras.callbacks.Callback):
 
     def _write(self, writer: SummaryWriter, step: int, norms: np.ndarray) -> None:
         before, self._counts = self._counts, np.zeros_like(self._counts)
+
         # Counted once, on the writer's thread, when the first layer asks.
-        counts = functools.cache(lambda: before + statistics.log10_counts(norms))
+        @functools.cache
+        def counts() -> np.ndarray:
+            return before + statistics.log10_counts(norms)
+
         log10 = statistics.log10_norm(self._records["norm"][-1])
         zeros = self._records["zero_fraction"][-1]
         for i, layer in enumerate(self._layer_names):
@@ -273,7 +278,7 @@ class GradientMonitor(keras.callbacks.Callback):
             writer.histogram_counts(
                 f"gradient_norm_log10_histogram/{layer}",
                 statistics.LOG10_EDGES,
-                lambda i=i: counts()[i],
+                functools.partial(lambda i: counts()[i], i),
                 step,
             )
 

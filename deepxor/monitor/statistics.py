@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-# Norms below this are shown as this: log10 of an exact zero has to be something, and the
-# zero fraction says which norms are exactly zero.
+# Norms below this are shown as this: log10 of an exact zero has to be something, and
+# the zero fraction says which norms are exactly zero.
 LOG10_FLOOR = -12.0
 
 # Histograms of log10 norms use these bins: a fifth of a decade each. float32 norms end
@@ -31,8 +31,8 @@ def layer_statistics(
             for an ordinary layer.
 
     Returns:
-        The L2 norm over all elements of all variables, and the fraction of elements that
-        are exactly zero: float32 [], or [R] with `replicas`.
+        The L2 norm over all elements of all variables, and the fraction of elements
+        that are exactly zero: float32 [], or [R] with `replicas`.
     """
     tensors = [tf.convert_to_tensor(gradient) for gradient in gradients]
     if replicas is not None:
@@ -56,8 +56,8 @@ def log10_norm(norm: np.ndarray) -> np.ndarray:
     Returns:
         The same shape and type.
     """
-    # np.log has a vectorised float32 kernel, np.log10 has none; the difference is within
-    # two units in the last place.
+    # np.log has a vectorised float32 kernel, np.log10 has none; the difference is
+    # within two units in the last place.
     scale = norm.dtype.type(1 / np.log(10))
     return np.log(np.maximum(norm, norm.dtype.type(10.0**LOG10_FLOOR))) * scale
 
