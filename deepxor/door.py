@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -54,11 +55,23 @@ def load_tensorflow() -> None:
 def _parse(argv: Sequence[str]) -> list[str]:
     try:
         arguments = flags.FLAGS(argv)
+    except flags.IllegalFlagValueError as error:
+        _fail(_say_what_is_allowed(error), 2)
     except flags.Error as error:
         _fail(_first_line(error), 2)
     except SystemExit:  # absl leaves --help with status 1
         sys.exit(0)
     return arguments
+
+
+def _say_what_is_allowed(error: flags.IllegalFlagValueError) -> str:
+    """Returns absl's message, which says of an enum alone what is allowed."""
+    message = _first_line(error)
+    flag = re.match(r"flag --(\w+)=.*?: ", message)
+    if flag is None or "should be one of" in message:
+        return message
+    parser = flags.FLAGS[flag[1]].parser
+    return f"{flag[0]}allowed is {parser.syntactic_help or 'true or false'}"
 
 
 def _guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:

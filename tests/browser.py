@@ -62,8 +62,13 @@ const walk = (root) => {
 walk(document);
 """
 _FIND_ELEMENTS = _FIND + "return found;"
-_FIND_TEXTS = _FIND + (
-    "return found.map(e => (e.innerText ?? e.textContent).trim().replace(/\\s+/g, ' '));"
+_FIND_TEXTS = (
+    _FIND
+    + r"""
+// The parts of a drawing have no innerText.
+const texts = found.map((element) => element.innerText ?? element.textContent);
+return texts.map((text) => text.trim().replace(/\s+/g, ' '));
+"""
 )
 
 Result = TypeVar("Result")
@@ -82,7 +87,8 @@ class TensorBoard:
 
     def __init__(self, logdir: Path, *flags: str) -> None:
         self.logdir = logdir
-        self._output = tempfile.NamedTemporaryFile(prefix="tensorboard-")
+        # A file, as nobody would empty a pipe while it serves.
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115
         command = [sys.executable, "-m", "tensorboard.main", f"--logdir={logdir}"]
         command += ["--host=localhost", "--port=0", "--reload_interval=5", *flags]
         # A session of its own, so that the data server it starts ends with it.
@@ -143,7 +149,9 @@ class TensorBoard:
         return match and match[1]
 
     def _printed(self) -> str:
-        return Path(self._output.name).read_text(errors="replace")
+        # By position: the process goes on writing through the same open file.
+        size = os.fstat(self._output.fileno()).st_size
+        return os.pread(self._output.fileno(), size, 0).decode(errors="replace")
 
     def _wait(self, condition: Callable[[], Result | None], what: str) -> Result:
         end = time.monotonic() + TIMEOUT_SECONDS

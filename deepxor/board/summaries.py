@@ -131,8 +131,13 @@ class SummaryWriter:
 
     def graph(self, graph: tf.Graph) -> None:
         """Writes the graph for the Graphs tab; TensorBoard serves the last of a run."""
+        # Deterministic, so that the same run writes the same bytes.
         graph_def = graph.as_graph_def(add_shapes=True)
-        self._submit(lambda: event_pb2.Event(graph_def=graph_def.SerializeToString()))
+        self._submit(
+            lambda: event_pb2.Event(
+                graph_def=graph_def.SerializeToString(deterministic=True)
+            )
+        )
 
     def write(self) -> None:
         """Has the worker write what has been gathered."""

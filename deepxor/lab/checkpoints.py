@@ -10,10 +10,20 @@ from typing import Any
 import keras
 import numpy as np
 
+from deepxor.board.summaries import SummaryWriter
 from deepxor.lab.runs import write_atomically
 from deepxor.monitor.gradients import GradientMonitor
 
 _FILE = "checkpoint.npz"
+
+
+def last_record(run_dir: Path) -> int:
+    """Returns the step of the last record before a run's checkpoint; -1 without one."""
+    path = run_dir / _FILE
+    if not path.exists():
+        return -1
+    with np.load(path) as arrays:
+        return int(arrays["monitor/step"][-1])
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -21,24 +31,25 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         run_dir: The run's folder.
+        monitor: Its history is part of the checkpoint.
+        writer: Flushed before every checkpoint, which vouches for the events before it.
         seconds: At least this long from one checkpoint to the next.
     """
 
-    def __init__(self, run_dir: Path, seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        monitor: GradientMonitor,
+        writer: SummaryWriter,
+        seconds: float = 1.0,
+    ) -> None:
         super().__init__()
         self._path = run_dir / _FILE
+        self._monitor = monitor
+        self._writer = writer
         self._seconds = seconds
-        self._monitor: GradientMonitor | None = None
         self._elapsed_before = 0.0
         self._start = self._last = time.monotonic()
-
-    @property
-    def last_record(self) -> int:
-        """The step of the last record before the checkpoint; -1 if there is none."""
-        if not self._path.exists():
-            return -1
-        with np.load(self._path) as arrays:
-            return int(arrays["monitor/step"][-1])
 
     @property
     def elapsed(self) -> float:
@@ -62,8 +73,8 @@ class Checkpoints(keras.callbacks.Callback):
             f"variable/{i}": variable.numpy()
             for i, variable in enumerate(_variables(self.model))
         }
-        assert self._monitor is not None, "restore comes before fit"
-        assert self._monitor is not None, "restore comes before fit"
+        self._writer.flush()
+        self._writer.flush()
         for name, array in self._monitor.state().items():
             arrays[f"monitor/{name}"] = array
         arrays["elapsed"] = np.array(self.elapsed)
@@ -72,21 +83,19 @@ class Checkpoints(keras.callbacks.Callback):
         write_atomically(self._path, content.getvalue())
         self._last = time.monotonic()
 
-    def restore(self, model: keras.Model, monitor: GradientMonitor) -> None:
-        """Sets a model and its monitor to the checkpoint, if there is one.
+    def restore(self, model: keras.Model) -> None:
+        """Sets a model and the monitor to the checkpoint, if there is one.
 
         Args:
             model: As built for the run's experiment.
-            monitor: New; its history is part of every checkpoint from now on.
         """
-        self._monitor = monitor
         if not self._path.exists():
             return
         with np.load(self._path) as arrays:
             for i, variable in enumerate(_variables(model)):
                 variable.assign(arrays[f"variable/{i}"])
             prefix = "monitor/"
-            monitor.restore(
+            self._monitor.restore(
                 {
                     name.removeprefix(prefix): arrays[name]
                     for name in arrays.files

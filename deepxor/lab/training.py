@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from deepxor.board import events
 from deepxor.board.summaries import SummaryWriter
-from deepxor.lab.checkpoints import Checkpoints
+from deepxor.lab.checkpoints import Checkpoints, last_record
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.networks import ReplicaNetwork, build
 from deepxor.lab.recorder import RunRecorder, Snapshot
@@ -121,15 +121,15 @@ def train(
     with StopOnSignal() as stop:
         experiment = run.experiment
         model = build(experiment)
-        checkpoints = Checkpoints(run.path)
-        last_record = checkpoints.last_record
-        events.cut(run.path, last_record)
+        last_step = last_record(run.path)
+        events.cut(run.path, last_step)
         writer = SummaryWriter(run.path)
         monitor = GradientMonitor(
             writer, experiment.log_every, replicas=experiment.replicas
         )
-        checkpoints.restore(model, monitor)
-        recorder = RunRecorder(writer, experiment, run.name, last_record >= 0)
+        checkpoints = Checkpoints(run.path, monitor, writer)
+        checkpoints.restore(model)
+        recorder = RunRecorder(writer, experiment, run.name, last_step >= 0)
         try:
             fit(model, experiment, [stop, monitor, recorder, checkpoints, *callbacks])
             results = _results(model, monitor, checkpoints.elapsed)

@@ -118,7 +118,7 @@ class GradientMonitor(keras.callbacks.Callback):
             if first is None
             else first,
             "recent": np.array(self._recent_norms, np.float32).reshape(
-                -1, layers, replicas
+                len(self._recent_norms), layers, replicas
             ),
         }
 
@@ -150,7 +150,10 @@ class GradientMonitor(keras.callbacks.Callback):
             for i, layer in enumerate(layers)
             for variable in layer.trainable_variables
         }
-        capacity = buffer_steps(self.every, len(layers), self.replicas or 1)
+        capacity = max(
+            buffer_steps(self.every, len(layers), self.replicas or 1),
+            self.model.steps_per_execution,
+        )
         # For every step a norm and a zero fraction, by layer and replica.
         self._buffer = tf.Variable(
             tf.zeros([capacity, 2, len(layers), self.replicas or 1]), trainable=False
@@ -284,4 +287,4 @@ class GradientMonitor(keras.callbacks.Callback):
 
 
 def _rows(rows: list[np.ndarray], layers: int) -> np.ndarray:
-    return np.array(rows, np.float32).reshape(-1, layers)
+    return np.array(rows, np.float32).reshape(len(rows), layers)

@@ -1,0 +1,249 @@
+"""The invariants of replicas and of the compiled loop."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deepxor.lab.activations import ACTIVATIONS, activation_function
+from deepxor.lab.data import xor
+from deepxor.lab.experiment import Experiment
+from deepxor.lab.initializers import INITIALIZERS
+from deepxor.lab.networks import ReplicaMaxout, build
+from deepxor.lab.optimizers import OPTIMIZERS
+from deepxor.lab.training import fit
+from deepxor.monitor.gradients import GradientMonitor
+
+SMALL = Experiment(hidden_units=(4, 3), replicas=3, num_steps=200, log_every=1)
+
+
+class Costs(keras.callbacks.Callback):
+    """Keeps every replica's cost after each batch, with log_every=1 each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.costs = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.costs.append(self.model.snapshot()[2].numpy())
+
+
+def train_costs(experiment):
+    model, costs = build(experiment), Costs()
+    fit(model, experiment, [costs])
+    return model, np.array(costs.costs)
+
+
+def stock_twin(model, experiment, replica):
+    """Returns one replica as a stock Keras model with the same weights."""
+    twin = keras.Sequential([keras.Input((experiment.bits,))])
+    for layer in model.stack:
+        kernel = layer.kernel.numpy()[:, :, replica]
+        bias = layer.bias.numpy()[:, replica]
+        dense = keras.layers.Dense(kernel.shape[1])
+        twin.add(dense)
+        dense.set_weights([kernel, bias])
+        if isinstance(layer, ReplicaMaxout):
+            pieces = layer.pieces
+            reshape = keras.layers.Reshape((kernel.shape[1] // pieces, pieces))
+            twin.add(reshape)
+            twin.add(keras.layers.Lambda(lambda x: keras.ops.max(x, axis=-1)))
+        elif layer.name != "hypothesis":
+            function = activation_function(experiment.activation)
+            twin.add(keras.layers.Activation(function))
+    return twin
+
+
+def stock_gradients(twin, x, y):
+    """Returns the loss and the gradients of a stock model, by stock Keras's loss."""
+    loss_function = keras.losses.BinaryCrossentropy(from_logits=True)
+    with tf.GradientTape() as tape:
+        loss = loss_function(y, twin(x))
+    return float(loss), tape.gradient(loss, twin.trainable_variables)
+
+
+@pytest.mark.parametrize("initializer", sorted(INITIALIZERS))
+@pytest.mark.parametrize("activation", ["sigmoid", "maxout"])
+def test_the_start_of_a_replica_depends_on_the_seed_and_its_number_alone(
+    initializer, activation
+):
+    many = Experiment(initializer=initializer, activation=activation, replicas=100)
+    one = dataclasses.replace(many, replicas=1)
+    other = dataclasses.replace(one, seed=1)
+    for a, b, c in zip(*(build(e).stack for e in (many, one, other)), strict=True):
+        np.testing.assert_array_equal(a.kernel[..., :1], b.kernel)
+        assert not np.array_equal(b.kernel, c.kernel)
+        assert not a.bias.numpy().any()
+    kernel = build(many).stack[0].kernel.numpy().reshape(-1, 100)
+    assert len(np.unique(kernel, axis=1).T) == 100
+
+
+def test_training_beside_others_or_alone_gives_the_same_losses():
+    many = dataclasses.replace(SMALL, activation="tanh", replicas=100)
+    one = dataclasses.replace(many, replicas=1)
+    np.testing.assert_allclose(
+        train_costs(many)[1][:, :1], train_costs(one)[1], rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "maxout"])
+def test_losses_and_gradients_are_those_of_stock_keras(activation, optimizer):
+    experiment = dataclasses.replace(
+        SMALL, activation=activation, optimizer=optimizer, learning_rate=0.05
+    )
+    model = build(experiment)
+    twins = [stock_twin(model, experiment, r) for r in range(experiment.replicas)]
+    monitor = GradientMonitor(every=1, replicas=experiment.replicas)
+    costs = Costs()
+    fit(model, experiment, [monitor, costs])
+    norms = monitor.history["norm"]
+
+    x, y = xor()
+    stock_norms = np.empty((experiment.num_steps, len(model.stack), len(twins)))
+    for r, twin in enumerate(twins):
+        stock = (keras.optimizers.SGD if optimizer == "sgd" else keras.optimizers.Adam)(
+            learning_rate=0.05
+        )
+        for step in range(experiment.num_steps):
+            _, gradients = stock_gradients(twin, x, y)
+            for i in range(len(model.stack)):
+                pair = [tf.reshape(g, -1) for g in gradients[2 * i : 2 * i + 2]]
+                stock_norms[step, i, r] = np.linalg.norm(tf.concat(pair, 0))
+            stock.apply_gradients(zip(gradients, twin.trainable_variables, strict=True))
+            loss, _ = stock_gradients(twin, x, y)
+            assert costs.costs[step][r] == pytest.approx(loss, rel=1e-5, abs=1e-6)
+    np.testing.assert_allclose(
+        norms, np.median(stock_norms, axis=2), rtol=1e-4, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "maxout", "selu"])
+def test_gradients_are_those_of_stock_keras_variable_by_variable(activation):
+    experiment = dataclasses.replace(SMALL, activation=activation)
+    model = build(experiment)
+    x, y = xor()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model.replica_cost(model.forward(tf.constant(x))[-1]))
+    gradients = tape.gradient(loss, model.trainable_variables)
+    for r in range(experiment.replicas):
+        _, expected = stock_gradients(stock_twin(model, experiment, r), x, y)
+        for mine, stock in zip(gradients, expected, strict=True):
+            np.testing.assert_allclose(mine[..., r], stock, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_gradients_are_central_differences(activation):
+    experiment = dataclasses.replace(SMALL, activation=activation, seed=3)
+    model = build(experiment, dtype="float64")
+    rng = np.random.default_rng(0)
+    for layer in model.stack:  # biases of zero put the input (0, 0) on relu's kink
+        layer.bias.assign(rng.normal(size=layer.bias.shape))
+
+    def cost():
+        logits = model.forward(tf.constant(model.x))[-1]
+        return model.replica_cost(logits)
+
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(cost())
+    gradients = tape.gradient(loss, model.trainable_variables)
+    # Both errors of central differences are near 1e-10 at this step in float64. It is
+    # small enough that no sample crosses a kink of relu or maxout.
+    h = 1e-5
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        start = variable.numpy()
+        index = tuple(rng.integers(size) for size in start.shape[:-1])
+        shifted = start.copy()
+        shifted[index] += h
+        variable.assign(shifted)
+        above = cost().numpy()
+        shifted[index] -= 2 * h
+        variable.assign(shifted)
+        below = cost().numpy()
+        variable.assign(start)
+        difference = (above - below) / (2 * h)
+        np.testing.assert_allclose(gradient[index], difference, rtol=1e-6, atol=1e-9)
+
+
+def test_a_replica_that_diverges_harms_no_other_and_is_counted():
+    experiment = dataclasses.replace(SMALL, activation="relu", num_steps=50)
+    sound = build(experiment)
+    ill = build(experiment)
+    kernel = ill.stack[1].kernel.numpy()
+    kernel[0, 0, 1] = np.nan
+    ill.stack[1].kernel.assign(kernel)
+    monitor = GradientMonitor(every=10, replicas=3)
+    fit(sound, experiment)
+    fit(ill, experiment, [monitor])
+    for a, b in zip(sound.stack, ill.stack, strict=True):
+        np.testing.assert_array_equal(a.kernel[..., ::2], b.kernel[..., ::2])
+    assert np.isnan(ill.stack[0].kernel[..., 1]).any()
+    logs = ill.train_step(tf.constant(1))
+    assert float(logs["diverged"]) == pytest.approx(1 / 3)
+    assert np.isfinite(float(logs["loss"]))
+    assert np.isfinite(monitor.history["norm"]).all()
+    assert not np.isfinite(monitor.history["recent"][:, -1, 1]).any()
+    assert monitor.diagnosis.verdict == "exploding"
+    assert "1 of 3 replicas" in monitor.diagnosis.evidence
+
+
+def test_the_same_seed_gives_the_same_bits():
+    experiment = dataclasses.replace(SMALL, activation="relu", log_every=17)
+    first, second = (build(experiment) for _ in range(2))
+    for model in (first, second):
+        fit(model, experiment, [GradientMonitor(every=17, replicas=3)])
+    for a, b in zip(first.trainable_variables, second.trainable_variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_many_steps_a_call_are_the_steps_one_by_one():
+    one_by_one, _ = train_costs(SMALL)
+    at_once = build(SMALL)
+    fit(at_once, dataclasses.replace(SMALL, log_every=200))
+    for a, b in zip(
+        one_by_one.trainable_variables, at_once.trainable_variables, strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_every_optimizer_lowers_the_cost(optimizer):
+    rate = 0.1 if optimizer in ("sgd", "momentum") else 0.01
+    experiment = dataclasses.replace(
+        SMALL, optimizer=optimizer, learning_rate=rate, activation="tanh", log_every=200
+    )
+    model = build(experiment)
+    before = model.snapshot()[2].numpy()
+    fit(model, experiment)
+    assert (model.snapshot()[2].numpy() < before).all()
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_every_activation_lowers_the_cost(activation):
+    experiment = dataclasses.replace(SMALL, activation=activation, log_every=200)
+    model = build(experiment)
+    before = model.snapshot()[2].numpy()
+    fit(model, experiment)
+    assert model.snapshot()[2].numpy().mean() < before.mean()
+
+
+@pytest.mark.parametrize("bits", [2, 3, 5])
+def test_parity_trains(bits):
+    experiment = dataclasses.replace(SMALL, bits=bits, log_every=200)
+    model = build(experiment)
+    fit(model, experiment)
+    assert model(model.x).shape == (2**bits, 3)
+
+
+def test_nan_is_never_a_right_answer():
+    model = build(SMALL)
+    accuracy = model.replica_accuracy(tf.fill([4, 1, 3], np.nan))
+    assert accuracy.numpy().tolist() == [0, 0, 0]
+
+
+def test_a_hypothesis_of_exactly_a_half_predicts_0():
+    model = build(SMALL)
+    accuracy = model.replica_accuracy(tf.fill([4, 1, 3], 0.5))
+    assert accuracy.numpy().tolist() == [0.5, 0.5, 0.5]

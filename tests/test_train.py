@@ -1,0 +1,148 @@
+"""The front door of train, from outside."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from deepxor.lab.experiment import Experiment
+from deepxor.lab.runs import Run
+
+QUICK = ["--num_steps=101", "--replicas=5"]
+
+
+def train(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "deepxor.train", *arguments],
+        capture_output=True, text=True, check=False, cwd=cwd,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flag", "allowed"),
+    [
+        ("--activation=swishy", "relu"),
+        ("--network=shallow", "lecture"),
+        ("--initializer=zeros", "orthogonal"),
+        ("--optimizer=lbfgs", "adamw"),
+        ("--hidden_units=5,x", "5,4"),
+        ("--hidden_units=5,0", "from 1"),
+        ("--learning_rate=-1", "above 0"),
+        ("--learning_rate=fast", "a number"),
+        ("--learning_rate=nan", "finite"),
+        ("--num_steps=0", "from 1"),
+        ("--num_steps=many", "an integer"),
+        ("--log_every=0", "from 1"),
+        ("--replicas=0", "from 1"),
+        ("--replicas=1e3", "an integer"),
+        ("--seed=-1", "from 0"),
+        ("--bits=11", "to 10"),
+        ("--run_name=../up", "letters"),
+        ("--resume=perhaps", "true"),
+        ("--acitvation=relu", "activation"),
+        ("relu", "flags"),
+    ],
+)
+def test_a_wrong_flag_is_one_line_without_tensorflow(tmp_path, flag, allowed):
+    done = train(flag, f"--logdir={tmp_path / 'logdir'}")
+    assert done.returncode in (1, 2)
+    assert done.stdout == ""
+    line = done.stderr.removesuffix("\n")
+    assert line.startswith("deepxor.train: ") and "\n" not in line
+    assert flag.split("=")[-1] in line or flag.split("=")[0].lstrip("-") in line
+    assert allowed in line
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("flag", ["--help", "--seed=-1"])
+def test_help_and_errors_do_not_import_tensorflow(flag):
+    code = (
+        "import runpy, sys; sys.argv = ['deepxor/train.py', sys.argv[1]]\n"
+        "try: runpy.run_module('deepxor.train', run_name='__main__')\n"
+        "except SystemExit as end: code = end.code\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, flag], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == (0 if flag == "--help" else 2), done.stderr
+
+
+def test_help_names_every_flag():
+    done = train("--help")
+    assert done.returncode == 0
+    for name in (*Experiment().to_json(), "logdir", "run_name", "resume", "quiet"):
+        assert f"--{name}" in done.stdout or f"--[no]{name}" in done.stdout
+
+
+def test_a_run_prints_one_table_and_the_next_command(tmp_path):
+    done = train(*QUICK, f"--logdir={tmp_path}", "--network=wide", "--activation=tanh")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "wide-tanh" in done.stdout and "of 5" in done.stdout
+    assert f"tensorboard --logdir {tmp_path}" in done.stdout
+    assert "\x1b" not in done.stdout  # no bar, no colours where there is no terminal
+
+
+def test_quiet_prints_nothing(tmp_path):
+    done = train(*QUICK, f"--logdir={tmp_path}", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_logdir_is_logdir_here(tmp_path):
+    assert train(*QUICK, "--quiet", cwd=tmp_path).returncode == 0
+    assert Run.load(tmp_path / "logdir" / "deep-sigmoid").status == "finished"
+
+
+def test_hidden_units_may_be_empty(tmp_path):
+    done = train(*QUICK, "--quiet", f"--logdir={tmp_path}", "--hidden_units=")
+    assert done.returncode == 0, done.stderr
+    assert Run.load(tmp_path / "hidden_none-sigmoid").experiment.shape == "2-1"
+
+
+def test_flags_reach_the_experiment(tmp_path):
+    flags = {
+        "hidden_units": "3,2", "activation": "maxout", "pieces": "3", "bits": "3",
+        "initializer": "orthogonal", "optimizer": "adamw", "learning_rate": "0.01",
+        "num_steps": "7", "log_every": "3", "replicas": "2", "seed": "5",
+    }  # fmt: skip
+    arguments = [f"--{name}={value}" for name, value in flags.items()]
+    done = train(*arguments, f"--logdir={tmp_path}", "--quiet", "--run_name=mine")
+    assert done.returncode == 0, done.stderr
+    assert Run.load(tmp_path / "mine").experiment == Experiment(
+        hidden_units=(3, 2), activation="maxout", pieces=3, bits=3,
+        initializer="orthogonal", optimizer="adamw", learning_rate=0.01,
+        num_steps=7, log_every=3, replicas=2, seed=5,
+    )  # fmt: skip
+
+
+def test_a_logdir_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    start = time.monotonic()
+    done = train(f"--logdir={tmp_path / 'file' / 'logdir'}")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "cannot write to logdir=" in done.stderr
+    assert time.monotonic() - start < 60
+
+
+def test_there_is_a_bar_on_a_terminal(tmp_path):
+    command = [sys.executable, "-m", "deepxor.train", f"--logdir={tmp_path}", *QUICK]
+    main, other = os.openpty()
+    process = subprocess.Popen(command, stdout=other, stderr=other, close_fds=True)
+    os.close(other)
+    printed = b""
+    while True:
+        try:
+            part = os.read(main, 65536)
+        except OSError:  # Linux's end of a terminal whose other side is closed
+            break
+        if not part:
+            break
+        printed += part
+    assert process.wait() == 0
+    assert b"step 101 of 101" in printed and b"solved" in printed and b"left" in printed
+    assert b"port.cc" not in printed and b"cuda" not in printed.lower()
