@@ -36,7 +36,6 @@ from rich.table import Table
 
 import deepxor
 from deepxor import door
-from deepxor.board.tables import make_console
 from deepxor.lab.data import xor
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.runs import Run
@@ -652,7 +651,7 @@ def thousand_report(folder: Path, python: str, rounds: int) -> Report:
 
     def time_torch() -> float | None:
         sample = measure_peer(python, "torch", steps)
-        return sample and sample.microseconds * steps / 1e6
+        return None if sample is None else sample.microseconds * steps / 1e6
 
     measures: dict[str, Callable[[], float | None]] = {
         "deepxor, 1,000 networks": lambda: train_recorded(experiment, folder).whole,
@@ -709,6 +708,9 @@ def print_report(report: Report, is_markdown: bool) -> None:
         lines += [_markdown_row(row) for row in report.rows]
         print("\n".join([*lines, "", report.note, ""]), flush=True)
         return
+    # Here, as it imports SciPy, which is a stage of its own in new processes.
+    from deepxor.board.tables import make_console
+
     table = Table(title=report.title, caption=report.note)
     for number, heading in enumerate(report.headings):
         table.add_column(heading, justify="right" if number else "left")

@@ -1,13 +1,15 @@
 // One network learning XOR in plain C: what a training step costs without a framework.
 //
-// The lecture's network, 2-5-...-5-1, sigmoid in every layer, trained by gradient descent
-// on the mean cross-entropy of the whole truth table, in float32. The gradient norm of
-// every layer is recorded at every step.
+// The lecture's network, 2-5-...-5-1, sigmoid in every layer, trained by gradient
+// descent on the mean cross-entropy of the whole truth table, in float32. The gradient
+// norm of every layer is recorded at every step.
 //
 // Usage: xor_loop SEED STEPS. Prints the microseconds a step took, the cost after the
 // last step, and the last gradient norms of the first and of the last layer.
 //
 // Compile with -DHIDDEN=1 for 2-5-1, which, unlike the lecture's, does learn.
+
+#define _POSIX_C_SOURCE 199309L  // for clock_gettime
 
 #include <math.h>
 #include <stdint.h>
@@ -63,8 +65,8 @@ static void forward(void) {
   }
 }
 
-// Goes back through the layers: passes delta on, then takes the layer's step. Stores the
-// L2 norm of each layer's gradient, kernel and bias together.
+// Goes back through the layers: passes delta on, then takes the layer's step. Stores
+// the L2 norm of each layer's gradient, kernel and bias together.
 static void backward(float *norm) {
   // A sigmoid output under cross-entropy: the derivatives cancel down to h - y.
   for (int s = 0; s < SAMPLES; s++)

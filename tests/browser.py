@@ -62,13 +62,11 @@ const walk = (root) => {
 walk(document);
 """
 _FIND_ELEMENTS = _FIND + "return found;"
-_FIND_TEXTS = (
-    _FIND
-    + r"""
-// The parts of a drawing have no innerText.
-const texts = found.map((element) => element.innerText ?? element.textContent);
-return texts.map((text) => text.trim().replace(/\s+/g, ' '));
-"""
+_FIND_TEXTS = _FIND + (
+    r"return found.map((element) => element.innerText.trim().replace(/\s+/g, ' '));"
+)
+_FIND_ATTRIBUTES = _FIND + (
+    "return found.map((element) => element.getAttribute(arguments[1]));"
 )
 
 Result = TypeVar("Result")
@@ -194,6 +192,10 @@ class Page:
         """Returns the texts of the visible elements that match, in document order."""
         return self.driver.execute_script(_FIND_TEXTS, css)
 
+    def attributes(self, css: str, name: str) -> list[str]:
+        """Returns an attribute of the visible elements that match."""
+        return self.driver.execute_script(_FIND_ATTRIBUTES, css, name)
+
     def until(self, condition: Callable[[], Result], what: str) -> Result:
         """Waits until a condition is true, and returns it.
 
@@ -211,11 +213,15 @@ class Page:
         except TimeoutException:
             raise AssertionError(f"{what} did not appear") from None
 
-    def wait_for_texts(self, css: str, wanted: set[str]) -> list[str]:
-        """Waits until visible elements with all of some texts are there.
+    def wait_for(self, read: Callable[[], list[str]], wanted: set[str]) -> list[str]:
+        """Waits until all of some texts are there.
+
+        Args:
+            read: Returns what is there.
+            wanted: What must be among it.
 
         Returns:
-            The texts of all elements that match the selector.
+            All that `read` returned then.
 
         Raises:
             AssertionError: If some never come; it says which.
@@ -223,15 +229,30 @@ class Page:
         seen: list[str] = []
 
         def is_there() -> bool:
-            seen[:] = self.texts(css)
+            seen[:] = read()
             return wanted <= set(seen)
 
         try:
-            self.until(is_there, css)
+            self.until(is_there, "")
         except AssertionError:
             missing = sorted(wanted - set(seen))
-            raise AssertionError(f"{css} never showed {missing}, but {seen}") from None
+            raise AssertionError(f"the page lacks {missing}; it has {seen}") from None
         return seen
+
+    def wait_for_texts(self, css: str, wanted: set[str]) -> list[str]:
+        """Waits until visible elements with all of some texts are there.
+
+        Returns:
+            The texts of all visible elements that match the selector.
+
+        Raises:
+            AssertionError: If some never come; it says which.
+        """
+        return self.wait_for(lambda: self.texts(css), wanted)
+
+    def wait_for_count(self, css: str, count: int) -> None:
+        """Waits until at least so many visible elements match."""
+        self.until(lambda: len(self.elements(css)) >= count, f"{count} times {css}")
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from scipy.stats import binomtest
 
 COLOURS = {
     "healthy": "green",
@@ -34,6 +33,8 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     Returns:
         The lower and the upper end.
     """
+    from scipy.stats import binomtest  # half a second that --quiet need not spend
+
     interval = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
 

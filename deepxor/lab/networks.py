@@ -126,6 +126,9 @@ class ReplicaNetwork(keras.Model):
             layer.built = True
             shape = layer.compute_output_shape(shape)
         self.built = True
+        # A function of its own for each model: of the class's, TensorFlow would say
+        # that it is traced too often.
+        self.snapshot = tf.function(self._snapshot)
 
     def forward(self, x: tf.Tensor) -> list[tf.Tensor]:
         """Returns the outputs of all layers.
@@ -201,8 +204,7 @@ class ReplicaNetwork(keras.Model):
             self.optimizer.apply(gradients, self.trainable_variables)
         return cost, accuracy
 
-    @tf.function
-    def snapshot(self) -> tuple:
+    def _snapshot(self) -> tuple:
         """Returns weights, layer outputs, costs and accuracies as they are now.
 
         Returns:
