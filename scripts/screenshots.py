@@ -59,7 +59,7 @@ def hide_constant_settings(page: Page) -> None:
 
 
 SHOTS = {
-    "graph": Shot("graphs", (1000, 900), 'g.node[data-name="layer10"]', 1),
+    "graph": Shot("graphs", (1200, 900), 'g.node[data-name="layer10"]', 1),
     "hparams": Shot(
         "hparams",
         (1400, 340),
@@ -77,7 +77,7 @@ START_SHOTS = {
         "custom_scalars&_smoothingWeight=0", (1400, 640), LINE, 24, enlarge_chart
     ),
     "scalars": Shot(
-        "scalars&_smoothingWeight=0&_ignoreYOutliers=false&tagFilter="
+        "scalars&_smoothingWeight=0&tagFilter="
         "^cost$|^gradient_norm_log10/(layer(1|4|7|10)|hypothesis)$",
         (1440, 750),
         LINE,
@@ -102,14 +102,17 @@ def train(logdir: Path, *flags: str) -> None:
 
 def settled_screenshot(page: Page) -> Image.Image:
     """Returns what the window shows once two pictures in a row are the same."""
-    before = b""
-    while True:
+    pictures = [b"", b""]
+
+    def is_settled() -> bool:
         reply = page.driver.execute_cdp_cmd("Page.captureScreenshot", {})
-        png = base64.b64decode(reply["data"])
-        if png == before:
-            return Image.open(io.BytesIO(png)).convert("RGB")
-        before = png
+        pictures[:] = [pictures[1], base64.b64decode(reply["data"])]
+        # Charts that are about to be drawn anew stand still for a moment.
         time.sleep(0.5)
+        return pictures[0] == pictures[1]
+
+    page.until(is_settled, "a picture that stays")
+    return Image.open(io.BytesIO(pictures[1])).convert("RGB")
 
 
 def take(page: Page, name: str, shot: Shot) -> None:

@@ -21,6 +21,11 @@ from deepxor.lab.initializers import INITIALIZERS
 from deepxor.lab.optimizers import make_optimizer
 
 
+# A network that has learned nothing ends within a few roundings of 0.5 for every input.
+# Those few do not make a prediction: its accuracy is 0.5, not whatever they happen to be.
+ABOVE_A_HALF = 0.5 + 1e-6
+
+
 class ReplicaDense(keras.layers.Layer):
     """A dense layer of R replicas: activation(x * kernel + bias), each on its own.
 
@@ -172,15 +177,16 @@ class ReplicaNetwork(keras.Model):
     def replica_accuracy(self, probability: tf.Tensor) -> tf.Tensor:
         """Returns each replica's fraction of right answers, [R]; NaN is never right.
 
-        As in the lecture, a 1 is predicted where the probability is above 0.5: a
-        network with logits of mere rounding noise predicts 0.
+        As in the lecture, a 1 is predicted where the probability is above 0.5.
 
         Args:
             probability: [samples, 1, R].
         """
         with tf.name_scope("accuracy"):
             is_one = self.y[:, :, None] > 0.5
-            right = tf.where(is_one, probability > 0.5, probability <= 0.5)
+            right = tf.where(
+                is_one, probability > ABOVE_A_HALF, probability <= ABOVE_A_HALF
+            )
             return tf.reduce_mean(tf.cast(right, probability.dtype), axis=[0, 1])
 
     def optimizer_step(self) -> tuple[tf.Tensor, tf.Tensor]:
