@@ -130,9 +130,9 @@ class SummaryWriter:
         self._add(step, lambda to: to.MergeFromString(summary.SerializeToString()))
 
     def graph(self, graph: tf.Graph) -> None:
-        """Writes the graph for the Graphs tab; TensorBoard serves the last of a run."""
+        """Writes the graph of a training step for the Graphs tab, once a run."""
         # Deterministic, so that the same run writes the same bytes.
-        graph_def = graph.as_graph_def(add_shapes=True)
+        graph_def = step_graph_def(graph)
         self._submit(
             lambda: event_pb2.Event(
                 graph_def=graph_def.SerializeToString(deterministic=True)
@@ -257,6 +257,53 @@ def _add_layout(
         metadata=custom_scalar_metadata.create_summary_metadata(),
         tensor=tensor_util.make_tensor_proto([layout], shape=[]),
     )
+
+
+# What the nodes of a training step feed in the end; the rest is the loop's own.
+_LOOP = "while/"
+_ENDS = tuple(_LOOP + scope for scope in ("cost/", "accuracy/", "train/"))
+
+
+def step_graph_def(graph: tf.Graph) -> tf.compat.v1.GraphDef:
+    """Returns the body of a loop as TensorBoard shows it best: one box a layer.
+
+    Without the loop's own scope and counters, and with the backward pass, which
+    TensorFlow puts beside all scopes, in that of the training.
+
+    Args:
+        graph: Of a `tf.while_loop`'s body with scopes cost, accuracy and train.
+    """
+    graph_def = graph.as_graph_def(add_shapes=True)
+    nodes = {node.name: node for node in graph_def.node}
+    pending = [name for name in nodes if name.startswith(_ENDS)]
+    reached: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name not in reached:
+            reached.add(name)
+            pending += [_node_name(source) for source in nodes[name].input]
+    shown = tf.compat.v1.GraphDef(versions=graph_def.versions)
+    for node in graph_def.node:
+        if node.name in reached:
+            copy = shown.node.add()
+            copy.CopyFrom(node)
+            copy.name = _shown_name(node.name)
+            copy.input[:] = [_shown_name(source) for source in node.input]
+            # It names, by its old name, a node to share a device with.
+            copy.attr.pop("_class", None)
+    return shown
+
+
+def _node_name(source: str) -> str:
+    return source.removeprefix("^").split(":")[0]
+
+
+def _shown_name(source: str) -> str:
+    control = "^" * source.startswith("^")
+    name = source.removeprefix("^")
+    if name.startswith("gradient_tape/"):
+        return f"{control}train/{name.replace(_LOOP, '', 1)}"
+    return control + name.removeprefix(_LOOP)
 
 
 class _os_errors:

@@ -12,7 +12,7 @@ ONE = np.array([230, 97, 1.0])
 
 GRID = 17
 PIXELS = 272
-MARK_RADIUS = 10
+MARK_RADIUS = 9.5
 
 
 def grid(bits: int) -> np.ndarray:

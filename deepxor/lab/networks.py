@@ -20,9 +20,8 @@ from deepxor.lab.experiment import HYPOTHESIS, Experiment
 from deepxor.lab.initializers import INITIALIZERS
 from deepxor.lab.optimizers import make_optimizer
 
-
 # A network that has learned nothing ends within a few roundings of 0.5 for every input.
-# Those few do not make a prediction: its accuracy is 0.5, not whatever they happen to be.
+# Those few make no prediction: its accuracy is 0.5, not whatever they happen to be.
 ABOVE_A_HALF = 0.5 + 1e-6
 
 
@@ -135,7 +134,7 @@ class ReplicaNetwork(keras.Model):
         # that it is traced too often.
         self.snapshot = tf.function(self._snapshot)
 
-    def forward(self, x: tf.Tensor) -> list[tf.Tensor]:
+    def forward(self, x: np.ndarray | tf.Tensor) -> list[tf.Tensor]:
         """Returns the outputs of all layers.
 
         Calls `layer.call` under the layer's own name rather than the layer itself,
@@ -148,16 +147,17 @@ class ReplicaNetwork(keras.Model):
             A list of [batch, units, R] in forward order; the last are the logits.
         """
         outputs = []
-        x = x[:, :, None]
+        with tf.name_scope("x"):
+            x = tf.convert_to_tensor(x)[:, :, None]
         for layer in self.stack:
             with tf.name_scope(layer.name):
                 x = layer.call(x)
             outputs.append(x)
         return outputs
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: np.ndarray | tf.Tensor) -> tf.Tensor:
         """Returns the hypothesis, the probability of a 1: [batch, R]."""
-        return self.probability(self.forward(tf.convert_to_tensor(x))[-1])[:, 0]
+        return self.probability(self.forward(x)[-1])[:, 0]
 
     def probability(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns the hypothesis from its logits, in the last layer's scope."""
@@ -201,7 +201,7 @@ class ReplicaNetwork(keras.Model):
         """
         self.step_graph = tf.compat.v1.get_default_graph()
         with tf.GradientTape() as tape:
-            logits = self.forward(tf.constant(self.x, name="x"))[-1]
+            logits = self.forward(self.x)[-1]
             cost = self.replica_cost(logits)
             loss = tf.reduce_sum(cost)
         accuracy = self.replica_accuracy(self.probability(logits))
@@ -217,7 +217,7 @@ class ReplicaNetwork(keras.Model):
             Copies of the trainable variables; the outputs of all layers on the truth
             table, the last as probability; and each replica's cost and accuracy.
         """
-        *hidden, logits = self.forward(tf.constant(self.x))
+        *hidden, logits = self.forward(self.x)
         probability = self.probability(logits)
         return (
             [tf.identity(variable.value) for variable in self.trainable_variables],

@@ -17,24 +17,25 @@ from tensorboard.plugins.hparams.summary import session_end_pb
 from deepxor.board import surface
 from deepxor.board.summaries import SummaryWriter
 from deepxor.lab import prose
-from deepxor.lab.experiment import Experiment
+from deepxor.lab.activations import ACTIVATIONS
+from deepxor.lab.experiment import NETWORKS, Experiment
+from deepxor.lab.initializers import INITIALIZERS
 from deepxor.lab.networks import ReplicaNetwork, build
+from deepxor.lab.optimizers import OPTIMIZERS
 from deepxor.monitor.statistics import finite_mean, finite_percentiles
 
 # The decision surface is averaged over at most this many replicas: more would change no
 # pixel by a visible shade.
 SURFACE_REPLICAS = 100
 
+# Columns of the HParams tab; few, so that the metrics are in sight.
 HPARAMS = (
-    "network",
-    "activation",
-    "initializer",
-    "optimizer",
-    "learning_rate",
-    "num_steps",
-    "replicas",
-    "seed",
-    "bits",
+    hparams.HParam("network", hparams.Discrete([*NETWORKS, "hidden_units"])),
+    hparams.HParam("activation", hparams.Discrete(list(ACTIVATIONS))),
+    hparams.HParam("initializer", hparams.Discrete(list(INITIALIZERS))),
+    hparams.HParam("optimizer", hparams.Discrete(list(OPTIMIZERS))),
+    hparams.HParam("learning_rate", hparams.RealInterval(0.0, 1e30)),
+    hparams.HParam("bits", hparams.IntInterval(2, 10)),
 )
 
 
@@ -123,12 +124,18 @@ class RunRecorder(keras.callbacks.Callback):
         self._writer.graph(self.model.step_graph)
         self._writer.text("settings", prose.settings(self._experiment), 0)
         self._writer.custom_scalars(_charts(self._experiment.layer_names), "deepxor")
-        settings = {name: getattr(self._experiment, name) for name in HPARAMS}
-        settings["initializer"] = self._experiment.kernel_initializer
-        settings["network"] = self._experiment.shape
         metrics = [hparams.Metric(tag) for tag in ("solved", "cost", "accuracy")]
-        columns = [hparams.HParam(name) for name in HPARAMS]
-        self._writer.summary(hparams.hparams_config_pb(columns, metrics), 0)
+        self._writer.summary(hparams.hparams_config_pb(HPARAMS, metrics), 0)
+        settings = {
+            "network": self._experiment.network,
+            "activation": self._experiment.activation,
+            "initializer": self._experiment.kernel_initializer,
+            "optimizer": self._experiment.optimizer,
+            "learning_rate": self._experiment.learning_rate,
+            "bits": self._experiment.bits,
+        }
+        if self._experiment.hidden_units is not None:
+            settings["network"] = "hidden_units"
         self._writer.summary(hparams.hparams_pb(settings, trial_id=self._run_name), 0)
 
     def _write_record(self, step: int) -> None:
