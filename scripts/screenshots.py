@@ -55,7 +55,9 @@ def hide_constant_settings(page: Page) -> None:
     constant = ("bits", "learning_rate", "network")
     names = page.wait_for_texts(box, set(constant))
     for name in constant:
-        page.elements(box)[names.index(name)].click()
+        # By script, as it may be scrolled out of sight.
+        element = page.elements(box)[names.index(name)]
+        page.driver.execute_script("arguments[0].click()", element)
 
 
 SHOTS = {

@@ -41,8 +41,7 @@ def draw(probabilities: np.ndarray) -> np.ndarray:
     Returns:
         uint8 [PIXELS, PIXELS, 3].
     """
-    nearest = np.arange(PIXELS) * GRID // PIXELS
-    values = probabilities.reshape(GRID, GRID)[nearest][:, nearest]
+    values = _interpolate(_interpolate(probabilities.reshape(GRID, GRID)).T).T
     pixels = np.where(
         values[..., None] < 0.5,
         ZERO + (UNSURE - ZERO) * (values[..., None] * 2),
@@ -50,6 +49,14 @@ def draw(probabilities: np.ndarray) -> np.ndarray:
     )
     pixels[np.isnan(values)] = 128
     return _draw_samples(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
+
+
+def _interpolate(values: np.ndarray) -> np.ndarray:
+    """Returns [GRID, n] as [PIXELS, n], linearly along the first axis."""
+    position = np.linspace(0, GRID - 1, PIXELS)
+    below = np.minimum(position.astype(int), GRID - 2)
+    part = (position - below)[:, None]
+    return (1 - part) * values[below] + part * values[below + 1]
 
 
 def _draw_samples(pixels: np.ndarray) -> np.ndarray:
