@@ -58,7 +58,7 @@ def runs_table(rows: Sequence[tuple[str, Mapping[str, Any], str]]) -> Table:
         verdict = results.get("verdict")
         table.add_row(
             Text(name),
-            _number(results.get("cost"), "{:.4f}"),
+            _number(results.get("cost"), "{:.4g}"),
             _number(results.get("accuracy"), "{:.2f}"),
             _solved(results.get("solved"), results["replicas"]),
             _number(results.get("first_gradient"), "{:.1e}"),

@@ -205,7 +205,7 @@ def _healthy_evidence(history: Mapping[str, Any]) -> str:
     if len(names) == 1:
         return f"{names[0]} gets {norm[0]:.1e} at step {history['step'][0]}."
     dead = dead_replicas(history)
-    aside = f" {dead.sum()} of {dead.size} replicas are dead." if dead.any() else ""
+    aside = f" Dead: {dead.sum()} of {dead.size} replicas." if dead.any() else ""
     return (
         f"{names[0]} gets {norm[0]:.1e}, {names[-1]} {norm[-1]:.1e} at step "
         f"{history['step'][0]}.{aside}"
