@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows step, mean cost, solved and the time left; nothing where there is no terminal.
+    """Shows step, mean cost, solved and the time left, where there is a terminal.
 
     Args:
         console: Where it is shown.
@@ -52,7 +52,7 @@ class ProgressBar(keras.callbacks.Callback):
         logs = logs or {}
         solved = round(float(logs["solved"]) * self._replicas)
         numbers = (
-            f"step {step:,} of {self._num_steps:,}  mean cost {float(logs['loss']):.4f}  "
-            f"solved {solved} of {self._replicas}"
+            f"step {step:,} of {self._num_steps:,}  "
+            f"mean cost {float(logs['loss']):.4f}  solved {solved} of {self._replicas}"
         )
         self._progress.update(self._task, completed=step, numbers=numbers)
