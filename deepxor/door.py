@@ -15,23 +15,28 @@ from absl import app, flags
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Parses flags, runs `main` and exits with the status it returns.
 
-    A wrong flag, a ValueError, a RunError or an OSError of `main` becomes one line on
-    standard error and exit status 2 or 1; SIGINT and SIGTERM, 130 and 143.
+    A wrong flag, or a ValueError before TensorFlow is loaded, becomes one line on
+    standard error and exit status 2; a RunError or an OSError, 1; SIGINT and SIGTERM,
+    130 and 143.
 
     Args:
         main: Takes the arguments that are no flags, the program's name first.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, _terminate)
     app.run(lambda argv: _guard(main, argv), flags_parser=_parse)
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow with its log lines silent unless they are errors.
+    """Imports TensorFlow as a command needs it: on one thread, and quiet.
+
+    Its log lines are silent unless they are errors.
 
     Some are written before TensorFlow reads its log level, and at the first look for a
     GPU it calls the lack of one an error; both are held back, and shown if it fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the lab's layers are TensorFlow's
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -43,7 +48,7 @@ def load_tensorflow() -> None:
             # faster, and leaves the other cores to the writer of summaries.
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.list_logical_devices()
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(stderr, held.read())
             raise
@@ -61,6 +66,8 @@ def _parse(argv: Sequence[str]) -> list[str]:
         _fail(_first_line(error), 2)
     except SystemExit:  # absl leaves --help with status 1
         sys.exit(0)
+    if flags.FLAGS["log_dir"].present:  # one of absl's own
+        _fail("flag --log_dir: unknown; allowed is --logdir", 2)
     return arguments
 
 

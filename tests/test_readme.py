@@ -137,8 +137,10 @@ def test_the_demo_trains_both_and_is_quick_the_second_time(tmp_path):
     for name in ("setup.cfg", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
     # The environment of this test in place of a fresh one, which takes a download.
-    (tmp_path / ".venv").symlink_to(Path(sys.prefix))
-    (Path(sys.prefix) / "installed").touch()
+    (tmp_path / ".venv").mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (tmp_path / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    (tmp_path / ".venv" / "installed").touch()
     demo = [tmp_path / "scripts" / "demo"]
     first = subprocess.run(demo, capture_output=True, text=True, check=True)
     assert "vanishing" in first.stdout and "healthy" in first.stdout

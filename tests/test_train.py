@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -31,7 +30,7 @@ def train(*arguments, cwd=None):
         ("--hidden_units=5,0", "from 1"),
         ("--learning_rate=-1", "above 0"),
         ("--learning_rate=fast", "a number"),
-        ("--learning_rate=nan", "finite"),
+        ("--learning_rate=nan", "above 0"),
         ("--num_steps=0", "from 1"),
         ("--num_steps=many", "an integer"),
         ("--log_every=0", "from 1"),
@@ -43,6 +42,7 @@ def train(*arguments, cwd=None):
         ("--resume=perhaps", "true"),
         ("--acitvation=relu", "activation"),
         ("relu", "flags"),
+        ("--log_dir=here", "--logdir"),
     ],
 )
 def test_a_wrong_flag_is_one_line_without_tensorflow(tmp_path, flag, allowed):
@@ -122,11 +122,9 @@ def test_flags_reach_the_experiment(tmp_path):
 
 def test_a_logdir_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").touch()
-    start = time.monotonic()
     done = train(f"--logdir={tmp_path / 'file' / 'logdir'}")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and "cannot write to logdir=" in done.stderr
-    assert time.monotonic() - start < 60
 
 
 def test_there_is_a_bar_on_a_terminal(tmp_path):

@@ -6,11 +6,12 @@ eighty of them, and an event each would cost more than the training they describ
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -204,7 +205,8 @@ def count(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
         Edges [bins + 1] and counts [bins]; a single bin without width, which
         TensorBoard shows as a spike, where all values are the same.
     """
-    values = values.ravel()
+    # float64, as float32 overflows where a network diverges.
+    values = values.ravel().astype(np.float64)
     if not np.isfinite(values).all():
         values = values[np.isfinite(values)]
     if not values.size:
@@ -213,9 +215,7 @@ def count(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
     if high - low <= 1e-6 * max(abs(low), abs(high)):
         return np.array([low, high]), np.array([values.size])
     scale = bins / (high - low)
-    index = ((values - values.dtype.type(low)) * values.dtype.type(scale)).astype(
-        np.int64
-    )
+    index = ((values - low) * scale).astype(np.int64)
     counts = np.bincount(np.minimum(index, bins - 1), minlength=bins)
     return np.linspace(low, high, bins + 1), counts
 
@@ -306,12 +306,10 @@ def _shown_name(source: str) -> str:
     return control + name.removeprefix(_LOOP)
 
 
-class _os_errors:
+@contextlib.contextmanager
+def _os_errors() -> Iterator[None]:
     """Turns TensorFlow's errors of a file into an OSError."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind, error, traceback) -> None:
-        if isinstance(error, tf.errors.OpError):
-            raise OSError(error.message) from error
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error

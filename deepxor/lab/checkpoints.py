@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 
 from deepxor.board.summaries import SummaryWriter
-from deepxor.lab.runs import write_atomically
+from deepxor.lab.runs import RunError, write_atomically
 from deepxor.monitor.gradients import GradientMonitor
 
 _FILE = "checkpoint.npz"
@@ -19,11 +20,18 @@ _FILE = "checkpoint.npz"
 
 def last_record(run_dir: Path) -> int:
     """Returns the step of the last record before a run's checkpoint; -1 without one."""
-    path = run_dir / _FILE
-    if not path.exists():
-        return -1
-    with np.load(path) as arrays:
-        return int(arrays["monitor/step"][-1])
+    arrays = _load(run_dir / _FILE)
+    return int(arrays["monitor/step"][-1]) if arrays else -1
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise RunError(f"broken {path}: remove it to start over") from error
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -33,6 +41,8 @@ class Checkpoints(keras.callbacks.Callback):
         run_dir: The run's folder.
         monitor: Its history is part of the checkpoint.
         writer: Flushed before every checkpoint, which vouches for the events before it.
+        num_steps: Optimizer steps of the whole training. The last one needs none: what
+            is written after it is then never written twice.
         seconds: At least this long from one checkpoint to the next.
     """
 
@@ -41,12 +51,14 @@ class Checkpoints(keras.callbacks.Callback):
         run_dir: Path,
         monitor: GradientMonitor,
         writer: SummaryWriter,
+        num_steps: int,
         seconds: float = 1.0,
     ) -> None:
         super().__init__()
         self._path = run_dir / _FILE
         self._monitor = monitor
         self._writer = writer
+        self._num_steps = num_steps
         self._seconds = seconds
         self._elapsed_before = 0.0
         self._start = self._last = time.monotonic()
@@ -60,7 +72,8 @@ class Checkpoints(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         is_due = time.monotonic() - self._last >= self._seconds
-        if is_due or self.model.stop_training:
+        is_last = int(self.model.optimizer.iterations) >= self._num_steps
+        if (is_due or self.model.stop_training) and not is_last:
             self.save()
 
     def save(self) -> None:
@@ -73,7 +86,6 @@ class Checkpoints(keras.callbacks.Callback):
             f"variable/{i}": variable.numpy()
             for i, variable in enumerate(_variables(self.model))
         }
-        self._writer.flush()
         self._writer.flush()
         for name, array in self._monitor.state().items():
             arrays[f"monitor/{name}"] = array
@@ -89,20 +101,20 @@ class Checkpoints(keras.callbacks.Callback):
         Args:
             model: As built for the run's experiment.
         """
-        if not self._path.exists():
+        arrays = _load(self._path)
+        if not arrays:
             return
-        with np.load(self._path) as arrays:
-            for i, variable in enumerate(_variables(model)):
-                variable.assign(arrays[f"variable/{i}"])
-            prefix = "monitor/"
-            self._monitor.restore(
-                {
-                    name.removeprefix(prefix): arrays[name]
-                    for name in arrays.files
-                    if name.startswith(prefix)
-                }
-            )
-            self._elapsed_before = float(arrays["elapsed"])
+        for i, variable in enumerate(_variables(model)):
+            variable.assign(arrays[f"variable/{i}"])
+        prefix = "monitor/"
+        self._monitor.restore(
+            {
+                name.removeprefix(prefix): array
+                for name, array in arrays.items()
+                if name.startswith(prefix)
+            }
+        )
+        self._elapsed_before = float(arrays["elapsed"])
 
     def remove(self) -> None:
         """Removes the checkpoint of a run that has finished."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -79,7 +78,7 @@ class Experiment:
         _check_range("seed", self.seed, 0, 2**63 - 1)
         _check_range("bits", self.bits, 2, 10)
         if self.hidden_units is not None:
-            object.__setattr__(self, "hidden_units", tuple(self.hidden_units))
+            object.__setattr__(self, "hidden_units", _as_tuple(self.hidden_units))
             for units in self.hidden_units:
                 _check_range("hidden_units", units, 1, 10_000)
             if len(self.hidden_units) > 1000:
@@ -159,8 +158,14 @@ class Experiment:
             raise ValueError(f"settings do not fit an experiment: {error}") from None
 
 
+def _as_tuple(units: Any) -> tuple[int, ...]:
+    if not isinstance(units, (tuple, list)):
+        raise ValueError(f"hidden_units={units!r}: allowed is a tuple of integers")
+    return tuple(units)
+
+
 def _check_choice(name: str, value: str, allowed: Collection[str]) -> None:
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name}={value!r}: allowed are {', '.join(allowed)}")
 
 
@@ -177,5 +182,8 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 
 def _check_positive(name: str, value: float) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name}={value!r}: allowed is a finite number above 0")
+    # Beyond these it would be 0 or infinite in float32.
+    if not number or not 1e-37 <= value <= 1e38:
+        raise ValueError(
+            f"{name}={value!r}: allowed is a number above 0, from 1e-37 to 1e38"
+        )

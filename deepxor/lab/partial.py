@@ -27,11 +27,11 @@ def partial_results(run: Run) -> dict[str, Any]:
     first, last = run.experiment.layer_names[0], run.experiment.layer_names[-1]
     results = {
         "cost": scalars["cost"][step],
-        "accuracy": scalars["accuracy"].get(step),
+        "accuracy": scalars.get("accuracy", {}).get(step),
         "first_gradient": _first_gradient(scalars, first),
         "last_gradient": _first_gradient(scalars, last),
     }
-    solved = scalars["solved"].get(step)
+    solved = scalars.get("solved", {}).get(step)
     if solved is not None:
         results["solved"] = round(solved * run.experiment.replicas)
     finite = {

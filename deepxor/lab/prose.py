@@ -13,8 +13,7 @@ def settings(experiment: Experiment) -> str:
     task = "XOR" if experiment.bits == 2 else f"the parity of {experiment.bits} bits"
     lines = [
         f"**{experiment.replicas} independent networks {experiment.shape}** learn "
-        f"{task}, {experiment.activation} in the {len(experiment.hidden)} hidden "
-        "layers, sigmoid at the output.",
+        f"{task}, {_hidden(experiment)}sigmoid at the output.",
         "",
         _slopes(experiment),
         "",
@@ -32,13 +31,23 @@ def settings(experiment: Experiment) -> str:
     return "\n".join(lines)
 
 
+def _hidden(experiment: Experiment) -> str:
+    depth = len(experiment.hidden)
+    if depth == 0:
+        return ""
+    layers = "the hidden layer" if depth == 1 else f"the {depth} hidden layers"
+    return f"{experiment.activation} in {layers}, "
+
+
 def _slopes(experiment: Experiment) -> str:
+    if not experiment.hidden:
+        return "There is no hidden layer: what it can learn is a straight line."
     slope = ACTIVATIONS[experiment.activation].largest_slope
     depth = len(experiment.hidden)
     product = slope**depth
     return (
-        f"The slope of {experiment.activation} is at most {slope:g}; of {depth} such "
-        f"layers, at most {product:.2g}: weights aside, that is the largest part of "
+        f"The slope of {experiment.activation} is at most {slope:g}; of {depth} in a "
+        f"row, at most {product:.2g}: weights aside, that is the largest part of "
         "the gradient at the output that can reach the input."
     )
 

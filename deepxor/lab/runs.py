@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ class Run:
         """
         if name:
             check_run_name(name)
+        path = None
         try:
             Path(logdir).mkdir(parents=True, exist_ok=True)
             path = _make_folder(Path(logdir), name, experiment.run_name)
@@ -98,6 +100,8 @@ class Run:
             run._take_lock()
             run.save(RUNNING)
         except OSError as error:
+            if path is not None:
+                path.rmdir()
             raise RunError(
                 f"cannot write to logdir={os.fspath(logdir)!r}: {error.strerror}"
             ) from error
@@ -119,9 +123,12 @@ class Run:
             The run, locked.
 
         Raises:
+            ValueError: If the name is not allowed.
             RunError: If there is no such run, or it has finished, is being trained, or
                 has other settings.
         """
+        if name:
+            check_run_name(name)
         run = cls.load(Path(logdir) / name) if name else _latest(logdir, experiment)
         if run.status == FINISHED:
             raise RunError(f"run {run.name!r} has finished: nothing to resume")
@@ -158,6 +165,7 @@ class Run:
                 raise ValueError(f"status {status!r}")
             if status == FINISHED and not results:
                 raise ValueError("finished without results")
+            _check_results(results, experiment.replicas)
         except FileNotFoundError:
             raise RunError(f"{path.name!r}: no {_FILE}") from None
         except OSError as error:
@@ -197,14 +205,44 @@ class Run:
             self._lock = None
 
     def _take_lock(self) -> bool:
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self._lock = descriptor
-        return True
+        self._lock = _lock(self.path, fcntl.LOCK_EX)
+        if self._lock is None:
+            time.sleep(0.1)  # somebody may just be asking, as _is_locked does
+            self._lock = _lock(self.path, fcntl.LOCK_EX)
+        return self._lock is not None
+
+
+def _lock(path: Path, kind: int) -> int | None:
+    """Returns the descriptor that holds a lock on a folder, or None if it is taken."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _is_locked(path: Path) -> bool:
+    descriptor = _lock(path, fcntl.LOCK_SH)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
+
+
+# What tables and charts read of the results; the rest is for people.
+_NUMBERS = ("cost", "accuracy", "first_gradient", "last_gradient", "seconds")
+
+
+def _check_results(results: dict[str, Any], replicas: int) -> None:
+    for key in _NUMBERS:
+        if not isinstance(results.get(key), (int, float, type(None))):
+            raise ValueError(f"{key} {results[key]!r}")
+    solved = results.get("solved")
+    if solved is not None and not (isinstance(solved, int) and 0 <= solved <= replicas):
+        raise ValueError(f"solved {solved!r} of {replicas}")
+    if not isinstance(results.get("verdict"), (str, type(None))):
+        raise ValueError(f"verdict {results['verdict']!r}")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -215,11 +253,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     part = path.with_name(path.name + ".part")
     try:
-        part.write_bytes(content)
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, path)
-    except OSError:
+    except OSError as error:
         part.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], list[str]]:
@@ -293,10 +334,3 @@ def _latest(logdir: str | os.PathLike[str], experiment: Experiment) -> Run:
             "start one without --resume"
         )
     return unfinished[-1]
-
-
-def _is_locked(path: Path) -> bool:
-    probe = Run(path, Experiment())
-    is_free = probe._take_lock()
-    probe.close()
-    return not is_free

@@ -91,12 +91,15 @@ def train_experiment(
         ValueError: If `run_name` is not allowed.
         RunError: If the folder cannot be made.
         OSError: If the run cannot be written to, as on a full disk.
+        KeyboardInterrupt: If Ctrl-C ended it; the run is then interrupted.
     """
     run = Run.create(logdir, experiment, run_name)
     try:
-        train(run)
+        number = train(run)
     finally:
         run.close()
+    if number is not None:
+        signal.raise_signal(number)
     return run
 
 
@@ -127,7 +130,7 @@ def train(
         monitor = GradientMonitor(
             writer, experiment.log_every, replicas=experiment.replicas
         )
-        checkpoints = Checkpoints(run.path, monitor, writer)
+        checkpoints = Checkpoints(run.path, monitor, writer, experiment.num_steps)
         checkpoints.restore(model)
         recorder = RunRecorder(writer, experiment, run.name, last_step >= 0)
         try:
@@ -141,7 +144,7 @@ def train(
         run.save(FINISHED if is_finished else INTERRUPTED, results)
         if is_finished:
             checkpoints.remove()
-    return stop.signal
+    return None if is_finished else stop.signal
 
 
 class StopOnSignal(keras.callbacks.Callback):
@@ -163,7 +166,9 @@ class StopOnSignal(keras.callbacks.Callback):
     def __enter__(self) -> StopOnSignal:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._stop)
+                # One that is ignored, as SIGINT is in the background, stays so.
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    self._handlers[number] = signal.signal(number, self._stop)
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -154,7 +154,7 @@ def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
 
 def _has_learned(history: Mapping[str, Any]) -> bool:
     loss = history["loss"]
-    return bool(loss[-1] < LEARNED_SHARE * loss[0])
+    return bool(loss[0] > 0 and loss[-1] < LEARNED_SHARE * loss[0])
 
 
 def _of_replicas(mask: np.ndarray) -> str:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from deepxor.board.summaries import SummaryWriter
 from deepxor.monitor import statistics
 from deepxor.monitor.diagnosis import WINDOW, Diagnosis, diagnose
+from deepxor.monitor.layers import named_layers
 
 # The norms of the steps since the last look are kept on the device. With many replicas
 # they are looked at before they outgrow the cache by far.
@@ -83,6 +84,8 @@ class GradientMonitor(keras.callbacks.Callback):
         self._log_dir = log_dir
         self._writer: SummaryWriter | None = None
         self._layer_names: list[str] = []
+        self._layer_of: dict[int, int] = {}
+        self._buffer: Any = None
         self._records: dict[str, list[Any]] = {
             "step": [],
             "norm": [],
@@ -128,13 +131,17 @@ class GradientMonitor(keras.callbacks.Callback):
         return diagnose(self.history)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all that it has measured, for a checkpoint between batches."""
-        self._look(int(self.model.optimizer.iterations), {})
+        """Returns all that it has measured, for a checkpoint between two batches."""
+        self._look({})
         arrays = {name: np.array(value) for name, value in self.history.items()}
         return {**arrays, "counts": self._counts}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state`; to be called before `fit`."""
+        """Goes on from a `state`; to be called before `fit`.
+
+        Args:
+            state: Of a monitor of the same model.
+        """
         self._layer_names = [str(name) for name in state["layer"]]
         for name, rows in self._records.items():
             rows[:] = list(state[name])
@@ -143,78 +150,127 @@ class GradientMonitor(keras.callbacks.Callback):
         self._counts = state["counts"]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        layers = [layer for layer in self.model.layers if layer.trainable_variables]
-        self._layer_names = [layer.name for layer in layers]
-        self._layer_of = {
-            variable.path: i
-            for i, layer in enumerate(layers)
-            for variable in layer.trainable_variables
-        }
-        capacity = max(
-            buffer_steps(self.every, len(layers), self.replicas or 1),
-            self.model.steps_per_execution,
-        )
-        # For every step a norm and a zero fraction, by layer and replica.
-        self._buffer = tf.Variable(
-            tf.zeros([capacity, 2, len(layers), self.replicas or 1]), trainable=False
-        )
-        shape = (len(layers), len(statistics.LOG10_EDGES) - 1)
-        if self._counts.shape != shape:
-            self._counts = np.zeros(shape, np.int64)
+        optimizer = self.model.optimizer
+        # The outer one of a LossScaleOptimizer sees scaled gradients.
+        self._optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        self._buffer = None
+        self._seen = self._batch_start = int(self._optimizer.iterations)
+        # Counted here, as the optimizer's own count stands still while it accumulates.
+        self._counter = tf.Variable(self._seen, dtype=tf.int32, trainable=False)
+        self._most_steps = self.model.steps_per_execution
         if isinstance(self._log_dir, SummaryWriter):
             self._writer = self._log_dir
         elif self._log_dir is not None:
             self._writer = SummaryWriter(self._log_dir)
-        self._seen = self._batch_start = int(self.model.optimizer.iterations)
-        self._batch_steps = 1
         self._wrap()
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        end = int(self.model.optimizer.iterations)
-        self._batch_steps, self._batch_start = end - self._batch_start, end
+        end = int(self._counter)
+        self._most_steps = max(self._most_steps, end - self._batch_start)
+        self._batch_start = end
+        if self._buffer is None:  # nothing to train
+            return
         last_record = (end - 1) // self.every * self.every
-        is_full = end - self._seen + self._batch_steps > self._buffer.shape[0]
+        is_full = end - self._seen + self._most_steps > self._buffer.shape[0]
         if is_full or last_record >= self._seen:
-            self._look(end, logs or {})
+            self._look(logs or {})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._unwrap()
-        end = int(self.model.optimizer.iterations)
-        steps = self._records["step"]
-        if end > 0 and (not steps or steps[-1] < end - 1):
-            self._look(end, logs or {}, is_last=True)
+        if self._buffer is not None:
+            self._look(logs or {}, is_last=True)
         if self._writer is not None:
             self._writer.flush()
             if self._writer is not self._log_dir:
                 self._writer.close()
 
     def _wrap(self) -> None:
-        optimizer = self.model.optimizer
-        apply = optimizer.apply
+        """Has `fit` call a train function during which the optimizer is monitored.
 
-        def monitored_apply(grads, trainable_variables=None):
-            variables = trainable_variables
-            if variables is None:
-                variables = optimizer._trainable_variables
-            self._measure(grads, variables)
-            return apply(grads, trainable_variables)
+        Nothing stays on the optimizer between two calls, so that an exception leaves
+        nothing behind.
+        """
+        model, optimizer, params = self.model, self._optimizer, self.params
+        if getattr(model.train_function, "monitored_by", None) is not params:
+            # Traced by an earlier fit, it would go on calling what it did then. Another
+            # monitor of this fit, which Keras gives the same params, is left in place.
+            model.make_train_function(force=True)
+        train_function = model.train_function
 
-        optimizer.apply = monitored_apply
-        # A function traced by an earlier fit would go on calling the unwrapped apply.
-        self.model.make_train_function(force=True)
+        def monitored_train_function(iterator):
+            apply = optimizer.apply
+            is_first = "apply" not in vars(optimizer)
+            optimizer.apply = functools.partial(self._monitored_apply, apply)
+            try:
+                return train_function(iterator)
+            except (StopIteration, tf.errors.OutOfRangeError):
+                raise  # the end of an epoch
+            except BaseException:
+                self._unwrap()
+                raise
+            finally:
+                if is_first:
+                    del optimizer.apply
+                else:  # another monitor's
+                    optimizer.apply = apply
+
+        monitored_train_function.monitored_by = params  # type: ignore[attr-defined]
+        model.train_function = monitored_train_function
 
     def _unwrap(self) -> None:
-        del self.model.optimizer.apply
-        self.model.make_train_function(force=True)
+        # Keras makes a new one when it is needed.
+        self.model.train_function = None
+
+    def _monitored_apply(self, apply, grads, trainable_variables=None):
+        variables = trainable_variables
+        if variables is None:
+            variables = self._optimizer._trainable_variables
+        self._measure(list(grads), variables)
+        return apply(grads, trainable_variables)
+
+    def _set_up(self) -> None:
+        """Makes the buffer for the layers of the model, which is built by now."""
+        layers = named_layers(self.model)
+        steps = self._records["step"]
+        is_new = self._layer_names != list(layers) or (
+            bool(steps) and steps[-1] >= self._seen
+        )
+        if is_new:
+            self._clear(list(layers))
+        self._layer_of = {}
+        for i, layer in enumerate(layers.values()):
+            for variable in layer.trainable_variables:
+                self._layer_of.setdefault(id(variable), i)
+        replicas = self.replicas or 1
+        # One call more than is waited for, whose size is not known before.
+        capacity = buffer_steps(self.every, len(layers), replicas)
+        capacity += self.model.steps_per_execution - 1
+        # For every step a norm and a zero fraction, by layer and replica.
+        self._buffer = tf.Variable(
+            tf.zeros([capacity, 2, len(layers), replicas]), trainable=False
+        )
+
+    def _clear(self, layer_names: list[str]) -> None:
+        """Starts a new history, of a model that is not the one before."""
+        self._layer_names = layer_names
+        for rows in self._records.values():
+            rows.clear()
+        self._first_norms = None
+        self._recent_norms = []
+        shape = (len(layer_names), len(statistics.LOG10_EDGES) - 1)
+        self._counts = np.zeros(shape, np.int64)
 
     def _measure(self, gradients: list, variables: list) -> None:
         """Adds to the step being traced what writes its norms into the buffer."""
+        if self._buffer is None:
+            with tf.init_scope():
+                self._set_up()
         by_layer: list[list[tf.Tensor]] = [[] for _ in self._layer_names]
         for gradient, variable in zip(gradients, variables, strict=True):
-            if gradient is not None and variable.path in self._layer_of:
-                by_layer[self._layer_of[variable.path]].append(gradient)
+            if gradient is not None and id(variable) in self._layer_of:
+                by_layer[self._layer_of[id(variable)]].append(gradient)
         shape = [self.replicas or 1]
         nothing = [tf.zeros(shape)]
         with tf.name_scope("gradient_monitor"):
@@ -226,44 +282,52 @@ class GradientMonitor(keras.callbacks.Callback):
                 tf.stack([tf.reshape(values, shape) for values in column])
                 for column in zip(*pairs, strict=True)
             )
-            step = tf.cast(self.model.optimizer.iterations.value, tf.int32)
+            step = self._counter.read_value()
             row = [[step % self._buffer.shape[0]]]
             update = tf.stack([norms, zeros])[None]
             self._buffer.assign(tf.tensor_scatter_nd_update(self._buffer, row, update))
+            self._counter.assign_add(1)
 
-    def _look(self, end: int, logs: dict[str, Any], is_last: bool = False) -> None:
-        """Reads the norms of the steps from the last look to `end`."""
-        capacity = self._buffer.shape[0]
+    def _look(self, logs: dict[str, Any], is_last: bool = False) -> None:
+        """Reads the norms of the steps since the last look."""
+        capacity, end = self._buffer.shape[0], int(self._counter)
         steps = np.arange(max(self._seen, end - capacity), end)
         self._seen = end
-        if not steps.size:
-            return
         rows = self._buffer.numpy()[steps % capacity]
-        norms, zeros = rows[:, 0], rows[:, 1]
-        is_record = steps % self.every == 0
-        if is_last:
-            is_record[-1:] = True
         start = 0
-        for i in np.flatnonzero(is_record).tolist():
-            self._record(int(steps[i]), norms[start : i + 1], zeros[i], logs)
+        for i in np.flatnonzero(steps % self.every == 0).tolist():
+            self._record(int(steps[i]), rows[i], rows[start : i + 1, 0], logs)
             start = i + 1
-        if self._writer is not None and start < len(norms):
-            self._counts = self._counts + statistics.log10_counts(norms[start:])
+        rest = rows[start:, 0]
+        recorded = self._records["step"]
+        if is_last and end > 0 and (not recorded or recorded[-1] < end - 1):
+            row = self._buffer[(end - 1) % capacity].numpy()
+            self._record(end - 1, row, rest, logs)
+        elif self._writer is not None and len(rest):
+            self._counts = self._counts + statistics.log10_counts(rest)
 
     def _record(
-        self, step: int, norms: np.ndarray, zeros: np.ndarray, logs: dict[str, Any]
+        self, step: int, row: np.ndarray, new_norms: np.ndarray, logs: dict[str, Any]
     ) -> None:
-        """Records a step, given the norms of the steps up to it: [steps, layers, R]."""
-        (median,) = statistics.finite_percentiles(norms[-1], 50)
+        """Records a step.
+
+        Args:
+            step: The step.
+            row: Its norms and its zero fractions, [2, layers, R].
+            new_norms: Those not yet in a histogram, [steps, layers, R].
+            logs: Of `fit`.
+        """
+        norms, zeros = row
+        (median,) = statistics.finite_percentiles(norms, 50)
         self._records["step"].append(step)
         self._records["norm"].append(median.astype(np.float32))
         self._records["zero_fraction"].append(zeros.mean(axis=1))
         self._records["loss"].append(float(logs.get("loss", np.nan)))
         if self._first_norms is None:
-            self._first_norms = norms[-1]
-        self._recent_norms = [*self._recent_norms[1 - WINDOW :], norms[-1]]
+            self._first_norms = norms
+        self._recent_norms = [*self._recent_norms[1 - WINDOW :], norms]
         if self._writer is not None:
-            self._write(self._writer, step, norms)
+            self._write(self._writer, step, new_norms)
 
     def _write(self, writer: SummaryWriter, step: int, norms: np.ndarray) -> None:
         before, self._counts = self._counts, np.zeros_like(self._counts)

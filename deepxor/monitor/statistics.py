@@ -40,7 +40,10 @@ def layer_statistics(
         # Separate sums cost four times as much.
         tensors = [tf.concat([tf.reshape(t, [-1, replicas]) for t in tensors], axis=0)]
     axis = None if replicas is None else 0
-    squares = [tf.reduce_sum(tf.square(t), axis=axis) for t in tensors]
+    # In float64: of a float32 gradient below 1e-19, as a deep sigmoid network has them,
+    # the square would be 0, and vanishing would look like dead.
+    wide = [tf.cast(t, tf.float64) for t in tensors]
+    squares = [tf.reduce_sum(tf.square(t), axis=axis) for t in wide]
     zeros = [tf.reduce_sum(tf.cast(t == 0, tf.float32), axis=axis) for t in tensors]
     size = sum(tf.cast(tf.size(t), tf.float32) for t in tensors) / (replicas or 1)
     norm = tf.cast(tf.sqrt(tf.add_n(squares)), tf.float32)

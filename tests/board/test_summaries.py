@@ -127,6 +127,12 @@ def test_what_is_not_finite_is_left_out_of_a_histogram():
     assert counts.sum() == 0
 
 
+@pytest.mark.parametrize("values", [[-3e38, 3e38], [0, 3e-38], [0, 1e-45]])
+def test_numbers_at_the_ends_of_float32_do_not_break_a_histogram(values):
+    edges, counts = summaries.count(np.array(values, np.float32), 30)
+    assert counts.sum() == 2 and np.isfinite(edges).all()
+
+
 def test_neighbouring_numbers_do_not_break_a_histogram():
     one = np.float32(1)
     values = np.array([one, np.nextafter(one, np.float32(2))])
