@@ -193,7 +193,7 @@ class GradientMonitor(keras.callbacks.Callback):
         nothing behind.
         """
         model, optimizer, params = self.model, self._optimizer, self.params
-        if getattr(model.train_function, "monitored_by", None) is not params:
+        if getattr(model.train_function, "monitored_by", model) is not params:
             # Traced by an earlier fit, it would go on calling what it did then. Another
             # monitor of this fit, which Keras gives the same params, is left in place.
             model.make_train_function(force=True)

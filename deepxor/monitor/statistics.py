@@ -20,6 +20,10 @@ LOG10_EDGES = np.linspace(
 )
 
 
+# A power of two, so that scaling with it rounds nothing.
+UP = 2.0**60
+
+
 def layer_statistics(
     gradients: list[tf.Tensor], replicas: int | None = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -31,8 +35,8 @@ def layer_statistics(
             for an ordinary layer.
 
     Returns:
-        The L2 norm over all elements of all variables, and the fraction of elements
-        that are exactly zero: float32 [], or [R] with `replicas`.
+        The L2 norm over all elements of all variables, infinite above 1e19, and the
+        fraction of elements that are exactly zero: float32 [], or [R] with `replicas`.
     """
     tensors = [tf.convert_to_tensor(gradient) for gradient in gradients]
     if replicas is not None:
@@ -40,13 +44,14 @@ def layer_statistics(
         # Separate sums cost four times as much.
         tensors = [tf.concat([tf.reshape(t, [-1, replicas]) for t in tensors], axis=0)]
     axis = None if replicas is None else 0
-    # In float64: of a float32 gradient below 1e-19, as a deep sigmoid network has them,
-    # the square would be 0, and vanishing would look like dead.
-    wide = [tf.cast(t, tf.float64) for t in tensors]
-    squares = [tf.reduce_sum(tf.square(t), axis=axis) for t in wide]
+    wide = [tf.cast(t, tf.float32) for t in tensors]
+    squares = tf.add_n([tf.reduce_sum(tf.square(t), axis=axis) for t in wide])
+    # Of a gradient below 1e-19, as a deep sigmoid network has them, the square would be
+    # 0 in float32, and vanishing would look like dead. float64 would cost twice this.
+    small = tf.add_n([tf.reduce_sum(tf.square(t * UP), axis=axis) for t in wide])
+    norm = tf.where(squares > 1e-20, tf.sqrt(squares), tf.sqrt(small) / UP)
     zeros = [tf.reduce_sum(tf.cast(t == 0, tf.float32), axis=axis) for t in tensors]
     size = sum(tf.cast(tf.size(t), tf.float32) for t in tensors) / (replicas or 1)
-    norm = tf.cast(tf.sqrt(tf.add_n(squares)), tf.float32)
     return norm, tf.add_n(zeros) / size
 
 
