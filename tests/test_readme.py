@@ -155,6 +155,11 @@ def test_the_demo_trains_both_and_is_quick_the_second_time(tmp_path):
     assert wrong.returncode == 2 and "--sevre" in wrong.stderr
 
 
+def test_measured_tables_are_there():
+    for row in ("| C loop", "| deepxor, 256 networks |", "│ deep-sigmoid"):
+        assert row in README
+
+
 def test_the_bench_runs():
     done = subprocess.run(
         [ROOT / "scripts" / "bench", "--quick", "--markdown"],

@@ -122,6 +122,8 @@ def test_resume_refuses_what_it_cannot_go_on_with(tmp_path):
         '{"settings": {"hidden_units": 5}, "status": "running", "results": {}}',
         '{"settings": 3, "status": "running", "results": {}}',
         '{"settings": {}, "status": "running", "results": null}',
+        '{"settings": {}, "status": "finished", "results": {"cost": "x"}}',
+        '{"settings": {}, "status": "finished", "results": {"solved": 200}}',
         "\udcff\x00",
     ],
 )

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 import deepxor
 from deepxor.board.events import event_files, read_scalars
-from deepxor.lab.runs import FINISHED, INTERRUPTED, KILLED, Run
+from deepxor.lab.runs import FINISHED, INTERRUPTED, KILLED, Run, RunError
 from deepxor.lab.training import plan_batches, train
 
 TRAIN = [sys.executable, "-m", "deepxor.train", "--quiet", "--activation=relu"]
@@ -160,6 +160,34 @@ def test_a_run_killed_before_its_first_checkpoint_starts_over(tmp_path):
     expected = deepxor.train_experiment(experiment, tmp_path)
     assert not stray.exists()
     assert events_of(run.path) == events_of(expected.path)
+
+
+def test_ctrl_c_ends_a_loop_over_experiments_too(tmp_path):
+    code = (
+        "import sys, deepxor\n"
+        "for seed in range(3):\n"
+        "    e = deepxor.Experiment(seed=seed, num_steps=10**8, replicas=5)\n"
+        "    deepxor.train_experiment(e, sys.argv[1])\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "deep-sigmoid" / "checkpoint.npz").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["deep-sigmoid"]
+    assert Run.load(tmp_path / "deep-sigmoid").status == INTERRUPTED
+
+
+def test_a_broken_checkpoint_is_named(tmp_path):
+    run = Run.create(tmp_path, small())
+    (run.path / "checkpoint.npz").write_bytes(b"half")
+    with pytest.raises(RunError, match=r"broken .*checkpoint\.npz"):
+        train(run)
+    run.close()
 
 
 def test_a_full_disk_is_one_clear_line_and_no_finished_run(tmp_path):
