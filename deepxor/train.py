@@ -62,7 +62,13 @@ QUIET = flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
 
 
 def parse_units(text: str) -> tuple[int, ...]:
-    """Returns the numbers in a list like "5,4"; none in an empty one.
+    """Returns the numbers in a list like "5,4".
+
+    Args:
+        text: Integers with commas between; empty for none.
+
+    Returns:
+        The integers.
 
     Raises:
         ValueError: If a part is no integer.

@@ -61,6 +61,11 @@ def test_a_killed_run_with_truncated_events_is_read_as_far_as_it_goes(
     assert "killed, no record" in compare(tmp_path).stdout
 
 
+def test_a_run_in_place_of_its_logdir_is_said_so(demo_logdir):
+    done = compare(demo_logdir / "deep-relu")
+    assert done.returncode == 1 and "is a run: give the folder" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [["a", "b"], ["--logdir=/nowhere"]])
 def test_wrong_arguments_are_one_line(arguments):
     done = compare(*arguments)

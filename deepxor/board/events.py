@@ -17,7 +17,14 @@ _FRAME_BYTES = 16
 
 
 def event_files(run_dir: str | os.PathLike[str]) -> list[Path]:
-    """Returns a run's event files, oldest first."""
+    """Returns a run's event files.
+
+    Args:
+        run_dir: The run's folder.
+
+    Returns:
+        Their paths, oldest first.
+    """
     return sorted(Path(run_dir).glob("events.out.tfevents.*"))
 
 

@@ -77,7 +77,13 @@ class SummaryWriter:
         self.flush()
 
     def scalar(self, tag: str, value: float, step: int) -> None:
-        """Adds one number to a chart of the Scalars tab."""
+        """Adds one number to a chart of the Scalars tab.
+
+        Args:
+            tag: The chart.
+            value: The number; TensorBoard marks NaN and infinity.
+            step: The step.
+        """
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[value])
         self._add(
             step, lambda to: to.value.add(tag=tag, metadata=_SCALAR, tensor=tensor)
@@ -86,7 +92,14 @@ class SummaryWriter:
     def histogram(
         self, tag: str, values: np.ndarray, step: int, bins: int = 30
     ) -> None:
-        """Adds a histogram of the finite values, of any shape, over their own range."""
+        """Adds a histogram of the finite values, over their own range.
+
+        Args:
+            tag: The tag.
+            values: Of any shape.
+            step: The step.
+            bins: The number of bins, all of the same width.
+        """
         self._add(step, lambda to: _add_histogram(to, tag, *count(values, bins)))
 
     def histogram_counts(
@@ -118,20 +131,40 @@ class SummaryWriter:
         self._add(step, lambda to: _add_image(to, tag, draw()))
 
     def text(self, tag: str, markdown: str, step: int) -> None:
-        """Adds a text to the Text tab."""
+        """Adds a text to the Text tab.
+
+        Args:
+            tag: The tag.
+            markdown: The text.
+            step: The step.
+        """
         self.summary(text_pb(tag, markdown), step)
 
     def custom_scalars(self, charts: Sequence[layout_pb2.Chart], category: str) -> None:
-        """Lays out the Custom Scalars tab; to be called once a run."""
+        """Lays out the Custom Scalars tab; to be called once a run.
+
+        Args:
+            charts: From top to bottom.
+            category: The heading above them.
+        """
         self._add(0, lambda to: _add_layout(to, charts, category))
 
     def summary(self, summary: Message, step: int) -> None:
-        """Adds values that a TensorBoard plugin's own function has made."""
+        """Adds values that a TensorBoard plugin's own function has made.
+
+        Args:
+            summary: A Summary, TensorBoard's or TensorFlow's.
+            step: The step.
+        """
         # Some of TensorBoard's functions return TensorFlow's class of the same message.
         self._add(step, lambda to: to.MergeFromString(summary.SerializeToString()))
 
     def graph(self, graph: tf.Graph) -> None:
-        """Writes the graph of a training step for the Graphs tab, once a run."""
+        """Writes the graph of a training step for the Graphs tab, once a run.
+
+        Args:
+            graph: As `step_graph_def` takes it.
+        """
         # Deterministic, so that the same run writes the same bytes.
         graph_def = step_graph_def(graph)
         self._submit(

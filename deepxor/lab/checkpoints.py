@@ -19,7 +19,17 @@ _FILE = "checkpoint.npz"
 
 
 def last_record(run_dir: Path) -> int:
-    """Returns the step of the last record before a run's checkpoint; -1 without one."""
+    """Returns the step of the last record before a run's checkpoint.
+
+    Args:
+        run_dir: The run's folder.
+
+    Returns:
+        The step, or -1 if there is no checkpoint.
+
+    Raises:
+        RunError: If the checkpoint cannot be read.
+    """
     arrays = _load(run_dir / _FILE)
     return int(arrays["monitor/step"][-1]) if arrays else -1
 

@@ -149,6 +149,12 @@ class Experiment:
     def from_json(cls, settings: dict[str, Any]) -> Experiment:
         """Returns the experiment whose `to_json` gave `settings`.
 
+        Args:
+            settings: Name -> value, of JSON types.
+
+        Returns:
+            The experiment.
+
         Raises:
             ValueError: If a setting is missing, unknown or out of range.
         """

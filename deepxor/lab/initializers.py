@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+# From a random generator, inputs and units to a float64 kernel [inputs, units].
 Initializer = Callable[[np.random.Generator, int, int], np.ndarray]
 
 

@@ -156,18 +156,38 @@ class ReplicaNetwork(keras.Model):
         return outputs
 
     def call(self, x: np.ndarray | tf.Tensor) -> tf.Tensor:
-        """Returns the hypothesis, the probability of a 1: [batch, R]."""
+        """Returns the hypothesis, the probability of a 1.
+
+        Args:
+            x: [batch, inputs].
+
+        Returns:
+            [batch, R].
+        """
         return self.probability(self.forward(x)[-1])[:, 0]
 
     def probability(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns the hypothesis from its logits, in the last layer's scope."""
+        """Returns the hypothesis from its logits, in the last layer's scope.
+
+        Args:
+            logits: [batch, 1, R].
+
+        Returns:
+            [batch, 1, R].
+        """
         with tf.name_scope(f"{self.stack[-1].name}/"):
             return tf.sigmoid(logits)
 
     def replica_cost(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns each replica's cross-entropy, [R], from logits [samples, 1, R].
+        """Returns each replica's cross-entropy, the mean over the truth table.
 
         From logits, as `log(1 - h)` is infinite once h rounds to 1.
+
+        Args:
+            logits: [samples, 1, R].
+
+        Returns:
+            [R], in nats.
         """
         with tf.name_scope("cost"):
             labels = tf.broadcast_to(self.y[:, :, None], tf.shape(logits))
@@ -175,12 +195,15 @@ class ReplicaNetwork(keras.Model):
             return tf.reduce_mean(entropy, axis=[0, 1])
 
     def replica_accuracy(self, probability: tf.Tensor) -> tf.Tensor:
-        """Returns each replica's fraction of right answers, [R]; NaN is never right.
+        """Returns each replica's fraction of right answers; NaN is never right.
 
         As in the lecture, a 1 is predicted where the probability is above 0.5.
 
         Args:
             probability: [samples, 1, R].
+
+        Returns:
+            [R].
         """
         with tf.name_scope("accuracy"):
             is_one = self.y[:, :, None] > 0.5

@@ -154,6 +154,12 @@ class Run:
     def load(cls, path: Path) -> Run:
         """Reads a run.
 
+        Args:
+            path: Its folder.
+
+        Returns:
+            The run, not locked.
+
         Raises:
             RunError: If the folder holds no run or a broken one.
         """
@@ -273,8 +279,12 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], list[str]]:
         The runs sorted by name, and a line for every folder that is none, saying why.
 
     Raises:
-        RunError: If the logdir cannot be listed.
+        RunError: If the logdir cannot be listed, or is itself a run.
     """
+    if (Path(logdir) / _FILE).exists():
+        raise RunError(
+            f"logdir={os.fspath(logdir)!r} is a run: give the folder that it is in"
+        )
     try:
         folders = sorted(
             (path for path in Path(logdir).iterdir() if path.is_dir()), key=_sort_key
