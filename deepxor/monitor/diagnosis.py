@@ -30,7 +30,7 @@ EXPLODING_NORM = 1e6
 LEARNED_SHARE = 0.5
 
 ADVICE = {
-    HEALTHY: "Nothing to do: the gradient reaches every layer.",
+    HEALTHY: "Nothing to mend in the gradient: it reaches every layer.",
     VANISHING: (
         "Use an activation whose slope does not shrink the gradient (relu with he "
         "initialization, or tanh with glorot), or fewer layers."
@@ -176,13 +176,19 @@ def _exploding_evidence(
 
 def _dead_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, str]:
     is_zero = (history["recent"][:, :, mask] == 0).all(axis=0)
-    # Of the layers cut off, the last in forward order is where the gradient stops.
     cut_off = np.logical_and.accumulate(is_zero, axis=0).sum(axis=0)
-    layer = history["layer"][np.bincount(cut_off - 1).argmax()]
+    names, depth = history["layer"], int(np.bincount(cut_off).argmax())
     since = history["step"][-len(history["recent"])]
+    if depth == len(names):
+        # The rest has converged around the dead layer; norms cannot say which it is.
+        layer, where = names[0], "most often at every other layer, too"
+    else:
+        # Of the layers cut off, the last in forward order is where the gradient stops.
+        layer = names[depth - 1]
+        where = f"it stops most often at {layer}"
     return layer, (
-        f"The gradient at {history['layer'][0]} is exactly zero{_of_replicas(mask)}, "
-        f"since step {since} or before; it stops most often at {layer}."
+        f"The gradient at {names[0]} is exactly zero{_of_replicas(mask)}, since step "
+        f"{since} or before; {where}."
     )
 
 

@@ -61,7 +61,12 @@ def test_evidence_quotes_the_numbers():
 
 def test_dead_names_the_layer_where_the_gradient_stops():
     found = diagnose(history([1e-1] * 3, [0, 0, 1e-3]))
-    assert found.layer == "b"
+    assert found.layer == "b" and "stops most often at b" in found.evidence
+
+
+def test_dead_does_not_guess_the_layer_where_all_are_zero():
+    found = diagnose(history([1e-1] * 3, [0, 0, 0]))
+    assert found.layer == "a" and "every other layer" in found.evidence
 
 
 @pytest.mark.parametrize(("dead", "verdict"), [(5, "healthy"), (11, "dead")])
