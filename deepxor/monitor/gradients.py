@@ -152,6 +152,12 @@ class GradientMonitor(keras.callbacks.Callback):
         if named:
             self._set_up(self._interception)
 
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        if self._interception is not None:
+            self._interception.arm()
+
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
@@ -177,7 +183,7 @@ class GradientMonitor(keras.callbacks.Callback):
             raise ValueError(
                 f"layers={self._pattern!r}: found in none of {', '.join(layers)}"
             )
-        start = int(interception.optimizer.iterations)
+        start = int(interception.optimizer.iterations.numpy())
         steps = self._history.steps
         if self._history.layers != list(chosen) or (steps and steps[-1] >= start):
             self._history = History(list(chosen))
@@ -207,14 +213,15 @@ class GradientMonitor(keras.callbacks.Callback):
             variables = interception.optimizer._trainable_variables
         variables = list(variables)
         take_step = functools.partial(apply, grads, variables)
-        total, is_first = _over_replicas(grads, interception.optimizer)
-        loss = interception.take_loss()
-        inputs = [(tap, tap.take()) for tap in interception.taps]
+        total, loss, is_first = _over_replicas(
+            grads, interception.take_loss(), interception.optimizer.loss_scale_factor
+        )
+        kept = [(tap, tap.take()) for tap in interception.taps]
         if not is_first:
             return take_step()
         assert self._probe is not None
         return self._probe.observe(
-            take_step, total, variables, lambda: self._activities(inputs), loss
+            take_step, total, variables, lambda: self._activities(kept), loss
         )
 
     def _activities(
@@ -222,15 +229,17 @@ class GradientMonitor(keras.callbacks.Callback):
     ) -> dict[int, list[quantities.Activity]]:
         """Returns a layer's place -> what its activations got from the sample."""
         activities: dict[int, list[quantities.Activity]] = {}
-        for tap, inputs in taken:
+        for tap, kept in taken:
             owner = self._owners[id(tap.layer)]
             if owner in self._history.layers:
                 place = activities.setdefault(self._history.layers.index(owner), [])
                 place += [
                     quantities.Activity(
-                        tap.function, tensor[: self.sample], self._slopes[id(tap)]
+                        tap.function,
+                        tap.pre_activations(tensor[: self.sample]),
+                        self._slopes[id(tap)],
                     )
-                    for tensor in inputs
+                    for tensor in kept
                 ]
         return activities
 
@@ -328,25 +337,27 @@ def _sensible_every(params: dict[str, Any]) -> int:
     return 1 if steps <= 100 else 10 if steps <= 1000 else 100
 
 
-def _over_replicas(grads: list[Any], optimizer: Any) -> tuple[list[Any], bool]:
-    """Returns the gradients of the whole batch, and whether to record them here.
+def _over_replicas(
+    grads: list[Any], loss: tf.Tensor | None, scale: float | None
+) -> tuple[list[Any], tf.Tensor | None, bool]:
+    """Returns gradients and loss of the whole batch, and whether to record them here.
 
     Args:
         grads: Those of this replica of a distribution strategy, if there is one.
-        optimizer: That which gets them.
+        loss: This replica's share.
+        scale: The optimizer's `loss_scale_factor`; the gradients are larger by it.
 
     Returns:
-        Their sums over all replicas, unscaled, as the optimizer will sum them; and True
+        The sums over all replicas, unscaled, as the optimizer will sum them; and True
         on the first replica alone.
     """
-    scale = optimizer.loss_scale_factor
     if scale is not None:
         grads = [g if g is None else g / scale for g in grads]
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
-        return grads, True
-    known = [g for g in grads if g is not None]
+        return grads, loss, True
+    known = [tensor for tensor in [*grads, loss] if tensor is not None]
     sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, known))
-    total = [g if g is None else next(sums) for g in grads]
+    total = [t if t is None else next(sums) for t in [*grads, loss]]
     place = tf.get_static_value(context.replica_id_in_sync_group)
-    return total, place in (0, None)
+    return total[:-1], total[-1], place in (0, None)

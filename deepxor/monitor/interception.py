@@ -15,14 +15,17 @@ NOT_ELEMENTWISE = ("linear", "softmax", "log_softmax", "sparsemax", "glu")
 
 
 class Tap:
-    """What one layer's activation got in the step at hand.
+    """What one layer's activation gets in the step at hand.
+
+    Where the pre-activations can be had from the outputs, those are kept instead:
+    TensorFlow computes a matrix product, its bias and such an activation as one
+    operation, but not if somebody looks at what is in between, and rounds otherwise.
 
     Attributes:
         layer: The layer.
         function: Its activation, elementwise.
         passed_to: What is called with the pre-activations: the activation, or another
             monitor's tap.
-        inputs: The pre-activations of each call, [batch, ...] each.
     """
 
     def __init__(
@@ -31,20 +34,58 @@ class Tap:
         self.layer = layer
         self.function = function
         self.passed_to: Callable[..., tf.Tensor] = function
-        self.inputs: list[tf.Tensor] = []
+        self._inverse = inverse_of(getattr(function, "__self__", function))
+        self._kept: list[tf.Tensor] = []
 
     def __call__(self, inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
-        self.inputs.append(inputs)
-        return self.passed_to(inputs, *args, **kwargs)
+        outputs = self.passed_to(inputs, *args, **kwargs)
+        self._kept.append(inputs if self._inverse is None else outputs)
+        return outputs
 
     def take(self) -> list[tf.Tensor]:
-        """Returns the pre-activations that can be reached from here, and forgets them.
+        """Returns what was kept of each call and can be reached from here.
 
-        Those from inside a loop or a function of their own, such as a recurrent
-        layer's, cannot.
+        Tensors from inside a loop or a function of their own, such as a recurrent
+        layer's, cannot. What is returned is kept no longer.
         """
-        taken, self.inputs = self.inputs, []
-        return [tensor for tensor in taken if is_reachable(tensor)]
+        kept, self._kept = self._kept, []
+        return [tensor for tensor in kept if is_reachable(tensor)]
+
+    def pre_activations(self, kept: tf.Tensor) -> tf.Tensor:
+        """Returns float32 pre-activations from some of what `take` returned."""
+        kept = tf.cast(kept, tf.float32)
+        return kept if self._inverse is None else self._inverse(kept)
+
+
+def inverse_of(activation: Any) -> Callable[[tf.Tensor], tf.Tensor] | None:
+    """Returns the inverse of an activation that TensorFlow may fuse, or None.
+
+    Args:
+        activation: A function or a layer of Keras.
+
+    Returns:
+        Maps outputs to inputs of the same slope. Of a ReLU or a leaky one, whose slope
+        depends on the sign alone, it leaves the outputs as they are.
+    """
+    if isinstance(activation, keras.layers.ReLU | keras.layers.LeakyReLU):
+        return tf.identity
+    if isinstance(activation, keras.layers.ELU):
+        return lambda y: _inverse_elu(y, activation.alpha)
+    return INVERSES.get(getattr(activation, "__name__", ""))
+
+
+def _inverse_elu(y: tf.Tensor, alpha: float = 1.0) -> tf.Tensor:
+    return tf.where(y > 0, y, tf.math.log1p(tf.minimum(y, 0) / alpha))
+
+
+INVERSES: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "relu": tf.identity,
+    "relu6": tf.identity,
+    "leaky_relu": tf.identity,
+    "elu": _inverse_elu,
+    "tanh": tf.math.atanh,
+    "sigmoid": lambda y: tf.math.log(y) - tf.math.log1p(-y),
+}
 
 
 class Interception:
@@ -85,16 +126,24 @@ class Interception:
         self._loss: tf.Tensor | None = None
         for layer in layers:
             self._add_tap(layer)
-        self._wrap()
+        self._is_armed = False
+        self._original = self._wrap()
 
     def take_loss(self) -> tf.Tensor | None:
         """Returns the loss of the step at hand, unscaled; None if it was not seen."""
         loss, self._loss = self._loss, None
         return loss if loss is not None and is_reachable(loss) else None
 
+    def arm(self) -> None:
+        """Says that the next call of the train function is of the callback's own fit.
+
+        To be called before every batch.
+        """
+        self._is_armed = True
+
     def end(self) -> None:
-        """Has Keras make a train function anew when it needs one."""
-        self._model.train_function = None
+        """Gives the model back the train function that it had."""
+        self._model.train_function = self._original
 
     def _add_tap(self, layer: keras.layers.Layer) -> None:
         activation = getattr(layer, "activation", None)
@@ -112,15 +161,21 @@ class Interception:
         self.taps.append(tap)
         self._slots.append((layer, name, tap))
 
-    def _wrap(self) -> None:
-        model, params = self._model, self._params
-        if getattr(model.train_function, "monitored_by", model) is not params:
-            # Traced by an earlier fit, it would go on calling what it did then. Another
+    def _wrap(self) -> Callable[..., Any]:
+        """Sets the model's train function; returns the one to go back to."""
+        model, before = self._model, self._model.train_function
+        original = getattr(before, "stands_in_for", before)
+        if getattr(before, "monitored_by", None) is not self._params:
+            # One traced by an earlier fit would go on calling what it did then. Another
             # monitor of this fit, which Keras gives the same params, is left in place.
             model.make_train_function(force=True)
         train_function = model.train_function
 
         def monitored_train_function(iterator):
+            if not self._is_armed:  # another fit's: an exception cut this one short
+                self.end()
+                return original(iterator)
+            self._is_armed = False
             try:
                 with self._intercepted():
                     return train_function(iterator)
@@ -130,8 +185,10 @@ class Interception:
                 self.end()
                 raise
 
-        monitored_train_function.monitored_by = params  # type: ignore[attr-defined]
+        monitored_train_function.monitored_by = self._params  # type: ignore[attr-defined]
+        monitored_train_function.stands_in_for = original  # type: ignore[attr-defined]
         model.train_function = monitored_train_function
+        return original
 
     @contextlib.contextmanager
     def _intercepted(self) -> Iterator[None]:
@@ -156,7 +213,7 @@ class Interception:
             finally:
                 self._loss = None
                 for tap in self.taps:
-                    tap.inputs = []
+                    tap.take()
 
 
 @contextlib.contextmanager

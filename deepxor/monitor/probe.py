@@ -125,7 +125,7 @@ class Probe:
 
     def read(self) -> list[Record]:
         """Returns the records since the last call, in their order."""
-        end = int(self._step)
+        end = int(self._step.numpy())
         first = -(-self._seen // self._every) * self._every
         due = list(range(first, end, self._every))[-self._capacity :]
         bad = self.bad_step
@@ -145,12 +145,12 @@ class Probe:
     @property
     def is_due(self) -> bool:
         """Whether there is a record to read; looks at nothing but the step's number."""
-        return (int(self._step) - 1) // self._every * self._every >= self._seen
+        return (int(self._step.numpy()) - 1) // self._every * self._every >= self._seen
 
     @property
     def bad_step(self) -> int | None:
         """The first step with a gradient that was not finite."""
-        step = int(self._bad_step)
+        step = int(self._bad_step.numpy())
         return None if step < 0 else step
 
     def _unpack(
@@ -173,8 +173,7 @@ class Probe:
             [] for _ in range(self._shape[1])
         ]
         for gradient, variable in zip(gradients, variables, strict=True):
-            if gradient is not None:
-                rows[self._row_of.get(id(variable), -1)].append((gradient, variable))
+            rows[self._row_of.get(id(variable), -1)].append((gradient, variable))
         return rows
 
     def _is_due(self, step: tf.Tensor, rows: list) -> Any:
@@ -185,7 +184,7 @@ class Probe:
             tf.reshape(tf.cast(gradient, tf.float32), [-1])
             for row in rows
             for gradient, variable in row
-            if not isinstance(gradient, tf.IndexedSlices)
+            if isinstance(gradient, tf.Tensor)
             and np.prod(variable.shape) <= WATCHED_SIZE
         ]
         if not small:
@@ -218,7 +217,7 @@ class Probe:
         old = iter(before)
         columns, counts = [], []
         for number, row in enumerate(rows):
-            gradients = [_dense(gradient, variable) for gradient, variable in row]
+            gradients = [_dense(g, v) for g, v in row if g is not None]
             parts = [quantities.gradient_statistics(gradients)]
             if number < len(self.layers):
                 after = [tf.convert_to_tensor(v.value) for _, v in row]
