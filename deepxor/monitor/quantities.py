@@ -51,11 +51,15 @@ def gradient_statistics(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
         return tf.constant([0.0, 0.0, 0.0, 1.0, 0.0])
     parts = [tf.abs(part) for part in _flat_parts(gradients)]
     size = float(sum(part.shape.num_elements() for part in parts))
+    total = tf.add_n([tf.reduce_sum(part) for part in parts])
     largest = tf.reduce_max(tf.stack([tf.reduce_max(part) for part in parts]))
+    # XLA's maximum passes over NaN.
+    largest = tf.where(tf.math.is_nan(total), total, largest)
     zeros = _count([part == 0 for part in parts])
     finite = _count([tf.math.is_finite(part) for part in parts])
-    mean = tf.add_n([tf.reduce_sum(part) for part in parts]) / size
-    return tf.stack([_norm(parts, largest), mean, largest, zeros / size, size - finite])
+    return tf.stack(
+        [_norm(parts, largest), total / size, largest, zeros / size, size - finite]
+    )
 
 
 def weight_statistics(
