@@ -283,14 +283,13 @@ class Poison(keras.callbacks.Callback):
 @pytest.mark.parametrize("every", [1, 3, 100])
 def test_the_first_gradient_that_is_not_finite_is_kept(every, options):
     monitor = deepxor.GradientMonitor(every=every)
-    fit(make_model(**options), [Poison("output", 5), monitor], epochs=1)
+    fit(make_model(**options), [Poison("output", 5), monitor], epochs=2)
     history = monitor.history
     assert history["first_bad"] == (5, "output")
-    assert 5 in history["step"].tolist()
-    bad = history["step"].tolist().index(5)
-    assert (history["non_finite"][bad] == [35, 24, 5]).all()
-    assert (history["non_finite"][:bad] == 0).all()
-    assert np.isnan(history["norm"][bad]).all()
+    steps = history["step"]
+    assert (history["non_finite"][steps < 5] == 0).all()
+    # The weights are NaN from then on, and so is every gradient.
+    assert (history["non_finite"][steps >= 5] == [35, 24, 5]).all()
 
 
 def test_nothing_of_a_deep_networks_gradient_underflows():
