@@ -19,7 +19,11 @@ from deepxor.board.summaries import SummaryWriter
 from deepxor.monitor import quantities, statistics
 from deepxor.monitor.diagnosis import HEALTHY, Diagnosis, diagnose
 from deepxor.monitor.history import History
-from deepxor.monitor.interception import Interception, Tap
+from deepxor.monitor.interception import (
+    Interception,
+    MonitoredTrainFunction,
+    Tap,
+)
 from deepxor.monitor.layers import activation_owners, named_layers
 from deepxor.monitor.probe import MEASURED, Probe, Record
 from deepxor.monitor.schedule import Schedule
@@ -46,7 +50,8 @@ class GradientMonitor(keras.callbacks.Callback):
     It stands in for the optimizer's `apply` while a training step runs, so it sees the
     very gradients that update the weights, before clipping, inside the compiled step:
     no second backward pass, and the weights after training are bit for bit what they
-    are without it.
+    are without it. Steps between two records run in a function of their own, compiled
+    without what a record takes.
 
     Steps count from 0: step s is the s-th call of the optimizer. Steps 0, `every`,
     2 `every` ... are records. The first step with a gradient that is not finite is
@@ -117,7 +122,8 @@ class GradientMonitor(keras.callbacks.Callback):
         self._probe: Any = None  # until the model is built, like the next two
         self._updates: Any = None
         self._schedule: Any = None
-        self._interception: Interception | None = None
+        self._interception: Any = None
+        self._train_function: Any = None
         self._owners: dict[int, str] = {}
         self._slopes: dict[int, float] = {}
         self._last_verdict = HEALTHY
@@ -158,30 +164,37 @@ class GradientMonitor(keras.callbacks.Callback):
         self._probe = self._updates = self._schedule = None
         named = named_layers(self.model)
         owners = activation_owners(self.model, named) if self.sample else []
-        self._interception = Interception(
-            self.model, self.params, self._monitored_apply, [part for part, _ in owners]
+        interception = Interception(
+            self.model, self._monitored_apply, [part for part, _ in owners]
+        )
+        self._interception = interception
+        self._train_function = MonitoredTrainFunction.join(
+            self.model, self.params, interception
         )
         self._owners = {id(part): owner for part, owner in owners}
         if named:
-            self._set_up(self._interception)
+            self._set_up(interception)
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        if self._interception is not None:
-            self._interception.arm()
-        if self._schedule is not None and self._schedule.is_last_call:
-            self._updates.start(self._probe.next_step)
+        self._train_function.arm()
+        if self._schedule is not None:
+            is_due = self._schedule.is_due()
+            self._interception.mode = is_due
+            if is_due:
+                self._updates.start(self._probe.next_step())
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        if self._schedule is not None and self._schedule.count_call():
-            self._look(logs or {})
+        if self._schedule is not None:
+            self._schedule.count_call()
+            if self._interception.mode is not False:
+                self._look(logs or {})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        if self._interception is not None:
-            self._interception.end()
+        self._train_function.end()
         if self._schedule is not None:
             self._look(logs or {})
         if self._writer is not None:
@@ -209,7 +222,7 @@ class GradientMonitor(keras.callbacks.Callback):
         several = self.model.steps_per_execution
         self._probe = Probe(chosen, self.every, start, several, bool(self.histograms))
         self._updates = Updates(chosen)
-        self._schedule = Schedule(self.every, start, several)
+        self._schedule = Schedule(self.every, self._probe.next_step, several)
 
     def _monitored_apply(
         self, interception: Interception, apply, grads, trainable_variables=None
@@ -237,7 +250,9 @@ class GradientMonitor(keras.callbacks.Callback):
                 layer: functools.partial(self._activities, pairs)
                 for layer, pairs in by_layer.items()
             }
-            self._probe.observe(total, variables, activities, loss)
+            # Before the model is built there is no schedule, and no mode.
+            is_due = interception.mode is not False
+            self._probe.observe(total, variables, activities, loss, is_due)
         return apply(grads, trainable_variables)
 
     def _activities(
@@ -256,9 +271,7 @@ class GradientMonitor(keras.callbacks.Callback):
 
     def _look(self, logs: dict[str, Any]) -> None:
         """Keeps, writes and judges the records since the last look."""
-        step = self._probe.next_step
-        updated, weights = self._updates.finish(step)
-        self._schedule.look(step)
+        updated, weights = self._updates.finish(self._schedule.look())
         for record in self._probe.read():
             table = np.full((len(QUANTITIES), len(self._history.layers)), np.nan)
             table[MEASURED_ROWS] = record.table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import keras
@@ -98,7 +98,6 @@ class Interception:
 
     Args:
         model: Compiled.
-        params: The callback's; they say whose `fit` this is.
         apply: Called in place of the optimizer's `apply`, with this object and the
             optimizer's as its first arguments.
         layers: Those whose activations are tapped.
@@ -106,92 +105,38 @@ class Interception:
     Attributes:
         optimizer: The one that gets the unscaled gradients.
         taps: One for each layer with an elementwise activation.
+        mode: What `apply` makes of a step depends on this alone: for each mode the step
+            is traced anew.
     """
 
     def __init__(
         self,
         model: keras.Model,
-        params: dict[str, Any],
         apply: Callable[..., Any],
         layers: list[keras.layers.Layer],
     ) -> None:
-        self._model = model
-        self._params = params
         self._apply = apply
         self._outer = model.optimizer
         # The outer one of a LossScaleOptimizer sees scaled gradients.
         self.optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-        self.taps: list[Tap] = []
+        self.mode: Hashable = None
         self._slots: list[tuple[keras.layers.Layer, str, Tap]] = []
         self._loss: tf.Tensor | None = None
         for layer in layers:
             self._add_tap(layer)
-        self._is_armed = False
-        self._original = self._wrap()
+
+    @property
+    def taps(self) -> list[Tap]:
+        return [tap for _, _, tap in self._slots]
 
     def take_loss(self) -> tf.Tensor | None:
         """Returns the loss of the step at hand, unscaled; None if it was not seen."""
         loss, self._loss = self._loss, None
         return loss if loss is not None and is_reachable(loss) else None
 
-    def arm(self) -> None:
-        """Says that the next call of the train function is of the callback's own fit.
-
-        To be called before every batch.
-        """
-        self._is_armed = True
-
-    def end(self) -> None:
-        """Gives the model back the train function that it had."""
-        self._model.train_function = self._original
-
-    def _add_tap(self, layer: keras.layers.Layer) -> None:
-        activation = getattr(layer, "activation", None)
-        if callable(activation):
-            name, function = "activation", activation
-            if getattr(activation, "__name__", "") in NOT_ELEMENTWISE:
-                return
-        elif type(layer).__module__.startswith("keras.src.layers.activations"):
-            if isinstance(layer, keras.layers.Softmax):
-                return
-            name, function = "call", layer.call
-        else:
-            return
-        tap = Tap(layer, function)
-        self.taps.append(tap)
-        self._slots.append((layer, name, tap))
-
-    def _wrap(self) -> Callable[..., Any]:
-        """Sets the model's train function; returns the one to go back to."""
-        model, before = self._model, self._model.train_function
-        original = getattr(before, "stands_in_for", before)
-        if getattr(before, "monitored_by", None) is not self._params:
-            # One traced by an earlier fit would go on calling what it did then. Another
-            # monitor of this fit, which Keras gives the same params, is left in place.
-            model.make_train_function(force=True)
-        train_function = model.train_function
-
-        def monitored_train_function(iterator):
-            if not self._is_armed:  # another fit's: an exception cut this one short
-                self.end()
-                return original(iterator)
-            self._is_armed = False
-            try:
-                with self._intercepted():
-                    return train_function(iterator)
-            except (StopIteration, tf.errors.OutOfRangeError):
-                raise  # the end of an epoch
-            except BaseException:
-                self.end()
-                raise
-
-        monitored_train_function.monitored_by = self._params  # type: ignore[attr-defined]
-        monitored_train_function.stands_in_for = original  # type: ignore[attr-defined]
-        model.train_function = monitored_train_function
-        return original
-
     @contextlib.contextmanager
-    def _intercepted(self) -> Iterator[None]:
+    def active(self) -> Iterator[None]:
+        """Sees the steps that are traced, or run eagerly, in this context."""
         optimizer, outer = self.optimizer, self._outer
         apply, scale_loss = optimizer.apply, outer.scale_loss
 
@@ -214,6 +159,96 @@ class Interception:
                 self._loss = None
                 for tap in self.taps:
                     tap.take()
+
+    def _add_tap(self, layer: keras.layers.Layer) -> None:
+        activation = getattr(layer, "activation", None)
+        if callable(activation):
+            name, function = "activation", activation
+            if getattr(activation, "__name__", "") in NOT_ELEMENTWISE:
+                return
+        elif type(layer).__module__.startswith("keras.src.layers.activations"):
+            if isinstance(layer, keras.layers.Softmax):
+                return
+            name, function = "call", layer.call
+        else:
+            return
+        self._slots.append((layer, name, Tap(layer, function)))
+
+
+class MonitoredTrainFunction:
+    """Stands in for a model's train function during one `fit` with monitors.
+
+    Args:
+        model: The model.
+        params: Those that Keras gives the callbacks of this fit.
+    """
+
+    def __init__(self, model: keras.Model, params: dict[str, Any]) -> None:
+        self._model = model
+        self._params = params
+        before = model.train_function
+        # What an exception left of an earlier fit is no function to go back to.
+        is_left = isinstance(before, MonitoredTrainFunction)
+        self._original = before._original if is_left else before
+        self._interceptions: list[Interception] = []
+        self._functions: dict[tuple[Hashable, ...], Callable[..., Any]] = {}
+        self._is_armed = False
+
+    @classmethod
+    def join(
+        cls, model: keras.Model, params: dict[str, Any], interception: Interception
+    ) -> MonitoredTrainFunction:
+        """Has a fit's train function see with one interception more.
+
+        Args:
+            model: The model that is fitted.
+            params: The callback's; they say whose `fit` this is.
+            interception: The callback's.
+
+        Returns:
+            The model's train function, which all monitors of the fit share.
+        """
+        function = model.train_function
+        if not isinstance(function, cls) or function._params is not params:
+            function = cls(model, params)
+            model.train_function = function
+        function._interceptions.append(interception)
+        return function
+
+    def arm(self) -> None:
+        """Says that the next call is of this fit; to be called before every batch."""
+        self._is_armed = True
+
+    def end(self) -> None:
+        """Gives the model back the train function that it had."""
+        self._model.train_function = self._original
+
+    def __call__(self, iterator: Any) -> Any:
+        """Runs the training step of the interceptions' modes."""
+        if not self._is_armed:  # another fit's: an exception cut this one short
+            self.end()
+            return self._original(iterator)
+        self._is_armed = False
+        modes = tuple(interception.mode for interception in self._interceptions)
+        if modes not in self._functions:
+            self._functions[modes] = self._make_function()
+        try:
+            with contextlib.ExitStack() as stack:
+                for interception in self._interceptions:
+                    stack.enter_context(interception.active())
+                return self._functions[modes](iterator)
+        except (StopIteration, tf.errors.OutOfRangeError):
+            raise  # the end of an epoch
+        except BaseException:
+            self.end()
+            raise
+
+    def _make_function(self) -> Callable[..., Any]:
+        """Returns a train function that has not been traced yet."""
+        model = self._model
+        model.make_train_function(force=True)
+        function, model.train_function = model.train_function, self
+        return function
 
 
 @contextlib.contextmanager

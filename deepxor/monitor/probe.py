@@ -98,30 +98,32 @@ class Probe:
         variables: Sequence[keras.Variable],
         activities: Mapping[str, Callable[[], list[quantities.Activity]]],
         loss: tf.Tensor | None,
+        may_record: bool,
     ) -> None:
-        """Adds to the step being traced what records it if it is due.
-
-        Each layer is measured for itself, as soon as its gradient is there: a gradient
-        that had to wait for the others would leave the cache.
+        """Adds to the step being traced what records it.
 
         Args:
             gradients: One a variable: a tensor, a `tf.IndexedSlices` or None.
             variables: Those that are updated.
             activities: A layer's name -> what returns its activations.
             loss: Scalar, or None.
+            may_record: Whether to record the steps that are due; otherwise they are
+                only counted, and watched.
         """
         with tf.name_scope("gradient_monitor"):
             step = self._step.read_value()
-            is_due: Any = self._every == 1 or step % self._every == 0
             rows = self._rows(gradients, variables)
             self._watch(step, rows)
+            self._step.assign_add(1)
+            if not may_record:
+                return
+            is_due: Any = self._every == 1 or step % self._every == 0
             columns = [
                 self._column(is_due, row, activities.get(layer, list))
                 for layer, row in zip([*self.layers, ""], rows, strict=True)
             ]
             counts = [self._count(is_due, row) for row in rows[:-1]]
             _when(is_due, lambda: self._put(step, columns, counts, loss))
-            self._step.assign_add(1)
 
     def read(self) -> list[Record]:
         """Returns the records since the last call, in their order."""
@@ -135,7 +137,6 @@ class Probe:
         counts = None if self._counts is None else self._counts.numpy()
         return [self._unpack(step, slots, counts) for step in due]
 
-    @property
     def next_step(self) -> int:
         """The number of the step to come."""
         return int(self._step.numpy())
@@ -189,14 +190,10 @@ class Probe:
         zeros = tf.concat([elements for _, elements in small], axis=0) * 0
         is_bad = tf.reduce_sum(zeros) != 0
         numbers, sizes = zip(*((n, x.shape[0]) for n, x in small), strict=True)
-        place = np.repeat(numbers, sizes)
-
-        def keep() -> None:
-            self._bad_step.assign(step)
-            sums = tf.math.unsorted_segment_sum(zeros, place, len(rows))
-            self._bad_rows.assign(sums != 0)
-
-        _when(is_bad & (self._bad_step < 0), keep)
+        sums = tf.math.unsorted_segment_sum(zeros, np.repeat(numbers, sizes), len(rows))
+        is_first = is_bad & (self._bad_step < 0)
+        self._bad_rows.assign(tf.where(is_first, sums != 0, self._bad_rows))
+        self._bad_step.assign(tf.where(is_first, step, self._bad_step))
 
     def _column(
         self,

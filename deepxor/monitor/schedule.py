@@ -1,53 +1,50 @@
-"""When to look at what a training step has recorded."""
+"""Which training calls bring a record."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 
 
 class Schedule:
-    """Says after which training call the next record will be there.
+    """Says of every training call, before it, whether it may bring a record.
 
-    The step's number is on the device, and reading it after every call would cost what
-    a small training step does. So the calls are counted, and the steps of one call are
-    taken to be what they were.
+    A call usually takes one step. Then the calls are counted, as reading the step's
+    number from the device every time would cost what a small training step does. Where
+    calls take several steps, or have been seen to, it is read.
 
     Args:
         every: Steps from one record to the next.
-        step: The number of the step to come.
-        steps_per_call: What is expected of the first calls.
+        read_step: Returns the number of the step to come.
+        steps_per_call: The most steps that are expected of a call.
     """
 
-    def __init__(self, every: int, step: int, steps_per_call: int) -> None:
+    def __init__(
+        self, every: int, read_step: Callable[[], int], steps_per_call: int
+    ) -> None:
         self._every = every
-        self._steps_per_call = float(steps_per_call)
-        self._calls = 0
+        self._read_step = read_step
+        self._most = steps_per_call
+        self._is_counted = steps_per_call == 1
+        self._step = read_step()
+
+    def is_due(self) -> bool:
+        """Returns whether the call to come may bring a record."""
+        if not self._is_counted:
+            self.look()
+        return -self._step % self._every < self._most
+
+    def count_call(self) -> None:
+        """Takes note of a call."""
+        if self._is_counted:
+            self._step += 1
+
+    def look(self) -> int:
+        """Returns the number of the step to come, read from the device."""
+        step = self._read_step()
+        if step != self._step:
+            # A step of somebody's own that calls the optimizer more than once or not
+            # at all; or, where calls are not counted, those of the last call.
+            self._most = max(self._most, step - self._step)
+            self._is_counted = False
         self._step = step
-        self._plan()
-
-    @property
-    def is_last_call(self) -> bool:
-        """Whether the call to come should bring the next record."""
-        return self._calls + 1 >= self._calls_to_record
-
-    def count_call(self) -> bool:
-        """Counts a call; returns whether there should be a record to read."""
-        self._calls += 1
-        return self._calls >= self._calls_to_record
-
-    def look(self, step: int) -> None:
-        """Plans the next look.
-
-        Args:
-            step: The number of the step to come, read after the calls counted.
-        """
-        if self._calls:
-            self._steps_per_call = max((step - self._step) / self._calls, 1e-6)
-        self._step, self._calls = step, 0
-        self._plan()
-
-    def _plan(self) -> None:
-        record = math.ceil(self._step / self._every) * self._every
-        missing = record + 1 - self._step
-        # A look too early finds nothing, and plans again.
-        self._calls_to_record = max(1, math.ceil(missing / self._steps_per_call))
+        return step

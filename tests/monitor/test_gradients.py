@@ -15,6 +15,7 @@ import deepxor
 from deepxor.board.events import event_files, read_scalars
 from deepxor.board.summaries import SummaryWriter
 from deepxor.monitor.history import MAX_BYTES, History
+from deepxor.monitor.interception import MonitoredTrainFunction
 from deepxor.monitor.statistics import QUANTITIES
 
 RNG = np.random.default_rng(0)
@@ -59,7 +60,7 @@ def is_untouched(model):
         "apply" not in vars(model.optimizer)
         and "scale_loss" not in vars(model.optimizer)
         and model.layers[0].activation is keras.activations.tanh
-        and not hasattr(model.train_function, "monitored_by")
+        and not isinstance(model.train_function, MonitoredTrainFunction)
     )
 
 
