@@ -30,7 +30,7 @@ def explain_experiment(experiment: Experiment) -> Explanation:
     """
     explanation = explain(build(experiment, dtype="float64"), *xor(experiment.bits))
     title = f"{experiment.activation}, {experiment.kernel_initializer}"
-    return dataclasses.replace(explanation, model=title)
+    return dataclasses.replace(explanation, title=title)
 
 
 def explain_on_console(experiments: Sequence[Experiment], png: str) -> None:
@@ -67,7 +67,8 @@ def _in_words(prediction: Prediction) -> str:
         else f"{way} by a factor e every {abs(scale):.2g} layers"
     )
     return (
-        "Predicted by mean-field theory (Schoenholz et al. 2017), good to some 10 % at "
-        f"layers of {WIDE} inputs or more. Many layers like the last hidden one would "
-        f"each multiply the squared norm by chi_1 = {prediction.chi:#.3g}: it {change}."
+        "Predicted by mean-field theory (Schoenholz et al. 2017), within 10 % of the "
+        f"median at layers of {WIDE} inputs or more. Many layers like the last hidden "
+        "one would each multiply the squared norm by chi_1 = "
+        f"{prediction.chi:#.3g}: it {change}."
     )

@@ -48,7 +48,7 @@ class Explanation:
     A model of R replicas has an axis more, the last: shapes are [layers, R].
 
     Attributes:
-        model: The model's name.
+        title: The model's name.
         layers: Names, in forward order.
         gradient_norm: [layers], at the layers' outputs. Where the loss takes the last
             layer's logits past its sigmoid or softmax, as Keras's cross-entropies do,
@@ -62,7 +62,7 @@ class Explanation:
             is that of random kernels of the same size.
     """
 
-    model: str
+    title: str
     layers: tuple[str, ...]
     gradient_norm: np.ndarray
     pre_activation_norm: np.ndarray
@@ -98,7 +98,7 @@ class Explanation:
         Infinite where the norm is exactly zero, NaN where one is not finite.
         """
         with np.errstate(divide="ignore"):
-            return -np.log10(_ratio(self.gradient_norm, self.gradient_norm[-1:]))
+            return 0.0 - np.log10(_ratio(self.gradient_norm, self.gradient_norm[-1:]))
 
     def descent(self) -> Descent:
         """Returns the same in the order of backpropagation, for a table or a picture.
@@ -110,7 +110,7 @@ class Explanation:
         norms[1::2] = self.pre_activation_norm[::-1]
         prediction = self.prediction
         return Descent(
-            title=self.model,
+            title=self.title,
             layers=self.layers[::-1],
             replicas=self.input_norm.size,
             norms=_percentiles(norms),
@@ -173,7 +173,7 @@ def explain(model: Any, x: Any, y: Any, *, training: bool = True) -> Explanation
     pre_activation_norm = _norms(before, chain.replicas)
     input_norm, *norms = _norms(after, chain.replicas)
     return Explanation(
-        model=model.name,
+        title=model.name,
         layers=tuple(link.name for link in chain.links),
         gradient_norm=np.array(norms),
         pre_activation_norm=pre_activation_norm,

@@ -105,7 +105,7 @@ def keras_chain(model: keras.Model, x: Any, y: Any, training: bool) -> Chain:
     """
     _check_model(model)
     shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
-    x = tf.cast(tf.convert_to_tensor(x), dtype)
+    x, y = tf.cast(tf.convert_to_tensor(x), dtype), tf.convert_to_tensor(y)
     if len(x.shape) != len(shape) or not x.shape.is_compatible_with(shape):
         raise ValueError(
             f"x has the shape {tuple(x.shape)}: allowed is what model {model.name!r} "

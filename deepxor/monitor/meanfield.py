@@ -143,12 +143,13 @@ def chi(layer: WideLayer, q: float) -> float:
 
     Args:
         layer: The layer.
-        q: Variance of its pre-activations; infinity is taken for `LARGEST`.
+        q: Variance of its pre-activations; 0 and infinity are taken as limits.
 
     Returns:
         sigma_w^2 E[phi'(z)^2] (their eq. 7).
     """
-    q = min(q, LARGEST)
+    # At 0 itself, ReLU has no slope.
+    q = min(max(q, SMALLEST), LARGEST)
     return float(layer.sigma_w2 * mean_square(layer.slope, np.array(q)))
 
 
