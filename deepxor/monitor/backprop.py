@@ -140,8 +140,11 @@ class Explanation:
 def explain(model: Any, x: Any, y: Any, *, training: bool = True) -> Explanation:
     """Measures what each layer multiplies the gradient of the loss by.
 
-    One forward and one backward pass; the model is left as it was, its moving averages
-    and random seeds included.
+    Backpropagation (Rumelhart, Hinton & Williams 1986) takes the gradient at a layer's
+    output to that at its pre-activations, by the activation's derivative, and from
+    there to the output of the layer before, by the weights. The factors are how the
+    norm changes at each of the two. One backward pass; the model is left as it was, its
+    moving averages and random seeds included.
 
     Args:
         model: A compiled Keras model that is a chain of layers (Sequential, or

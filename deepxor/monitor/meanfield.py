@@ -1,4 +1,4 @@
-"""What mean-field theory says of the gradient in a wide random network; NumPy only.
+"""What mean-field theory says of the gradient in a wide random network; no TensorFlow.
 
 Schoenholz et al. 2017, "Deep information propagation" (arXiv 1611.01232), after Poole
 et al. 2016. Kernels are random, with mean 0 and variance sigma_w^2 / inputs, biases
@@ -9,10 +9,10 @@ squared norm of the gradient at a layer's output, in the mean over networks,
 - on the way to its pre-activations, by the mean squared slope E[phi'(z)^2];
 - on the way to the output of the layer before, by sigma_w^2;
 
-together by chi_1 (their eq. 7 and 13). What it leaves out is of order 1 / width in the
-squared norm, plus, for a single network, fluctuations of a relative size near
-sqrt(2 / width). It holds for one step of the way at a time where both ends are wide:
-not for a layer of few inputs, as the first one on XOR.
+together by chi_1, as their mean-field theory of backpropagation has it. What it leaves
+out is of order 1 / width in the squared norm; a single network also differs from the
+mean by some sqrt(2 / width) of it. Both hold for a step between two wide layers, not
+for one to a few inputs, as the first layer's on XOR.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def mean_square(function: Function, q: np.ndarray) -> np.ndarray:
 
 
 def next_variance(layer: WideLayer, q: np.ndarray) -> np.ndarray:
-    """Returns the variance of pre-activations one layer further (their eq. 3).
+    """Returns the variance of pre-activations one layer further.
+
+    Their recursion of q: sigma_w^2 E[phi(z)^2] + sigma_b^2.
 
     Args:
         layer: The layer.
@@ -146,7 +148,7 @@ def chi(layer: WideLayer, q: float) -> float:
         q: Variance of its pre-activations; 0 and infinity are taken as limits.
 
     Returns:
-        sigma_w^2 E[phi'(z)^2] (their eq. 7).
+        sigma_w^2 E[phi'(z)^2].
     """
     # At 0 itself, ReLU has no slope.
     q = min(max(q, SMALLEST), LARGEST)
@@ -154,7 +156,7 @@ def chi(layer: WideLayer, q: float) -> float:
 
 
 def depth_scale(chi: float) -> float:
-    """Returns the depth scale of the gradient, -1 / ln(chi_1) (their eq. 14).
+    """Returns the depth scale of the gradient, -1 / ln(chi_1).
 
     Args:
         chi: chi_1, at least 0.

@@ -56,7 +56,7 @@ def test_of_relu_half_the_square_and_half_the_slope_remain(q):
 
 @pytest.mark.parametrize("q", [0.3, 100.0])
 def test_the_mean_square_of_an_error_function_is_williams(q):
-    """Williams 1997, "Computing with infinite networks", eq. 10, of one input."""
+    """Williams 1997, "Computing with infinite networks", of one input."""
     from scipy.special import erf
 
     expected = 2 / np.pi * np.arcsin(2 * q / (1 + 2 * q))
@@ -202,7 +202,7 @@ def test_a_wide_stock_model_with_biases_is_predicted_too():
     np.testing.assert_allclose(
         explanation.weight_factor[1:-1], prediction.weight_factor[1:-1], rtol=0.1
     )
-    # sigma_w^2 = 2 and sigma_b^2 = 0.09, from a textbook's quadrature.
+    # The kernels were drawn with sigma_w^2 = 2.
     assert prediction.weight_factor[1] == pytest.approx(2**0.5, rel=0.01)
 
 
