@@ -138,7 +138,8 @@ class GradientMonitor(keras.callbacks.Callback):
         "norm" (L2), "mean_abs", "max_abs" (of its elements), "zero_fraction" (of its
         elements that are exactly 0) and "non_finite" (number of NaN and infinite
         elements); "weight_norm" (L2, before the step) and "update_ratio" (L2 of the
-        change over it; with steps_per_execution, of all steps of the call);
+        change over it; with steps_per_execution, of all steps of the call), NaN in
+        records less than `updates.MIN_STEPS` steps after one that has them;
         "dead_fraction" (of units whose activation is 0 for the whole sample) and
         "saturated_fraction" (of outputs where the activation's slope is below a
         twentieth of its largest), NaN where there is no activation.

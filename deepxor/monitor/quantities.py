@@ -71,22 +71,18 @@ def gradient_statistics(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     return tf.stack([norm, total / size, largest, zeros / size, non_finite])
 
 
-def weight_statistics(
-    before: Sequence[tf.Tensor], after: Sequence[tf.Tensor]
-) -> tf.Tensor:
+def weight_statistics(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
     """Returns the `WEIGHT_QUANTITIES` of one layer.
 
     Args:
-        before: The values of its variables before a step.
+        before: float32 [n], its weights before a step.
         after: Those after it.
 
     Returns:
         float32 [2]: L2 norm of the weights before the step, and L2 norm of the step's
         change over it; 0 where nothing changed.
     """
-    old = _flat_parts(before)
-    change = [b - a for a, b in zip(old, _flat_parts(after), strict=True)]
-    weight, update = _plain_norm(old), _plain_norm(change)
+    weight, update = _plain_norm([before]), _plain_norm([after - before])
     return tf.stack([weight, tf.where(update == 0, 0.0, update / weight)])
 
 

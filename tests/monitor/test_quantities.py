@@ -58,9 +58,9 @@ def test_no_gradient_is_all_zeros():
 def test_an_update_of_nothing_is_no_update():
     zero, one = tf.zeros([3]), tf.ones([3])
     measure = quantities.weight_statistics
-    np.testing.assert_array_equal(measure([zero], [zero]), [0, 0])
-    np.testing.assert_array_equal(measure([zero], [one]), [0, np.inf])
-    np.testing.assert_allclose(measure([one], [3 * one]), [np.sqrt(3), 2], rtol=1e-6)
+    np.testing.assert_array_equal(measure(zero, zero), [0, 0])
+    np.testing.assert_array_equal(measure(zero, one), [0, np.inf])
+    np.testing.assert_allclose(measure(one, 3 * one), [np.sqrt(3), 2], rtol=1e-6)
 
 
 def test_histograms_count_as_numpy_does():
