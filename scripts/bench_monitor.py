@@ -1,8 +1,8 @@
 """What GradientMonitor costs a step of `fit`, for scripts/bench.py.
 
 Models of four kinds, compiled by XLA or not, each trained bare, with the monitor, and
-with what people use without it: a callback that takes the gradient of the batch a second
-time. All of them advance in turns, a few steps at a time, in one process.
+with what people use without it: a callback that takes the gradient of a batch once
+more. All of them advance in turns, a few steps at a time, in one process.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ class Tap:
     Attributes:
         layer: The layer.
         function: Its activation, elementwise.
-        passed_to: What is called with the pre-activations: the activation, or another
-            monitor's tap.
+        passed_to: What is called with the pre-activations (by a recurrent layer, with
+            its inputs): the activation, or another monitor's tap.
     """
 
     def __init__(
@@ -39,7 +39,9 @@ class Tap:
 
     def __call__(self, inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
         outputs = self.passed_to(inputs, *args, **kwargs)
-        self._kept.append(inputs if self._inverse is None else outputs)
+        # A recurrent layer may return its state, too.
+        first = outputs[0] if isinstance(outputs, tuple | list) else outputs
+        self._kept.append(inputs if self._inverse is None else first)
         return outputs
 
     def take(self) -> list[tf.Tensor]:
@@ -162,7 +164,15 @@ class Interception:
 
     def _add_tap(self, layer: keras.layers.Layer) -> None:
         activation = getattr(layer, "activation", None)
-        if callable(activation):
+        if hasattr(layer, "state_size") and not isinstance(layer, keras.layers.RNN):
+            return  # a cell, which works inside a loop
+        if isinstance(layer, keras.layers.RNN):
+            # Its outputs are an activation's, if it is a simple one.
+            is_simple = isinstance(layer, keras.layers.SimpleRNN)
+            if activation is None or not is_simple or inverse_of(activation) is None:
+                return
+            name, function = "call", activation
+        elif callable(activation):
             name, function = "activation", activation
             if getattr(activation, "__name__", "") in NOT_ELEMENTWISE:
                 return
