@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
@@ -248,8 +249,8 @@ def history_figure(
     """
     if len(history["step"]) == 0:
         raise ValueError("history of 0 records: allowed is 1 at least")
-    figure = Figure(figsize=(12.0, 4.2), dpi=DPI, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12)
+    layout = ConstrainedLayoutEngine(w_pad=0.12)
+    figure = Figure(figsize=(12.0, 4.2), dpi=DPI, layout=layout)
     figure.suptitle(
         text, x=0.01, ha="left", fontsize=13, linespacing=1.4, parse_math=False
     )
