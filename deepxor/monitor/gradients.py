@@ -237,23 +237,31 @@ class GradientMonitor(keras.callbacks.Callback):
         if variables is None:
             variables = interception.optimizer._trainable_variables
         variables = list(variables)
-        total, loss, is_first = _over_replicas(
-            grads, interception.take_loss(), interception.optimizer.loss_scale_factor
-        )
+        scale = interception.optimizer.loss_scale_factor
+        if scale is None:
+            seen = grads
+        else:
+            seen = [g if g is None else g / scale for g in grads]
+        loss = interception.take_loss()
         kept = [(tap, tap.take()) for tap in interception.taps]
-        if is_first:
-            by_layer: dict[str, list[tuple[Tap, list[tf.Tensor]]]] = {}
+        # Before the model is built there is no schedule, and no mode.
+        if interception.mode is not False:
+            *seen, loss = _over_replicas([*seen, loss])
+        if _is_first_replica():
+            activities: dict[str, list[tuple[Tap, list[tf.Tensor]]]] = {}
             for tap, tensors in kept:
-                by_layer.setdefault(self._owners[id(tap.layer)], []).append(
-                    (tap, tensors)
-                )
-            activities = {
-                layer: functools.partial(self._activities, pairs)
-                for layer, pairs in by_layer.items()
-            }
-            # Before the model is built there is no schedule, and no mode.
-            is_due = interception.mode is not False
-            self._probe.observe(total, variables, activities, loss, is_due)
+                owner = self._owners[id(tap.layer)]
+                activities.setdefault(owner, []).append((tap, tensors))
+            self._probe.observe(
+                seen,
+                variables,
+                {
+                    layer: functools.partial(self._activities, taken)
+                    for layer, taken in activities.items()
+                },
+                loss,
+                may_record=interception.mode is not False,
+            )
         return apply(grads, trainable_variables)
 
     def _activities(
@@ -365,27 +373,22 @@ def _sensible_every(params: dict[str, Any]) -> int:
     return 1 if steps <= 100 else 10 if steps <= 1000 else 100
 
 
-def _over_replicas(
-    grads: list[Any], loss: tf.Tensor | None, scale: float | None
-) -> tuple[list[Any], tf.Tensor | None, bool]:
-    """Returns gradients and loss of the whole batch, and whether to record them here.
+def _over_replicas(tensors: list[Any]) -> list[Any]:
+    """Returns sums over the replicas of a distribution strategy, if there is one.
 
     Args:
-        grads: Those of this replica of a distribution strategy, if there is one.
-        loss: This replica's share.
-        scale: The optimizer's `loss_scale_factor`; the gradients are larger by it.
-
-    Returns:
-        The sums over all replicas, unscaled, as the optimizer will sum them; and True
-        on the first replica alone.
+        tensors: This replica's share of each; None stays None.
     """
-    if scale is not None:
-        grads = [g if g is None else g / scale for g in grads]
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
-        return grads, loss, True
-    known = [tensor for tensor in [*grads, loss] if tensor is not None]
+        return tensors
+    known = [tensor for tensor in tensors if tensor is not None]
     sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, known))
-    total = [t if t is None else next(sums) for t in [*grads, loss]]
-    place = tf.get_static_value(context.replica_id_in_sync_group)
-    return total[:-1], total[-1], place in (0, None)
+    return [tensor if tensor is None else next(sums) for tensor in tensors]
+
+
+def _is_first_replica() -> bool:
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return True
+    return tf.get_static_value(context.replica_id_in_sync_group) in (0, None)
