@@ -63,7 +63,9 @@ class Thresholds:
         vanishing_learned: The same where the loss has been learned: the last layers'
             biases alone can do that, if the targets are far from zero.
         blocked: The same where a saturated layer is in between.
-        growth: A loss this many times that of the start is an explosion.
+        growth: A loss this many times that of the start is an explosion, if the
+            weights still move.
+        collapse: The same, whether they move or not.
         moving: Weights that change by less than this share a step have settled, and
             their loss is noise.
         update: An explosion, too, is an update of this many times the weights, if the
@@ -75,12 +77,13 @@ class Thresholds:
 
     window: float = 1 / 3
     min_records: int = 3
-    dead: float = 0.97
+    dead: float = 0.9
     saturated: float = 0.8
     vanishing: float = 1e-3
     vanishing_learned: float = 1e-4
     blocked: float = 0.05
     growth: float = 3.0
+    collapse: float = 10.0
     moving: float = 1e-3
     update: float = 0.5
     learned: float = 0.5
@@ -176,14 +179,13 @@ class Evidence:
     def _has_fallen(self, before: float, share: float) -> bool:
         return bool(self.loss < (share * before if before > 0 else before / share))
 
+    def has_grown(self, times: float) -> bool:
+        """Whether the loss is this many times its first value."""
+        return self.first_loss > 0 and self.loss > times * self.first_loss
+
     def recent(self, quantity: str) -> np.ndarray:
         """Returns a quantity's median over the window, [layers]; NaN if not known."""
         return _median(self.history[quantity][self._window], axis=0)
-
-    def always(self, quantity: str) -> np.ndarray:
-        """Returns a quantity's smallest value over the window, [layers]."""
-        values = self.history[quantity][self._window]
-        return np.where(np.isnan(values), np.inf, values).min(axis=0)
 
     @property
     def step(self) -> int:
@@ -243,8 +245,13 @@ def find_dead(evidence: Evidence) -> tuple[str | None, str] | None:
     layer = silent[0]
     norm = evidence.recent("norm")
     is_cut_off = norm[layer] < THRESHOLDS.vanishing * norm.max()
-    if not is_cut_off and (evidence.is_learned or evidence.is_falling):
-        return None
+    # A few samples outside of the looked at may still get through.
+    is_starved = layer > 0 and evidence.recent("zero_fraction")[0] > 0.5
+    has_learned = evidence.is_learned or evidence.is_falling
+    if has_learned and not is_cut_off and not is_starved:
+        return None  # with another branch
+    if evidence.has_grown(THRESHOLDS.collapse):
+        return None  # an explosion has killed it
     share = evidence.recent("dead_fraction")[layer]
     return evidence.layers[layer], (
         f"{share:.0%} of the units of {evidence.layers[layer]} are zero for every "
@@ -284,13 +291,10 @@ def find_exploding(evidence: Evidence) -> tuple[str | None, str] | None:
     if not evidence.is_enough or evidence.is_learned:
         return None
     update = evidence.recent("update_ratio")
-    has_grown = (
-        evidence.first_loss > 0
-        and evidence.loss > THRESHOLDS.growth * evidence.first_loss
-        and np.nanmax(update, initial=0) > THRESHOLDS.moving
-    )
-    is_thrown = np.nanmax(update, initial=0) > THRESHOLDS.update
-    if not has_grown and not is_thrown:
+    largest = np.nanmax(update, initial=0)
+    is_growing = largest > THRESHOLDS.moving and evidence.has_grown(THRESHOLDS.growth)
+    is_thrown = largest > THRESHOLDS.update
+    if not is_growing and not is_thrown and not evidence.has_grown(THRESHOLDS.collapse):
         return None
     layer = int(np.nanargmax(np.where(np.isnan(update), -1, update)))
     return evidence.layers[layer], (
@@ -310,7 +314,7 @@ def find_vanishing(evidence: Evidence) -> tuple[str | None, str] | None:
     norm = evidence.recent("norm")
     largest = norm[1:].max()
     share = THRESHOLDS.vanishing
-    if evidence.is_learned:
+    if evidence.is_learned:  # perhaps by the last bias alone
         share = THRESHOLDS.vanishing_learned
     if not norm[0] < share * largest:
         return None

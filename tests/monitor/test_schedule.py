@@ -1,0 +1,68 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepxor.monitor.schedule import Schedule
+
+
+class Device:
+    """Counts steps, and how often its counter is read."""
+
+    def __init__(self, step):
+        self.step, self.reads = step, 0
+
+    def read(self):
+        self.reads += 1
+        return self.step
+
+
+def run(schedule, device, every, calls):
+    """Returns the records in calls that were not announced, and those announced."""
+    missed, announced = [], 0
+    for steps in calls:
+        is_due = schedule.is_due()
+        records = [s for s in range(device.step, device.step + steps) if s % every == 0]
+        device.step += steps
+        schedule.count_call()
+        announced += is_due
+        if is_due:
+            schedule.look()
+        else:
+            missed += records
+    return missed, announced
+
+
+@given(every=st.integers(1, 50), start=st.integers(0, 200), calls=st.integers(1, 200))
+def test_calls_of_one_step_are_announced_exactly(every, start, calls):
+    device = Device(start)
+    schedule = Schedule(every, device.read, 1)
+    missed, announced = run(schedule, device, every, [1] * calls)
+    records = sum(s % every == 0 for s in range(start, start + calls))
+    assert not missed and announced == records
+    # Once at first, and then at records only.
+    assert device.reads == 1 + records
+
+
+@given(
+    every=st.integers(1, 50),
+    start=st.integers(0, 200),
+    several=st.integers(2, 9),
+    data=st.data(),
+)
+def test_no_record_is_missed_in_calls_of_several_steps(every, start, several, data):
+    calls = data.draw(st.lists(st.integers(1, several), max_size=50))
+    device = Device(start)
+    missed, _ = run(Schedule(every, device.read, several), device, every, calls)
+    assert not missed
+
+
+def test_a_step_of_somebodys_own_with_two_updates_is_found_out():
+    device = Device(0)
+    schedule = Schedule(10, device.read, 1)
+    missed, _ = run(schedule, device, 10, [2] * 100)
+    assert not missed  # step 0 is a record, and shows it
+
+
+def test_a_step_of_somebodys_own_without_an_update_is_found_out():
+    device = Device(0)
+    missed, _ = run(Schedule(10, device.read, 1), device, 10, [1, 0] * 100)
+    assert len(missed) <= 1  # until the first look after it
