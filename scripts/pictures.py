@@ -31,8 +31,8 @@ class Run:
         activation: Of the hidden layers.
         brightest: The pixels are numbers from 0 to this.
         initializer: Of the kernels.
-        optimizer: Its class.
-        learning_rate: The optimizer's.
+        biases: What they begin with in `hidden4`; in all other layers with 0.
+        learning_rate: Of SGD.
         epochs: Of 28 steps each.
         fraction: Drawn beside the norms; see `history_figure`.
     """
@@ -41,7 +41,7 @@ class Run:
     activation: str = "relu"
     brightest: float = 1.0
     initializer: str = "he_normal"
-    optimizer: type[keras.Optimizer] = keras.optimizers.SGD
+    biases: float = 0.0
     learning_rate: float = 0.05
     epochs: int = 10
     fraction: str | None = None
@@ -61,10 +61,8 @@ RUNS = {
         epochs=1,
     ),
     "dead": Run(
-        "relu, Adam with learning rate 0.2",
-        optimizer=keras.optimizers.Adam,
-        learning_rate=0.2,
-        epochs=3,
+        "relu, SGD with learning rate 0.05, biases of hidden4 that begin at -10",
+        biases=-10.0,
         fraction="dead_fraction",
     ),
     "saturated": Run(
@@ -89,10 +87,11 @@ def network(run: Run) -> keras.Model:
         )
         for number in range(1, 9)
     ]
+    hidden[3].bias_initializer = keras.initializers.Constant(run.biases)
     output = keras.layers.Dense(10, name="output")
     model = keras.Sequential([keras.Input((64,)), *hidden, output])
     model.compile(
-        run.optimizer(run.learning_rate),
+        keras.optimizers.SGD(run.learning_rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     return model

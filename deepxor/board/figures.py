@@ -340,7 +340,8 @@ def _draw_loss(panel: Axes, history: Mapping[str, Any]) -> None:
     if len(shown) and shown.min() > 0 and shown.max() > 100 * shown.min():
         panel.set_yscale("log")
     elif len(shown):
-        panel.set_ylim(bottom=min(0, shown.min()))
+        bottom, top = min(0, shown.min()), max(0, shown.max())
+        panel.set_ylim(bottom, top + 0.1 * (top - bottom or 1))
     for record in np.flatnonzero(~is_finite):
         panel.axvspan(edges[record], edges[record + 1], color=NAN, lw=0)
     panel.set_xlim(edges[0], edges[-1])
