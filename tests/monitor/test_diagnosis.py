@@ -75,7 +75,7 @@ EARLY = (np.arange(RECORDS) < 10)[:, None]
         ({"dead_fraction": [0, 1, np.nan]}, "healthy"),
         ({**FLAT, "saturated_fraction": [0.95, 0.3, np.nan]}, "saturated"),
         # A ReLU is flat where it is silent.
-        ({**FLAT, "saturated_fraction": 0.9, "dead_fraction": 0.9}, "healthy"),
+        ({**FLAT, "saturated_fraction": 0.85, "dead_fraction": 0.85}, "healthy"),
         ({"saturated_fraction": [0.95, 0.3, np.nan]}, "healthy"),
         ({"loss": np.geomspace(1, 1e9, RECORDS), "update_ratio": 0.1}, "exploding"),
         ({**FLAT, "update_ratio": 2.0}, "exploding"),
