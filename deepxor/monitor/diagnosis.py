@@ -242,20 +242,24 @@ def find_dead(evidence: Evidence) -> tuple[str | None, str] | None:
     silent = np.flatnonzero(evidence.recent("dead_fraction") >= THRESHOLDS.dead)
     if not len(silent):
         return None
-    layer = silent[0]
+    share = evidence.recent("dead_fraction")
+    # Layers that get a little through stand before the one that stops it all.
+    whole = silent[share[silent] == 1]
+    layer = whole[0] if len(whole) else silent[0]
     norm = evidence.recent("norm")
     is_cut_off = norm[layer] < THRESHOLDS.vanishing * norm.max()
     # A few samples outside of the looked at may still get through.
     is_starved = layer > 0 and evidence.recent("zero_fraction")[0] > 0.5
-    has_learned = evidence.is_learned or evidence.is_falling
-    if has_learned and not is_cut_off and not is_starved:
-        return None  # with another branch
+    if not len(whole) and not is_starved:
+        return None  # tiny weights leave much of a layer at zero, too
+    is_learning = evidence.is_falling or evidence.loss < 0.9 * evidence.first_loss
+    if is_learning and not is_cut_off and not is_starved:
+        return None  # with the units left, or another branch
     if evidence.has_grown(THRESHOLDS.collapse):
         return None  # an explosion has killed it
-    share = evidence.recent("dead_fraction")[layer]
     return evidence.layers[layer], (
-        f"{share:.0%} of the units of {evidence.layers[layer]} are zero for every "
-        f"sample since step {evidence.step} or before; {evidence.layers[0]} gets "
+        f"{share[layer]:.0%} of the units of {evidence.layers[layer]} are zero for "
+        f"every sample since step {evidence.step} or before; {evidence.layers[0]} gets "
         f"{norm[0]:.1e}, {evidence.layers[-1]} {norm[-1]:.1e}, and "
         f"{evidence.loss_says()}."
     )
@@ -270,7 +274,8 @@ def find_saturated(evidence: Evidence) -> tuple[str | None, str] | None:
     if not evidence.is_enough:
         return None
     flat, dead = evidence.recent("saturated_fraction"), evidence.recent("dead_fraction")
-    layers = np.flatnonzero((flat >= THRESHOLDS.saturated) & (dead < 0.5))
+    # A ReLU is flat where it is silent, too.
+    layers = np.flatnonzero(flat - dead >= THRESHOLDS.saturated)
     if not len(layers) or evidence.is_falling:
         return None
     layer = layers[np.argmax(flat[layers])]

@@ -126,6 +126,8 @@ class GradientMonitor(keras.callbacks.Callback):
         self._train_function: Any = None
         self._owners: dict[int, str] = {}
         self._slopes: dict[int, float] = {}
+        self._optimizer: Any = None
+        self._next_step = 0
         self._last_verdict = HEALTHY
         self._next_check = 2
 
@@ -213,6 +215,10 @@ class GradientMonitor(keras.callbacks.Callback):
                 f"layers={self._pattern!r}: found in none of {', '.join(layers)}"
             )
         start = int(interception.optimizer.iterations.numpy())
+        if interception.optimizer is self._optimizer:
+            # Its own count stands still while it accumulates gradients.
+            start = max(start, self._next_step)
+        self._optimizer = interception.optimizer
         steps = self._history.steps
         if self._history.layers != list(chosen) or (steps and steps[-1] >= start):
             self._history = History(list(chosen))
@@ -280,7 +286,8 @@ class GradientMonitor(keras.callbacks.Callback):
 
     def _look(self, logs: dict[str, Any]) -> None:
         """Keeps, writes and judges the records since the last look."""
-        updated, weights = self._updates.finish(self._schedule.look())
+        self._next_step = self._schedule.look()
+        updated, weights = self._updates.finish(self._next_step)
         for record in self._probe.read():
             table = np.full((len(QUANTITIES), len(self._history.layers)), np.nan)
             table[MEASURED_ROWS] = record.table
@@ -293,9 +300,18 @@ class GradientMonitor(keras.callbacks.Callback):
             if self._writer is not None:
                 self._write(self._writer, record)
         if self._history.first_bad is None:
-            self._history.first_bad = self._probe.first_bad
+            self._history.first_bad = self._probe.first_bad or self._bad_record()
         if self.on_fault is not None:
             self._act_on_fault()
+
+    def _bad_record(self) -> tuple[int, str | None] | None:
+        """Returns what the latest record says, if no small variable is watched."""
+        if not len(self._history):
+            return None
+        bad = np.flatnonzero(self._history.latest("non_finite"))
+        if not len(bad):
+            return None
+        return self._history.steps[-1], self._history.layers[bad[-1]]
 
     def _act_on_fault(self) -> None:
         """Makes the diagnosis now and then, and acts if it has become a fault."""

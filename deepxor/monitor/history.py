@@ -18,13 +18,14 @@ class History:
     Attributes:
         layers: Names in forward order.
         steps: The step of each record, rising.
-        first_bad: Step and layer of the first gradient that was not finite, or None.
+        first_bad: Step and layer of the first gradient that was not finite, or None;
+            the layer is None if it is not one of these.
     """
 
     def __init__(self, layers: list[str]) -> None:
         self.layers = layers
         self.steps: list[int] = []
-        self.first_bad: tuple[int, str] | None = None
+        self.first_bad: tuple[int, str | None] | None = None
         self._tables: list[np.ndarray] = []
         self._global_norms: list[float] = []
         self._losses: list[float] = []
@@ -72,7 +73,7 @@ class History:
         """Returns all of it as arrays, for `from_state`."""
         arrays = self.as_dict()
         step, layer = self.first_bad or (-1, "")
-        arrays["first_bad"] = np.array([str(step), layer])
+        arrays["first_bad"] = np.array([str(step), layer or ""])
         return {name: np.array(value) for name, value in arrays.items()}
 
     @classmethod
@@ -84,7 +85,7 @@ class History:
         for step, table, global_norm, loss in zip(*columns, strict=True):
             history.add(int(step), table, float(global_norm), float(loss))
         step, layer = state["first_bad"]
-        history.first_bad = None if int(step) < 0 else (int(step), str(layer))
+        history.first_bad = None if int(step) < 0 else (int(step), str(layer) or None)
         return history
 
     def _thin_out(self) -> None:

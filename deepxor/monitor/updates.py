@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,10 +32,10 @@ class Updates:
             [variable.value for variable in layer.trainable_variables]
             for layer in layers.values()
         ]
-        # Each is one call with a few tensors: to TensorFlow's Python they cost more
-        # than the numbers in them.
-        self._copy = tf.function(self._values)
-        self._measure = tf.function(self._compare)
+        # Traced by hand: of functions made anew by every fit, TensorFlow would say that
+        # they are traced too often.
+        self._copy: Any = None
+        self._measure: Any = None
         self._before: list[tf.Tensor] | None = None
         self._step = -MIN_STEPS
 
@@ -44,8 +45,13 @@ class Updates:
         Args:
             step: The number of the step to come.
         """
-        if not 0 <= step - self._step < MIN_STEPS:
-            self._step, self._before = step, self._copy()
+        if 0 <= step - self._step < MIN_STEPS or not self._variables:
+            return
+        if self._copy is None:
+            self._copy = tf.function(self._values).get_concrete_function()
+            specs = [tf.TensorSpec(x.shape) for x in self._copy.structured_outputs]
+            self._measure = tf.function(self._compare).get_concrete_function(specs)
+        self._step, self._before = step, self._copy()
 
     def finish(self, step: int) -> tuple[range, np.ndarray]:
         """Compares the weights with those before, and lets go of them.
@@ -60,7 +66,7 @@ class Updates:
         before, self._before = self._before, None
         if not before:
             return range(0), np.zeros((len(WEIGHT_QUANTITIES), 0), np.float32)
-        return range(self._step, step), self._measure(before).numpy()
+        return range(self._step, step), self._measure(*before).numpy()
 
     def _values(self) -> list[tf.Tensor]:
         """Returns the weights of each layer as one vector."""

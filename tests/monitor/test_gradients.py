@@ -293,6 +293,24 @@ def test_the_first_gradient_that_is_not_finite_is_kept(every, options):
     assert (history["non_finite"][steps >= 5] == [35, 24, 5]).all()
 
 
+def test_without_small_variables_the_first_bad_record_is_kept():
+    model = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(300, use_bias=False, name="only")]
+    )
+    model.compile("sgd", "mse")
+    monitor = deepxor.GradientMonitor(every=2)
+    fit(model, [Poison("only", 3), monitor], epochs=1)
+    assert monitor.history["first_bad"] == (4, "only")
+
+
+def test_a_second_fit_that_accumulates_goes_on():
+    model, monitor = make_model(), deepxor.GradientMonitor(every=4)
+    model.compile(keras.optimizers.SGD(gradient_accumulation_steps=2), "mse")
+    fit(model, [monitor])
+    fit(model, [monitor])
+    assert monitor.history["step"].tolist() == [*range(0, 32, 4)]
+
+
 def test_nothing_of_a_deep_networks_gradient_underflows():
     model = keras.Sequential(
         [keras.Input((6,)), *(keras.layers.Dense(5, "sigmoid") for _ in range(40)),
