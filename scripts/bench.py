@@ -661,7 +661,9 @@ def command_report(folder: Path, rounds: int) -> Report:
 
 def thousand_report(folder: Path, python: str, rounds: int) -> Report:
     """Compares a thousand recorded trainings to one in PyTorch's eager loop."""
-    experiment = Experiment(network="lecture", activation="sigmoid", replicas=1000)
+    experiment = Experiment(
+        network="lecture", activation="sigmoid", replicas=1000, log_every=LOG_EVERY
+    )
     steps = experiment.num_steps
 
     def time_torch() -> float | None:
@@ -686,7 +688,8 @@ def thousand_report(folder: Path, python: str, rounds: int) -> Report:
         f"{steps:,} steps, from the building of the model to the last byte written",
         ("", "s", "ratio"),
         cells,
-        "Imports aside. deepxor compiles, and writes its run; PyTorch's loop alone.",
+        "Imports aside. deepxor compiles, records every step's norms, and writes its "
+        f"run, with --log_every={LOG_EVERY}; PyTorch's loop alone.",
     )
 
 
