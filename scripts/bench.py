@@ -222,9 +222,9 @@ def measure_deepxor(replicas: int, steps: int) -> Sample:
     """Measures networks of the lab side by side, every step's norms recorded."""
     import keras
 
+    from deepxor.lab.instrument import ReplicaMonitor
     from deepxor.lab.networks import build
     from deepxor.lab.training import fit
-    from deepxor.monitor.gradients import GradientMonitor
 
     keras.utils.clear_session()
     experiment = Experiment(
@@ -236,7 +236,7 @@ def measure_deepxor(replicas: int, steps: int) -> Sample:
         replicas=replicas,
     )
     clock = Clock()
-    monitor = GradientMonitor(every=LOG_EVERY, replicas=replicas)
+    monitor = ReplicaMonitor(every=LOG_EVERY)
     fit(build(experiment), experiment, [monitor, clock.callback()])
     # The first batch is the one step of the first record.
     return Sample(clock.batches / (steps - 1) / replicas * 1e6)
@@ -445,7 +445,7 @@ def speed_report(rows: Mapping[str, Measure], rounds: int) -> Report:
         ("", "us", "lowest - highest", "/ C", ""),
         cells,
         "The C loop and deepxor record the gradient norm of every layer at every step, "
-        f"deepxor with GradientMonitor(every={LOG_EVERY}) in memory; the others record "
+        f"deepxor with ReplicaMonitor(every={LOG_EVERY}) in memory; the others record "
         "none. Steady state: without the first batch or step, which compiles.",
     )
 

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from deepxor.board.summaries import SummaryWriter
+from deepxor.lab.instrument import ReplicaMonitor
 from deepxor.lab.runs import RunError, write_atomically
-from deepxor.monitor.gradients import GradientMonitor
 
 _FILE = "checkpoint.npz"
 
@@ -59,7 +59,7 @@ class Checkpoints(keras.callbacks.Callback):
     def __init__(
         self,
         run_dir: Path,
-        monitor: GradientMonitor,
+        monitor: ReplicaMonitor,
         writer: SummaryWriter,
         num_steps: int,
         seconds: float = 1.0,

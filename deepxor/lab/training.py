@@ -17,10 +17,10 @@ from deepxor.board import events
 from deepxor.board.summaries import SummaryWriter
 from deepxor.lab.checkpoints import Checkpoints, last_record
 from deepxor.lab.experiment import Experiment
+from deepxor.lab.instrument import ReplicaMonitor, buffer_steps
 from deepxor.lab.networks import ReplicaNetwork, build
 from deepxor.lab.recorder import RunRecorder, Snapshot
 from deepxor.lab.runs import FINISHED, INTERRUPTED, Run
-from deepxor.monitor.gradients import GradientMonitor, buffer_steps
 
 
 def plan_batches(start: int, num_steps: int, log_every: int, most: int) -> list[int]:
@@ -127,9 +127,7 @@ def train(
         last_step = last_record(run.path)
         events.cut(run.path, last_step)
         writer = SummaryWriter(run.path)
-        monitor = GradientMonitor(
-            writer, experiment.log_every, replicas=experiment.replicas
-        )
+        monitor = ReplicaMonitor(writer, experiment.log_every)
         checkpoints = Checkpoints(run.path, monitor, writer, experiment.num_steps)
         checkpoints.restore(model)
         recorder = RunRecorder(writer, experiment, run.name, last_step >= 0)
@@ -188,7 +186,7 @@ class StopOnSignal(keras.callbacks.Callback):
 
 
 def _results(
-    model: ReplicaNetwork, monitor: GradientMonitor, seconds: float
+    model: ReplicaNetwork, monitor: ReplicaMonitor, seconds: float
 ) -> dict[str, Any]:
     """Returns what experiment.json says of a run: JSON types, None for not finite."""
     numbers = Snapshot(model).numbers()

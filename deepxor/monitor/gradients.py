@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
 import os
+import re
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -11,54 +16,56 @@ import numpy as np
 import tensorflow as tf
 
 from deepxor.board.summaries import SummaryWriter
-from deepxor.monitor import statistics
-from deepxor.monitor.diagnosis import WINDOW, Diagnosis, diagnose
-from deepxor.monitor.layers import named_layers
+from deepxor.monitor import quantities, statistics
+from deepxor.monitor.diagnosis import HEALTHY, Diagnosis, diagnose
+from deepxor.monitor.history import History
+from deepxor.monitor.interception import Interception, Tap
+from deepxor.monitor.layers import activation_owners, named_layers
+from deepxor.monitor.probe import Probe, Record
+from deepxor.monitor.statistics import QUANTITIES
 
-# The norms of the steps since the last look are kept on the device. With many replicas
-# they are looked at before they outgrow the cache by far.
-BUFFER_BYTES = 16 * 2**20
+FaultHandler = Callable[[Diagnosis], None]
 
-
-def buffer_steps(every: int, layers: int, replicas: int = 1) -> int:
-    """Returns how many steps' norms the monitor keeps between two looks.
-
-    Args:
-        every: Steps from one record to the next: it looks at least as often.
-        layers: The number of layers.
-        replicas: The number of independent networks.
-
-    Returns:
-        At least 1 and at most `every`.
-    """
-    return max(1, min(every, BUFFER_BYTES // (8 * layers * replicas)))
+# NaN in these says that there is no activation to speak of.
+MAY_BE_MISSING = ("dead_fraction", "saturated_fraction")
 
 
 class GradientMonitor(keras.callbacks.Callback):
-    """Records the gradient norm of every layer at every step of `fit`.
+    """Records what the gradients of every layer are while `fit` trains a model.
 
-    It wraps the optimizer's `apply` while `fit` runs, so it sees the very gradients
-    that update the weights, before clipping, inside the compiled step: no second
-    backward pass, and the weights after training are bit for bit what they are without
-    it.
+    It stands in for the optimizer's `apply` while a training step runs, so it sees the
+    very gradients that update the weights, before clipping, inside the compiled step:
+    no second backward pass, and the weights after training are bit for bit what they
+    are without it.
 
     Steps count from 0: step s is the s-th call of the optimizer. Steps 0, `every`,
-    2 `every` ... and the last are records; the norms of the steps between go into the
-    histogram of the next record.
+    2 `every` ... are records, and so is the first step with a gradient that is not
+    finite.
 
-    In TensorBoard: `gradient_norm_log10/<layer>` (with replicas, the median),
-    `gradient_zero_fraction/<layer>`, and `gradient_norm_log10_histogram/<layer>` over
-    every step since the last record and every replica.
+    In TensorBoard, for every layer: `gradient_norm_log10/<layer>`,
+    `gradient_zero_fraction/<layer>`, `update_ratio_log10/<layer>`,
+    `dead_fraction/<layer>`, `saturated_fraction/<layer>` and `weight_norm/<layer>`; and
+    `global_gradient_norm_log10`. At the end the diagnosis as text, and in the folder as
+    diagnosis.json.
 
     Args:
         log_dir: Where event files go, or a writer that is open already, which is then
-            shared and left open; None keeps the history in memory only.
-        every: Steps from one record to the next.
-        replicas: R, if the last axis of every variable counts R independent networks,
-            as in `deepxor.lab`; None for an ordinary model.
+            shared and left open; None keeps the history in memory only, which is
+            bounded: a long one gets sparser in its older half.
+        every: Steps from one record to the next. None: 1 in a `fit` of up to 100 steps,
+            10 up to 1,000, 100 in a longer one or one of unknown length.
+        layers: A regular expression; only layers in whose name it is found are kept.
+            None: all.
+        histograms: Every how many records a histogram of log10 of each layer's gradient
+            elements is written as `gradient_log10_histogram/<layer>`; 0: never.
+        sample: Samples of the batch from whose pre-activations the fractions of dead
+            and of saturated units are taken; 0: none.
+        on_fault: What happens when the diagnosis, which is then made again and again
+            during training, is a fault it was not before: "warn", "stop" or a function
+            of a `Diagnosis`. None: nothing.
 
     Raises:
-        ValueError: If `every` or `replicas` is less than 1.
+        ValueError: If an argument is not allowed.
 
     Example:
 
@@ -70,285 +77,276 @@ class GradientMonitor(keras.callbacks.Callback):
     def __init__(
         self,
         log_dir: str | os.PathLike[str] | SummaryWriter | None = None,
-        every: int = 100,
+        every: int | None = None,
         *,
-        replicas: int | None = None,
+        layers: str | None = None,
+        histograms: int = 0,
+        sample: int = 32,
+        on_fault: str | FaultHandler | None = None,
     ) -> None:
         super().__init__()
-        if every < 1:
-            raise ValueError(f"every={every}: allowed is an integer of at least 1")
-        if replicas is not None and replicas < 1:
-            raise ValueError(f"replicas={replicas}: allowed is None or at least 1")
-        self.every = every
-        self.replicas = replicas
+        if every is not None and every < 1:
+            raise ValueError(f"every={every}: allowed is None or at least 1")
+        for name, number in (("histograms", histograms), ("sample", sample)):
+            if number < 0:
+                raise ValueError(f"{name}={number}: allowed is an integer from 0")
+        if isinstance(on_fault, str) and on_fault not in ("warn", "stop"):
+            raise ValueError(
+                f"on_fault={on_fault!r}: allowed are 'warn', 'stop', a function, None"
+            )
+        self.every = every or 0
+        self.histograms = histograms
+        self.sample = sample
+        self.on_fault = on_fault
+        self._is_auto = every is None
+        self._pattern = layers
+        self._is_chosen = _matcher(layers)
         self._log_dir = log_dir
         self._writer: SummaryWriter | None = None
-        self._layer_names: list[str] = []
-        self._layer_of: dict[int, int] = {}
-        self._buffer: Any = None
-        self._records: dict[str, list[Any]] = {
-            "step": [],
-            "norm": [],
-            "zero_fraction": [],
-            "loss": [],
-        }
-        self._counts = np.zeros((0, 0), np.int64)
-        self._first_norms: np.ndarray | None = None
-        self._recent_norms: list[np.ndarray] = []
+        self._history = History([])
+        self._probe: Probe | None = None
+        self._interception: Interception | None = None
+        self._owners: dict[int, str] = {}
+        self._slopes: dict[int, float] = {}
+        self._last_verdict = HEALTHY
+        self._next_check = 2
 
     @property
     def history(self) -> dict[str, Any]:
-        """What was recorded.
+        """What was recorded, as a mapping.
 
-        A mapping of "step", int64 [records]; "layer", names in forward order; "norm",
-        float32 [records, layers], the L2 norm of the loss gradient (with replicas, the
-        median of the finite ones); "zero_fraction", float32 [records, layers], the
-        fraction of exact zeros among the gradient's elements; and "loss", float64
-        [records], as `fit` logged it. Also "first" [layers, R] and "recent" [up to
-        `diagnosis.WINDOW`, layers, R], every replica's norms at the first and at the
-        latest records; R is 1 for an ordinary model.
+        "step" is int64 [records]; "layer" a list of names in forward order. float32
+        [records, layers] each: of the loss gradient with respect to a layer's weights
+        "norm" (L2), "mean_abs", "max_abs" (of its elements), "zero_fraction" (of its
+        elements that are exactly 0) and "non_finite" (number of NaN and infinite
+        elements); "weight_norm" (L2, before the step) and "update_ratio" (L2 of the
+        step's change over it); "dead_fraction" (of units whose activation is 0 for the
+        whole sample) and "saturated_fraction" (of outputs where the activation's slope
+        is below a twentieth of its largest), NaN where there is no activation.
+        "global_norm", float32 [records], is the L2 norm over all layers, also those not
+        chosen; "loss", float64 [records], that of the batch. "first_bad" is None, or
+        the step of the first gradient that was not finite and the layer nearest to the
+        output that had it.
         """
-        layers = len(self._layer_names)
-        replicas = self.replicas or 1
-        first = self._first_norms
-        return {
-            "step": np.array(self._records["step"], np.int64),
-            "layer": list(self._layer_names),
-            "norm": _rows(self._records["norm"], layers),
-            "zero_fraction": _rows(self._records["zero_fraction"], layers),
-            "loss": np.array(self._records["loss"], np.float64),
-            "first": np.zeros((layers, replicas), np.float32)
-            if first is None
-            else first,
-            "recent": np.array(self._recent_norms, np.float32).reshape(
-                len(self._recent_norms), layers, replicas
-            ),
-        }
+        return self._history.as_dict()
 
     @property
     def diagnosis(self) -> Diagnosis:
         """What the history says about the training so far."""
         return diagnose(self.history)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Returns all that it has measured, for a checkpoint between two batches."""
-        self._look({})
-        arrays = {name: np.array(value) for name, value in self.history.items()}
-        return {**arrays, "counts": self._counts}
-
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state`; to be called before `fit`.
-
-        Args:
-            state: Of a monitor of the same model.
-        """
-        self._layer_names = [str(name) for name in state["layer"]]
-        for name, rows in self._records.items():
-            rows[:] = list(state[name])
-        self._first_norms = state["first"] if len(state["step"]) else None
-        self._recent_norms = list(state["recent"])
-        self._counts = state["counts"]
-
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        optimizer = self.model.optimizer
-        # The outer one of a LossScaleOptimizer sees scaled gradients.
-        self._optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        self._buffer = None
-        self._seen = self._batch_start = int(self._optimizer.iterations)
-        # Counted here, as the optimizer's own count stands still while it accumulates.
-        self._counter = tf.Variable(self._seen, dtype=tf.int32, trainable=False)
-        self._most_steps = self.model.steps_per_execution
+        if self._is_auto:
+            self.every = _sensible_every(self.params)
         if isinstance(self._log_dir, SummaryWriter):
             self._writer = self._log_dir
         elif self._log_dir is not None:
             self._writer = SummaryWriter(self._log_dir)
-        self._wrap()
+        self._probe = None
+        named = named_layers(self.model)
+        owners = activation_owners(self.model, named) if self.sample else []
+        self._interception = Interception(
+            self.model, self.params, self._monitored_apply, [part for part, _ in owners]
+        )
+        self._owners = {id(part): owner for part, owner in owners}
+        if named:
+            self._set_up(self._interception)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        end = int(self._counter)
-        self._most_steps = max(self._most_steps, end - self._batch_start)
-        self._batch_start = end
-        if self._buffer is None:  # nothing to train
-            return
-        last_record = (end - 1) // self.every * self.every
-        is_full = end - self._seen + self._most_steps > self._buffer.shape[0]
-        if is_full or last_record >= self._seen:
-            self._look(logs or {})
+        if self._probe is not None and self._probe.is_due:
+            self._look(self._probe, logs or {})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._unwrap()
-        if self._buffer is not None:
-            self._look(logs or {}, is_last=True)
+        if self._interception is not None:
+            self._interception.end()
+        if self._probe is not None:
+            self._look(self._probe, logs or {})
         if self._writer is not None:
+            self._write_diagnosis(self._writer)
             self._writer.flush()
             if self._writer is not self._log_dir:
                 self._writer.close()
 
-    def _wrap(self) -> None:
-        """Has `fit` call a train function during which the optimizer is monitored.
+    def _set_up(self, interception: Interception) -> None:
+        """Makes the probe for the layers of the model, which is built by now."""
+        layers = named_layers(self.model)
+        chosen = {name: x for name, x in layers.items() if self._is_chosen(name)}
+        if layers and not chosen:
+            raise ValueError(
+                f"layers={self._pattern!r}: found in none of {', '.join(layers)}"
+            )
+        start = int(interception.optimizer.iterations)
+        steps = self._history.steps
+        if self._history.layers != list(chosen) or (steps and steps[-1] >= start):
+            self._history = History(list(chosen))
+            self._last_verdict, self._next_check = HEALTHY, 2
+        self._slopes = {
+            id(tap): quantities.largest_slope(tap.function) for tap in interception.taps
+        }
+        self._probe = Probe(
+            chosen,
+            self.every,
+            start,
+            self.model.steps_per_execution,
+            bool(self.model.jit_compile),
+            bool(self.histograms),
+        )
 
-        Nothing stays on the optimizer between two calls, so that an exception leaves
-        nothing behind.
-        """
-        model, optimizer, params = self.model, self._optimizer, self.params
-        if getattr(model.train_function, "monitored_by", model) is not params:
-            # Traced by an earlier fit, it would go on calling what it did then. Another
-            # monitor of this fit, which Keras gives the same params, is left in place.
-            model.make_train_function(force=True)
-        train_function = model.train_function
-
-        def monitored_train_function(iterator):
-            apply = optimizer.apply
-            is_first = "apply" not in vars(optimizer)
-            optimizer.apply = functools.partial(self._monitored_apply, apply)
-            try:
-                return train_function(iterator)
-            except (StopIteration, tf.errors.OutOfRangeError):
-                raise  # the end of an epoch
-            except BaseException:
-                self._unwrap()
-                raise
-            finally:
-                if is_first:
-                    del optimizer.apply
-                else:  # another monitor's
-                    optimizer.apply = apply
-
-        monitored_train_function.monitored_by = params  # type: ignore[attr-defined]
-        model.train_function = monitored_train_function
-
-    def _unwrap(self) -> None:
-        # Keras makes a new one when it is needed.
-        self.model.train_function = None
-
-    def _monitored_apply(self, apply, grads, trainable_variables=None):
+    def _monitored_apply(
+        self, interception: Interception, apply, grads, trainable_variables=None
+    ) -> Any:
+        """Stands in for the optimizer's `apply` while a step runs."""
+        if self._probe is None:
+            with tf.init_scope():
+                self._set_up(interception)
+        grads = list(grads)
         variables = trainable_variables
         if variables is None:
-            variables = self._optimizer._trainable_variables
-        self._measure(list(grads), variables)
-        return apply(grads, trainable_variables)
-
-    def _set_up(self) -> None:
-        """Makes the buffer for the layers of the model, which is built by now."""
-        layers = named_layers(self.model)
-        steps = self._records["step"]
-        is_new = self._layer_names != list(layers) or (
-            bool(steps) and steps[-1] >= self._seen
-        )
-        if is_new:
-            self._clear(list(layers))
-        self._layer_of = {}
-        for i, layer in enumerate(layers.values()):
-            for variable in layer.trainable_variables:
-                self._layer_of.setdefault(id(variable), i)
-        replicas = self.replicas or 1
-        # One call more than is waited for, whose size is not known before.
-        capacity = buffer_steps(self.every, len(layers), replicas)
-        capacity += self.model.steps_per_execution - 1
-        # For every step a norm and a zero fraction, by layer and replica.
-        self._buffer = tf.Variable(
-            tf.zeros([capacity, 2, len(layers), replicas]), trainable=False
+            variables = interception.optimizer._trainable_variables
+        variables = list(variables)
+        take_step = functools.partial(apply, grads, variables)
+        total, is_first = _over_replicas(grads, interception.optimizer)
+        loss = interception.take_loss()
+        inputs = [(tap, tap.take()) for tap in interception.taps]
+        if not is_first:
+            return take_step()
+        assert self._probe is not None
+        return self._probe.observe(
+            take_step, total, variables, lambda: self._activities(inputs), loss
         )
 
-    def _clear(self, layer_names: list[str]) -> None:
-        """Starts a new history, of a model that is not the one before."""
-        self._layer_names = layer_names
-        for rows in self._records.values():
-            rows.clear()
-        self._first_norms = None
-        self._recent_norms = []
-        shape = (len(layer_names), len(statistics.LOG10_EDGES) - 1)
-        self._counts = np.zeros(shape, np.int64)
+    def _activities(
+        self, taken: list[tuple[Tap, list[tf.Tensor]]]
+    ) -> dict[int, list[quantities.Activity]]:
+        """Returns a layer's place -> what its activations got from the sample."""
+        activities: dict[int, list[quantities.Activity]] = {}
+        for tap, inputs in taken:
+            owner = self._owners[id(tap.layer)]
+            if owner in self._history.layers:
+                place = activities.setdefault(self._history.layers.index(owner), [])
+                place += [
+                    quantities.Activity(
+                        tap.function, tensor[: self.sample], self._slopes[id(tap)]
+                    )
+                    for tensor in inputs
+                ]
+        return activities
 
-    def _measure(self, gradients: list, variables: list) -> None:
-        """Adds to the step being traced what writes its norms into the buffer."""
-        if self._buffer is None:
-            with tf.init_scope():
-                self._set_up()
-        by_layer: list[list[tf.Tensor]] = [[] for _ in self._layer_names]
-        for gradient, variable in zip(gradients, variables, strict=True):
-            if gradient is not None and id(variable) in self._layer_of:
-                by_layer[self._layer_of[id(variable)]].append(gradient)
-        shape = [self.replicas or 1]
-        nothing = [tf.zeros(shape)]
-        with tf.name_scope("gradient_monitor"):
-            pairs = [
-                statistics.layer_statistics(gradients or nothing, self.replicas)
-                for gradients in by_layer
-            ]
-            norms, zeros = (
-                tf.stack([tf.reshape(values, shape) for values in column])
-                for column in zip(*pairs, strict=True)
-            )
-            step = self._counter.read_value()
-            row = [[step % self._buffer.shape[0]]]
-            update = tf.stack([norms, zeros])[None]
-            self._buffer.assign(tf.tensor_scatter_nd_update(self._buffer, row, update))
-            self._counter.assign_add(1)
+    def _look(self, probe: Probe, logs: dict[str, Any]) -> None:
+        """Keeps, writes and judges the records since the last look."""
+        for record in probe.read():
+            loss = record.loss
+            if np.isnan(loss):  # not seen, or really NaN, which is then the mean's, too
+                loss = float(logs.get("loss", np.nan))
+            self._history.add(record.step, record.table, record.global_norm, loss)
+            if self._writer is not None:
+                self._write(self._writer, record)
+            self._find_first_bad(record)
+        if self.on_fault is not None:
+            self._act_on_fault()
 
-    def _look(self, logs: dict[str, Any], is_last: bool = False) -> None:
-        """Reads the norms of the steps since the last look."""
-        capacity, end = self._buffer.shape[0], int(self._counter)
-        steps = np.arange(max(self._seen, end - capacity), end)
-        self._seen = end
-        rows = self._buffer.numpy()[steps % capacity]
-        start = 0
-        for i in np.flatnonzero(steps % self.every == 0).tolist():
-            self._record(int(steps[i]), rows[i], rows[start : i + 1, 0], logs)
-            start = i + 1
-        rest = rows[start:, 0]
-        recorded = self._records["step"]
-        if is_last and end > 0 and (not recorded or recorded[-1] < end - 1):
-            row = self._buffer[(end - 1) % capacity].numpy()
-            self._record(end - 1, row, rest, logs)
-        elif self._writer is not None and len(rest):
-            self._counts = self._counts + statistics.log10_counts(rest)
+    def _find_first_bad(self, record: Record) -> None:
+        if self._history.first_bad is None:
+            bad = np.flatnonzero(record.table[QUANTITIES.index("non_finite")])
+            if len(bad):
+                self._history.first_bad = (record.step, self._history.layers[bad[-1]])
 
-    def _record(
-        self, step: int, row: np.ndarray, new_norms: np.ndarray, logs: dict[str, Any]
-    ) -> None:
-        """Records a step.
+    def _act_on_fault(self) -> None:
+        """Makes the diagnosis now and then, and acts if it has become a fault."""
+        if len(self._history) < self._next_check:
+            return
+        # Each time a tenth more records: in all, no more work than a few diagnoses.
+        self._next_check = len(self._history) + 1 + len(self._history) // 10
+        diagnosis = self.diagnosis
+        is_new = diagnosis.verdict not in (HEALTHY, self._last_verdict)
+        self._last_verdict = diagnosis.verdict
+        if not is_new:
+            return
+        if callable(self.on_fault):
+            self.on_fault(diagnosis)
+        else:
+            warnings.warn(f"GradientMonitor: {diagnosis}", stacklevel=2)
+        if self.on_fault == "stop":
+            self.model.stop_training = True
 
-        Args:
-            step: The step.
-            row: Its norms and its zero fractions, [2, layers, R].
-            new_norms: Those not yet in a histogram, [steps, layers, R].
-            logs: Of `fit`.
-        """
-        norms, zeros = row
-        (median,) = statistics.finite_percentiles(norms, 50)
-        self._records["step"].append(step)
-        self._records["norm"].append(median.astype(np.float32))
-        self._records["zero_fraction"].append(zeros.mean(axis=1))
-        self._records["loss"].append(float(logs.get("loss", np.nan)))
-        if self._first_norms is None:
-            self._first_norms = norms
-        self._recent_norms = [*self._recent_norms[1 - WINDOW :], norms]
-        if self._writer is not None:
-            self._write(self._writer, step, new_norms)
+    def _write(self, writer: SummaryWriter, record: Record) -> None:
+        step, table = record.step, dict(zip(QUANTITIES, record.table, strict=True))
+        (total,) = statistics.log10_norm(np.array([record.global_norm]))
+        writer.scalar("global_gradient_norm_log10", total, step)
+        charts = {
+            "gradient_norm_log10": statistics.log10_norm(table["norm"]),
+            "gradient_zero_fraction": table["zero_fraction"],
+            "update_ratio_log10": statistics.log10_norm(table["update_ratio"]),
+            "weight_norm": table["weight_norm"],
+            "dead_fraction": table["dead_fraction"],
+            "saturated_fraction": table["saturated_fraction"],
+        }
+        for chart, values in charts.items():
+            for layer, value in zip(self._history.layers, values, strict=True):
+                if chart not in MAY_BE_MISSING or not np.isnan(value):
+                    writer.scalar(f"{chart}/{layer}", value, step)
+        if (
+            record.counts is not None
+            and (len(self._history) - 1) % self.histograms == 0
+        ):
+            for layer, counts in zip(self._history.layers, record.counts, strict=True):
+                writer.histogram_counts(
+                    f"gradient_log10_histogram/{layer}",
+                    statistics.LOG10_EDGES,
+                    functools.partial(np.asarray, counts),
+                    step,
+                )
 
-    def _write(self, writer: SummaryWriter, step: int, norms: np.ndarray) -> None:
-        before, self._counts = self._counts, np.zeros_like(self._counts)
-
-        # Counted once, on the writer's thread, when the first layer asks.
-        @functools.cache
-        def counts() -> np.ndarray:
-            return before + statistics.log10_counts(norms)
-
-        log10 = statistics.log10_norm(self._records["norm"][-1])
-        zeros = self._records["zero_fraction"][-1]
-        for i, layer in enumerate(self._layer_names):
-            writer.scalar(f"gradient_norm_log10/{layer}", log10[i], step)
-            writer.scalar(f"gradient_zero_fraction/{layer}", zeros[i], step)
-            writer.histogram_counts(
-                f"gradient_norm_log10_histogram/{layer}",
-                statistics.LOG10_EDGES,
-                functools.partial(lambda i: counts()[i], i),
-                step,
-            )
+    def _write_diagnosis(self, writer: SummaryWriter) -> None:
+        if not len(self._history):
+            return
+        diagnosis = self.diagnosis
+        writer.text("diagnosis", diagnosis.markdown(), self._history.steps[-1])
+        if writer is not self._log_dir:
+            text = json.dumps(dataclasses.asdict(diagnosis), indent=2)
+            path = writer.path.with_name("diagnosis.json")
+            path.write_text(text + "\n", encoding="utf-8")
 
 
-def _rows(rows: list[np.ndarray], layers: int) -> np.ndarray:
-    return np.array(rows, np.float32).reshape(len(rows), layers)
+def _matcher(pattern: str | None) -> Callable[[str], bool]:
+    try:
+        expression = re.compile(pattern or "")
+    except (re.error, TypeError) as error:
+        raise ValueError(
+            f"layers={pattern!r}: allowed is a regular expression ({error})"
+        ) from None
+    return lambda name: expression.search(name) is not None
+
+
+def _sensible_every(params: dict[str, Any]) -> int:
+    """Returns how often to record in a fit of these steps and epochs."""
+    if not params.get("steps"):
+        return 100
+    steps = params["steps"] * params["epochs"]
+    return 1 if steps <= 100 else 10 if steps <= 1000 else 100
+
+
+def _over_replicas(grads: list[Any], optimizer: Any) -> tuple[list[Any], bool]:
+    """Returns the gradients of the whole batch, and whether to record them here.
+
+    Args:
+        grads: Those of this replica of a distribution strategy, if there is one.
+        optimizer: That which gets them.
+
+    Returns:
+        Their sums over all replicas, unscaled, as the optimizer will sum them; and True
+        on the first replica alone.
+    """
+    scale = optimizer.loss_scale_factor
+    if scale is not None:
+        grads = [g if g is None else g / scale for g in grads]
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return grads, True
+    known = [g for g in grads if g is not None]
+    sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, known))
+    total = [g if g is None else next(sums) for g in grads]
+    place = tf.get_static_value(context.replica_id_in_sync_group)
+    return total, place in (0, None)

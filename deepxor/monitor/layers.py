@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import keras
 
@@ -32,6 +32,35 @@ def named_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
             name = f"{path}_{number}"
         named[name] = layer
     return named
+
+
+def activation_owners(
+    model: keras.Model, named: Mapping[str, keras.layers.Layer]
+) -> list[tuple[keras.layers.Layer, str]]:
+    """Returns the layers that may have an activation, and whose units it acts on.
+
+    Args:
+        model: Built.
+        named: Of `named_layers`.
+
+    Returns:
+        Pairs of a layer and the name of the layer it speaks for: its own; that of the
+        layer it is a part of; or, for one without weights, such as `ReLU`, that of the
+        nearest layer before it in forward order. Parts of frozen layers are left out.
+    """
+    names = {id(layer): name for name, layer in named.items()}
+    owners: list[tuple[keras.layers.Layer, str]] = []
+    latest: str | None = None
+    for _, layer in _walk(model, ""):
+        if isinstance(layer, keras.Model):
+            continue
+        if id(layer) in names:
+            latest = names[id(layer)]
+        elif layer.weights:
+            latest = None
+        if latest is not None:
+            owners += [(part, latest) for part in layer._flatten_layers()]
+    return owners
 
 
 def _walk(model: keras.Model, prefix: str) -> Iterator[tuple[str, keras.layers.Layer]]:

@@ -1,9 +1,14 @@
-"""Pure functions from gradients to the few numbers a layer that the monitor keeps."""
+"""Pure functions on the numbers that a monitor has kept; NumPy only."""
 
 from __future__ import annotations
 
 import numpy as np
-import tensorflow as tf
+
+# What is kept of a layer at a record, in this order.
+GRADIENT_QUANTITIES = ("norm", "mean_abs", "max_abs", "zero_fraction", "non_finite")
+WEIGHT_QUANTITIES = ("weight_norm", "update_ratio")
+ACTIVATION_QUANTITIES = ("dead_fraction", "saturated_fraction")
+QUANTITIES = GRADIENT_QUANTITIES + WEIGHT_QUANTITIES + ACTIVATION_QUANTITIES
 
 # Norms below this are shown as this: log10 of an exact zero has to be something, and
 # the zero fraction says which norms are exactly zero.
@@ -18,41 +23,6 @@ LOG10_EDGES = np.linspace(
     LOG10_CEILING,
     round((LOG10_CEILING - LOG10_FLOOR) * BINS_PER_DECADE) + 1,
 )
-
-
-# A power of two, so that scaling with it rounds nothing.
-UP = 2.0**60
-
-
-def layer_statistics(
-    gradients: list[tf.Tensor], replicas: int | None = None
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the norm and the zero fraction of the gradients of one layer.
-
-    Args:
-        gradients: One tensor a variable; with `replicas`, [..., R] each.
-        replicas: R, the number of independent networks that the last axis counts; None
-            for an ordinary layer.
-
-    Returns:
-        The L2 norm over all elements of all variables, infinite above 1e19, and the
-        fraction of elements that are exactly zero: float32 [], or [R] with `replicas`.
-    """
-    tensors = [tf.convert_to_tensor(gradient) for gradient in gradients]
-    if replicas is not None:
-        # In one piece: XLA then computes each gradient once, for this and the update.
-        # Separate sums cost four times as much.
-        tensors = [tf.concat([tf.reshape(t, [-1, replicas]) for t in tensors], axis=0)]
-    axis = None if replicas is None else 0
-    wide = [tf.cast(t, tf.float32) for t in tensors]
-    squares = tf.add_n([tf.reduce_sum(tf.square(t), axis=axis) for t in wide])
-    # Of a gradient below 1e-19, as a deep sigmoid network has them, the square would be
-    # 0 in float32, and vanishing would look like dead. float64 would cost twice this.
-    small = tf.add_n([tf.reduce_sum(tf.square(t * UP), axis=axis) for t in wide])
-    norm = tf.where(squares > 1e-20, tf.sqrt(squares), tf.sqrt(small) / UP)
-    zeros = [tf.reduce_sum(tf.cast(t == 0, tf.float32), axis=axis) for t in tensors]
-    size = sum(tf.cast(tf.size(t), tf.float32) for t in tensors) / (replicas or 1)
-    return norm, tf.add_n(zeros) / size
 
 
 def log10_norm(norm: np.ndarray) -> np.ndarray:

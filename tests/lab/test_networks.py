@@ -11,10 +11,10 @@ from deepxor.lab.activations import ACTIVATIONS, activation_function
 from deepxor.lab.data import xor
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.initializers import INITIALIZERS
+from deepxor.lab.instrument import ReplicaMonitor
 from deepxor.lab.networks import ReplicaMaxout, build
 from deepxor.lab.optimizers import OPTIMIZERS
 from deepxor.lab.training import fit
-from deepxor.monitor.gradients import GradientMonitor
 
 SMALL = Experiment(hidden_units=(4, 3), replicas=3, num_steps=200, log_every=1)
 
@@ -96,7 +96,7 @@ def test_losses_and_gradients_are_those_of_stock_keras(activation, optimizer):
     )
     model = build(experiment)
     twins = [stock_twin(model, experiment, r) for r in range(experiment.replicas)]
-    monitor = GradientMonitor(every=1, replicas=experiment.replicas)
+    monitor = ReplicaMonitor(every=1)
     costs = Costs()
     fit(model, experiment, [monitor, costs])
     norms = monitor.history["norm"]
@@ -174,7 +174,7 @@ def test_a_replica_that_diverges_harms_no_other_and_is_counted():
     kernel = ill.stack[1].kernel.numpy()
     kernel[0, 0, 1] = np.nan
     ill.stack[1].kernel.assign(kernel)
-    monitor = GradientMonitor(every=10, replicas=3)
+    monitor = ReplicaMonitor(every=10)
     fit(sound, experiment)
     fit(ill, experiment, [monitor])
     for a, b in zip(sound.stack, ill.stack, strict=True):
@@ -193,7 +193,7 @@ def test_the_same_seed_gives_the_same_bits():
     experiment = dataclasses.replace(SMALL, activation="relu", log_every=17)
     first, second = (build(experiment) for _ in range(2))
     for model in (first, second):
-        fit(model, experiment, [GradientMonitor(every=17, replicas=3)])
+        fit(model, experiment, [ReplicaMonitor(every=17)])
     for a, b in zip(first.trainable_variables, second.trainable_variables, strict=True):
         np.testing.assert_array_equal(a, b)
 

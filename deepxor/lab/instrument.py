@@ -1,0 +1,266 @@
+"""The gradient monitor of networks side by side: norms of all steps and replicas."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from deepxor.board.summaries import SummaryWriter
+from deepxor.lab.networks import ReplicaNetwork
+from deepxor.lab.verdict import WINDOW, judge
+from deepxor.monitor import statistics
+from deepxor.monitor.diagnosis import Diagnosis
+from deepxor.monitor.gradients import GradientMonitor
+from deepxor.monitor.history import History
+from deepxor.monitor.interception import Interception
+from deepxor.monitor.statistics import QUANTITIES
+
+# The norms of the steps since the last look are kept on the device. With many replicas
+# they are looked at before they outgrow the cache by far.
+BUFFER_BYTES = 16 * 2**20
+
+
+def buffer_steps(every: int, layers: int, replicas: int) -> int:
+    """Returns how many steps' norms are kept between two looks.
+
+    Args:
+        every: Steps from one record to the next: there is a look at least as often.
+        layers: The number of layers.
+        replicas: The number of independent networks.
+
+    Returns:
+        At least 1 and at most `every`.
+    """
+    return max(1, min(every, BUFFER_BYTES // (4 * layers * replicas)))
+
+
+class ReplicaMonitor(GradientMonitor):
+    """Records the gradient norm of every layer, step and replica of a lab's network.
+
+    As `GradientMonitor`, with a value for each replica, and with the norms of all steps
+    between two records in the histogram of the later one. Steps 0, `every`, 2 `every`
+    ... and the last are records; each has to be the last step of its training batch, as
+    `training.plan_batches` cuts them.
+
+    In TensorBoard: `gradient_norm_log10/<layer>` (the median over replicas),
+    `gradient_zero_fraction/<layer>`, and `gradient_norm_log10_histogram/<layer>` over
+    every step since the last record and every replica.
+
+    Args:
+        log_dir: As `GradientMonitor`'s.
+        every: Steps from one record to the next.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] | SummaryWriter | None = None,
+        every: int = 100,
+    ) -> None:
+        super().__init__(log_dir, every, sample=0)
+        self._first_norms: np.ndarray | None = None
+        self._recent_norms: list[np.ndarray] = []
+        self._counts = np.zeros((0, 0), np.int64)
+
+    @property
+    def history(self) -> dict[str, Any]:
+        """What was recorded: `GradientMonitor.history`, medians over the replicas.
+
+        Fractions and counts are over all replicas; what an update changes is not
+        recorded. Also "first" [layers, R] and "recent" [up to `verdict.WINDOW`, layers,
+        R], every replica's norms at the first and at the latest records.
+        """
+        shape = (len(self._history.layers), getattr(self.model, "replicas", 0))
+        first = self._first_norms
+        recent = np.array(self._recent_norms, np.float32)
+        return {
+            **super().history,
+            "first": np.zeros(shape, np.float32) if first is None else first,
+            "recent": recent.reshape(len(self._recent_norms), *shape),
+        }
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What the history says about the training so far."""
+        return judge(self.history)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns all that it has measured, for a checkpoint between two batches."""
+        self._read({})
+        state = {**self._history.state(), "counts": self._counts}
+        if self._first_norms is not None:
+            state["first"] = self._first_norms
+            state["recent"] = np.array(self._recent_norms)
+        return state
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from a `state`; to be called before `fit`.
+
+        Args:
+            state: Of a monitor of the same model.
+        """
+        self._history = History.from_state(state)
+        self._counts = state["counts"]
+        if "first" in state:
+            self._first_norms = state["first"]
+            self._recent_norms = list(state["recent"])
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        super().on_train_begin(logs)
+        self._most_steps = 1
+        self._batch_start = self._seen
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        end = int(self._counter)
+        self._most_steps = max(self._most_steps, end - self._batch_start)
+        self._batch_start = end
+        is_full = end - self._seen + self._most_steps > self._norms.shape[0]
+        if is_full or (end - 1) // self.every * self.every >= self._seen:
+            self._read(logs or {})
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._read(logs or {}, is_last=True)
+        super().on_train_end(logs)
+
+    def _set_up(self, interception: Interception) -> None:
+        """Makes the variables that the steps write to."""
+        model: ReplicaNetwork = self.model
+        names = [layer.name for layer in model.stack]
+        if self._history.layers != names:
+            self._history = History(names)
+            self._first_norms, self._recent_norms = None, []
+            bins = len(statistics.LOG10_EDGES) - 1
+            self._counts = np.zeros((len(names), bins), np.int64)
+        self._seen = int(interception.optimizer.iterations)
+        self._counter = tf.Variable(self._seen, dtype=tf.int32, trainable=False)
+        steps = buffer_steps(self.every, len(names), model.replicas)
+        norms = tf.zeros([steps, len(names), model.replicas])
+        self._norms = tf.Variable(norms, trainable=False)
+        # The elements of the last step's gradients, kernel and bias of a layer after
+        # those of the layer before.
+        sizes = [v.shape.num_elements() for v in _values(model)]
+        rows = [size // model.replicas for size in sizes]
+        self._starts = np.cumsum([0, *rows])[:-1:2]
+        shape = [sum(rows), model.replicas]
+        self._gradients = tf.Variable(tf.zeros(shape), trainable=False)
+
+    def _monitored_apply(
+        self, interception: Interception, apply, grads, trainable_variables=None
+    ) -> Any:
+        """Adds to the step being traced what keeps its norms and its gradients."""
+        grads = list(grads)
+        replicas = self._gradients.shape[1]
+        with tf.name_scope("gradient_monitor"):
+            # In one piece: XLA then computes each gradient once, for this and for the
+            # update. Separate sums cost four times as much.
+            flat = [tf.cast(tf.reshape(g, [-1, replicas]), tf.float32) for g in grads]
+            gradients = tf.concat(flat, axis=0)
+            squares = tf.square(gradients)
+            ends = [*self._starts[1:], gradients.shape[0]]
+            layers = [squares[a:b] for a, b in zip(self._starts, ends, strict=True)]
+            norms = tf.sqrt(tf.stack([tf.reduce_sum(x, axis=0) for x in layers]))
+            step = self._counter.read_value()
+            row = [[step % self._norms.shape[0]]]
+            self._norms.assign(
+                tf.tensor_scatter_nd_update(self._norms, row, norms[None])
+            )
+            self._gradients.assign(gradients)
+            self._counter.assign_add(1)
+        return apply(grads, trainable_variables)
+
+    def _read(self, logs: dict[str, Any], is_last: bool = False) -> None:
+        """Takes the norms of the steps since the last time; records the last of them.
+
+        Args:
+            logs: Of `fit`.
+            is_last: Whether the last step is a record in any case.
+        """
+        capacity, end = self._norms.shape[0], int(self._counter)
+        steps = np.arange(max(self._seen, end - capacity), end)
+        self._seen = end
+        norms = self._norms.numpy()[steps % capacity]
+        is_due = len(steps) and (end - 1) % self.every == 0
+        recorded = self._history.steps
+        if is_due or (is_last and end and (not recorded or recorded[-1] < end - 1)):
+            self._record(end - 1, norms, float(logs.get("loss", np.nan)))
+        elif self._writer is not None and len(steps):
+            self._counts = self._counts + statistics.log10_counts(norms)
+
+    def _record(self, step: int, norms: np.ndarray, loss: float) -> None:
+        """Records a step.
+
+        Args:
+            step: The step.
+            norms: Those not yet in a histogram, [steps, layers, R].
+            loss: As `fit` logs it.
+        """
+        gradients = self._gradients.numpy()
+        exact = self._exact_norms(gradients)
+        if not len(self._history):
+            self._first_norms = exact
+        self._recent_norms = [*self._recent_norms[1 - WINDOW :], exact]
+        table = self._table(gradients, exact)
+        total = np.sqrt(np.square(exact.astype(np.float64)).sum(axis=0))
+        self._history.add(step, table, float(np.median(total)), loss)
+        if self._writer is not None:
+            self._write_record(self._writer, step, norms)
+
+    def _exact_norms(self, gradients: np.ndarray) -> np.ndarray:
+        """Returns float32 [layers, R]; the norms of the steps underflow below 1e-19.
+
+        A deep sigmoid network has such gradients, and vanishing would look like dead.
+        """
+        squares = np.square(gradients.astype(np.float64))
+        return np.sqrt(np.add.reduceat(squares, self._starts)).astype(np.float32)
+
+    def _table(self, gradients: np.ndarray, norms: np.ndarray) -> np.ndarray:
+        """Returns [quantities, layers], as a history's records are."""
+        sizes = np.diff([*self._starts, len(gradients)])
+
+        def mean(values: np.ndarray) -> np.ndarray:
+            return np.add.reduceat(values.mean(axis=1), self._starts) / sizes
+
+        (median,) = statistics.finite_percentiles(norms, 50)
+        absolute = np.abs(gradients)
+        finite = np.isfinite(gradients)
+        values = dict.fromkeys(QUANTITIES, np.full(len(sizes), np.nan))
+        values["norm"] = median
+        values["mean_abs"] = mean(absolute)
+        values["max_abs"] = np.maximum.reduceat(absolute.max(axis=1), self._starts)
+        values["zero_fraction"] = mean(gradients == 0)
+        values["non_finite"] = np.add.reduceat((~finite).sum(axis=1), self._starts)
+        return np.array([values[name] for name in QUANTITIES], np.float32)
+
+    def _write_record(
+        self, writer: SummaryWriter, step: int, norms: np.ndarray
+    ) -> None:
+        before, self._counts = self._counts, np.zeros_like(self._counts)
+
+        # Counted once, on the writer's thread, when the first layer asks.
+        @functools.cache
+        def counts() -> np.ndarray:
+            return before + statistics.log10_counts(norms)
+
+        log10 = statistics.log10_norm(self._history.latest("norm"))
+        zeros = self._history.latest("zero_fraction")
+        for i, layer in enumerate(self._history.layers):
+            writer.scalar(f"gradient_norm_log10/{layer}", log10[i], step)
+            writer.scalar(f"gradient_zero_fraction/{layer}", zeros[i], step)
+            writer.histogram_counts(
+                f"gradient_norm_log10_histogram/{layer}",
+                statistics.LOG10_EDGES,
+                functools.partial(lambda i: counts()[i], i),
+                step,
+            )
+
+    def _write_diagnosis(self, writer: SummaryWriter) -> None:
+        """Leaves it to the run's outcome, which says it in words."""
+
+
+def _values(model: ReplicaNetwork) -> list[tf.Variable]:
+    return [variable.value for variable in model.trainable_variables]
