@@ -26,6 +26,8 @@ LEARNED, NOT_LEARNED = 0.5, 0.2
 # `Case.patience` times the epochs.
 SLOW = 0.1
 
+MakeLayer = Callable[..., keras.layers.Layer]
+
 
 # --- Building -----------------------------------------------------------------------
 
@@ -76,7 +78,7 @@ class Builder:
         self.setup = setup
         self._count = 0
 
-    def hidden(self, x: Any, make: Callable[..., keras.layers.Layer], *args: Any) -> Any:
+    def hidden(self, x: Any, make: MakeLayer, *args: Any) -> Any:
         """Adds a layer with its activation, normalization and dropout.
 
         Args:
@@ -113,7 +115,7 @@ class Builder:
         return layers.Activation(name)(x)
 
     def options(self) -> dict[str, Any]:
-        """Returns the initializers of the next hidden layer, and whether to train it."""
+        """Returns the next hidden layer's initializers, and whether it is trained."""
         setup, index = self.setup, self._count
         self._count += 1
         is_special = setup.only is None or setup.only == index
@@ -149,7 +151,7 @@ def _pooled_cnn(build: Builder, x: Any) -> Any:
     return layers.GlobalAveragePooling2D()(x)
 
 
-def _recurrent(make: Callable[..., keras.layers.Layer]) -> Callable[[Builder, Any], Any]:
+def _recurrent(make: MakeLayer) -> Callable[[Builder, Any], Any]:
     def call(build: Builder, x: Any) -> Any:
         setup = build.setup
         for i, units in enumerate(setup.units):
@@ -272,7 +274,7 @@ def compile_model(model: keras.Model, setup: Setup) -> None:
     if len(setup.rates) > 1:
         starts, values = zip(*setup.rates, strict=True)
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(
-            list(starts[1:]), list(values)
+            list(starts[1:]), list(map(float, values))
         )
     optimizers: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
         "sgd": keras.optimizers.SGD,

@@ -20,18 +20,20 @@ DEAD, SATURATED, SLOW = "dead", "saturated", "slow"
 History = Mapping[str, Any]
 
 # The reading of "has learned" for tools that look at an accuracy, which a history does
-# not have: the loss has fallen below this share of its first.
+# not have: the mean loss of the latest records has fallen below this share of the first.
 LEARNED_SHARE = 0.5
+RECENT = 5
 
 
 def sagemaker(history: History) -> str:
     """Returns the verdict of SageMaker Debugger's built-in rules at their defaults.
 
     ExplodingTensor (NaN or infinite), DeadRelu (more than 50 % of a layer's units
-    inactive), SaturatedActivation (more than 50 % of a layer's nodes), WeightUpdateRatio
-    (above 10 or below 1e-8) and VanishingGradient (mean absolute gradient below 1e-7).
-    Each fires at whatever step it holds. The rule of saturation reads inputs of tanh
-    beyond 9.5; here, slopes below 5 % of the largest.
+    inactive), SaturatedActivation (more than 50 % of a layer's nodes),
+    WeightUpdateRatio (above 10, called exploding here, or below 1e-8, vanishing) and
+    VanishingGradient (mean absolute gradient below 1e-7). Each fires at whatever step
+    it holds. The rule of saturation reads inputs of tanh beyond 9.5; here, slopes below
+    5 % of the largest.
 
     Source: docs.aws.amazon.com/sagemaker/latest/dg/debugger-built-in-rules.html
     """
@@ -170,8 +172,8 @@ def _is_not_finite(history: History) -> bool:
 
 
 def _has_learned(history: History) -> bool:
-    loss = history["loss"]
-    return bool(loss[-1] < loss[0] - (1 - LEARNED_SHARE) * abs(loss[0]))
+    first, last = history["loss"][0], history["loss"][-RECENT:].mean()
+    return bool(last < first - (1 - LEARNED_SHARE) * abs(first))
 
 
 def _in_a_row(condition: np.ndarray, count: int) -> bool:

@@ -14,6 +14,9 @@ HEALTHY, VANISHING, EXPLODING = "healthy", "vanishing", "exploding"
 DEAD, SATURATED = "dead", "saturated"
 KINDS = (HEALTHY, VANISHING, EXPLODING, DEAD, SATURATED)
 
+# Of the few cases that are not scored.
+UNKNOWN = "unknown"
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -100,7 +103,7 @@ class Case:
 
     Attributes:
         name: Unique.
-        kind: What is the matter with it; one of `KINDS`.
+        kind: What is the matter with it: one of `KINDS`, or `UNKNOWN`.
         setup: What is trained and recorded.
         remedy: For a faulty one, the settings that make it learn, of its kind.
         before: Settings with which it is trained before, unrecorded; None if it is not.
