@@ -10,14 +10,12 @@ cache the histories are kept, so that rules are scored again without training.
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from absl import flags
-from diagnosis_cases import CASES, PARTS, part_of
+from diagnosis_cases import AMBIGUOUS, CASES, PARTS, part_of
+from diagnosis_histories import as_tools_see, cached_history, load_keras
 from diagnosis_peers import PEERS
 from diagnosis_scores import misjudged, tables
 from diagnosis_setup import Case
@@ -29,7 +27,9 @@ from deepxor.monitor.diagnosis import diagnose
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "diagnosis.md"
 
-PART = flags.DEFINE_enum("part", "report", [*PARTS, "all"], "Which of the cases.")
+PART = flags.DEFINE_enum(
+    "part", "report", [*PARTS, "all", "ambiguous"], "Which of the cases."
+)
 CACHE = flags.DEFINE_string("cache", None, "A folder that keeps the histories.")
 EVERY = flags.DEFINE_integer(
     "every", None, "Steps between records; by default the monitor's own.", lower_bound=1
@@ -39,80 +39,6 @@ CHECK = flags.DEFINE_boolean(
     "check", False, "Check by outcome and remedy that the cases are what they say."
 )
 WRITE = flags.DEFINE_boolean("write", False, "Put the tables into docs/diagnosis.md.")
-
-History = dict[str, Any]
-
-
-# --- Histories ----------------------------------------------------------------------
-
-
-def record(case: Case, every: int | None = None) -> History:
-    """Trains a case; returns what `GradientMonitor` has recorded of it."""
-    from diagnosis_models import train
-
-    import deepxor
-
-    monitor = deepxor.GradientMonitor(every=every)
-    train(case, [monitor])
-    return monitor.history
-
-
-def save_history(path: Path, history: Mapping[str, Any], case: Case) -> None:
-    """Writes a history into a file, and the case that it is of.
-
-    Args:
-        path: A file that ends in .npz.
-        history: `GradientMonitor.history`.
-        case: What was trained.
-    """
-    arrays = {key: np.asarray(value) for key, value in history.items()}
-    bad = history["first_bad"]
-    arrays["first_bad"] = np.array([] if bad is None else [str(bad[0]), bad[1]])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, case=repr(case), **arrays)
-
-
-def load_history(path: Path, case: Case) -> History | None:
-    """Returns the history in a file; None if there is none, or of another case."""
-    if not path.exists():
-        return None
-    with np.load(path) as arrays:
-        history: History = dict(arrays)
-    if str(history.pop("case")) != repr(case):
-        return None
-    history["layer"] = history["layer"].tolist()
-    bad = history["first_bad"].tolist()
-    history["first_bad"] = (int(bad[0]), bad[1]) if bad else None
-    return history
-
-
-def cached_history(case: Case, folder: Path | None, every: int | None) -> History:
-    """Returns a case's history from the cache, or trains it and puts it there.
-
-    Args:
-        case: The case.
-        folder: Of the cache; None without one.
-        every: Steps between records; None for the monitor's own choice.
-    """
-    if folder is None:
-        return record(case, every)
-    name = re.sub(r"\W+", "_", f"{case.kind} {case.name}")
-    path = folder / f"{name}{'' if every is None else f'-{every}'}.npz"
-    history = load_history(path, case)
-    if history is None:
-        load_keras()
-        history = record(case, every)
-        save_history(path, history, case)
-    return history
-
-
-def load_keras() -> None:
-    """Imports TensorFlow and Keras, if they are not yet."""
-    if "tensorflow" not in sys.modules:
-        door.load_tensorflow()
-
-
-# --- The front ----------------------------------------------------------------------
 
 
 def in_progress(cases: Sequence[Case], title: str) -> Iterator[Case]:
@@ -152,19 +78,23 @@ def check(cases: Sequence[Case]) -> int:
 
 
 def judge(cases: Sequence[Case], folder: Path | None, every: int | None) -> str:
-    """Returns what the rules say of the cases, as Markdown."""
-    rules: dict[str, Callable[[History], str]] = {
-        "deepxor": lambda history: diagnose(history).verdict,
-        **PEERS,
-    }
+    """Returns what the rules say of the cases, as Markdown.
+
+    Args:
+        cases: The cases.
+        folder: Of the cache; None without one.
+        every: Steps between records; None for the monitor's own choice.
+    """
     histories = [
         cached_history(case, folder, every) for case in in_progress(cases, "histories")
     ]
-    truths = [case.kind for case in cases]
-    verdicts = {
-        name: [rule(history) for history in histories] for name, rule in rules.items()
-    }
     found = [diagnose(history) for history in histories]
+    truths = [case.kind for case in cases]
+    verdicts = {"deepxor": [diagnosis.verdict for diagnosis in found]}
+    pairs = zip(histories, cases, strict=True)
+    seen = [as_tools_see(history, case) for history, case in pairs]
+    for name, rules in PEERS.items():
+        verdicts[name] = [rules(history) for history in seen]
     return tables(truths, verdicts) + misjudged(cases, found)
 
 
@@ -173,15 +103,18 @@ def main(argv: Sequence[str]) -> int:
     part = PART.value
     cases = [
         case
-        for case in CASES
+        for case in (AMBIGUOUS if part == "ambiguous" else CASES)
         if part in ("all", part_of(case)) and re.search(ONLY.value, case.name)
     ]
     if not cases:
         raise ValueError(f"flag --only={ONLY.value}: found in the name of no case")
+    if WRITE.value and (ONLY.value or part not in PARTS):
+        raise ValueError(
+            f"flag --write: allowed for a whole part, {' or '.join(PARTS)}"
+        )
     if CHECK.value:
         return int(check(cases) > 0)
-    folder = Path(CACHE.value) if CACHE.value else None
-    text = judge(cases, folder, EVERY.value)
+    text = judge(cases, Path(CACHE.value) if CACHE.value else None, EVERY.value)
     if WRITE.value:
         write(text, part)
     else:

@@ -1067,7 +1067,7 @@ AMBIGUOUS = (
 
 CASES = (*_HEALTHY, *_VANISHING, *_EXPLODING, *_DEAD, *_SATURATED)
 
-_PART_OF = {
+_PART_OF = {case.name: "ambiguous" for case in AMBIGUOUS} | {
     case.name: PARTS[i % 2]
     for cases in (_HEALTHY, _VANISHING, _EXPLODING, _DEAD, _SATURATED)
     for i, case in enumerate(cases)
@@ -1075,5 +1075,12 @@ _PART_OF = {
 
 
 def part_of(case: Case) -> str:
-    """Returns whether a case is for designing rules or for reporting on them."""
+    """Returns whether a case is for designing rules or for reporting on them.
+
+    Args:
+        case: One of `CASES` or of `AMBIGUOUS`.
+
+    Returns:
+        One of `PARTS`, or "ambiguous".
+    """
     return _PART_OF[case.name]

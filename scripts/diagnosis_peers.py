@@ -20,7 +20,7 @@ DEAD, SATURATED, SLOW = "dead", "saturated", "slow"
 History = Mapping[str, Any]
 
 # The reading of "has learned" for tools that look at an accuracy, which a history does
-# not have: the mean loss of the latest records has fallen below this share of the first.
+# not have: the mean loss of the latest records is below this share of the first.
 LEARNED_SHARE = 0.5
 RECENT = 5
 
