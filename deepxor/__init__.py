@@ -6,6 +6,8 @@ The public names load TensorFlow when they are first used, not before.
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -13,15 +15,32 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from deepxor.lab.experiment import Experiment
     from deepxor.lab.training import train_experiment
+    from deepxor.monitor.backprop import explain
     from deepxor.monitor.gradients import GradientMonitor
 
-__all__ = ["Experiment", "GradientMonitor", "train_experiment"]
+__all__ = ["Experiment", "GradientMonitor", "explain", "train_experiment"]
 
 _MODULES = {
     "Experiment": "deepxor.lab.experiment",
     "GradientMonitor": "deepxor.monitor.gradients",
+    "explain": "deepxor.monitor.backprop",
     "train_experiment": "deepxor.lab.training",
 }
+
+
+class _Package(types.ModuleType):
+    """This package: importing the command deepxor/explain.py leaves `explain` alone.
+
+    The import system binds a submodule to its package once it is loaded, which would
+    hide the function of the same name.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _MODULES and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

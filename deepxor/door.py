@@ -11,6 +11,10 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
+HIDDEN_UNITS_HELP = (
+    "Units of each hidden layer in place of the network's, as in 5,4; empty for none."
+)
+
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Parses flags, runs `main` and exits with the status it returns.
@@ -55,6 +59,42 @@ def load_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def parse_units(text: str) -> tuple[int, ...]:
+    """Returns the numbers in a list like "5,4".
+
+    Args:
+        text: Integers with commas between; empty for none.
+
+    Returns:
+        The integers.
+
+    Raises:
+        ValueError: If a part is no integer.
+    """
+    try:
+        return tuple(int(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError:
+        raise ValueError(
+            f"hidden_units={text!r}: allowed are integers with commas between, as in "
+            "5,4"
+        ) from None
+
+
+def check_no_arguments(argv: Sequence[str]) -> None:
+    """Checks that the command line holds nothing but flags.
+
+    Args:
+        argv: As `main` gets it.
+
+    Raises:
+        ValueError: If there is more.
+    """
+    if len(argv) > 1:
+        raise ValueError(
+            f"argument {argv[1]!r}: allowed are flags only, as in --seed=1"
+        )
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

@@ -19,11 +19,7 @@ from deepxor.lab.runs import Run
 _D = Experiment()
 
 NETWORK = flags.DEFINE_enum("network", _D.network, NETWORKS, "Rung of the ladder.")
-HIDDEN_UNITS = flags.DEFINE_string(
-    "hidden_units",
-    None,
-    "Units of each hidden layer in place of the network's, as in 5,4; empty for none.",
-)
+HIDDEN_UNITS = flags.DEFINE_string("hidden_units", None, door.HIDDEN_UNITS_HELP)
 ACTIVATION = flags.DEFINE_enum(
     "activation", _D.activation, ACTIVATIONS, "Activation of the hidden layers."
 )
@@ -61,27 +57,6 @@ RESUME = flags.DEFINE_boolean(
 QUIET = flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
 
 
-def parse_units(text: str) -> tuple[int, ...]:
-    """Returns the numbers in a list like "5,4".
-
-    Args:
-        text: Integers with commas between; empty for none.
-
-    Returns:
-        The integers.
-
-    Raises:
-        ValueError: If a part is no integer.
-    """
-    try:
-        return tuple(int(part) for part in text.split(",")) if text.strip() else ()
-    except ValueError:
-        raise ValueError(
-            f"hidden_units={text!r}: allowed are integers with commas between, as in "
-            "5,4"
-        ) from None
-
-
 def experiment_from_flags() -> Experiment:
     """Returns the experiment that the flags describe.
 
@@ -91,7 +66,7 @@ def experiment_from_flags() -> Experiment:
     units = HIDDEN_UNITS.value
     return Experiment(
         network=NETWORK.value,
-        hidden_units=None if units is None else parse_units(units),
+        hidden_units=None if units is None else door.parse_units(units),
         activation=ACTIVATION.value,
         alpha=ALPHA.value,
         pieces=PIECES.value,
@@ -108,10 +83,7 @@ def experiment_from_flags() -> Experiment:
 
 def main(argv: Sequence[str]) -> int:
     """Trains; returns the exit status."""
-    if len(argv) > 1:
-        raise ValueError(
-            f"argument {argv[1]!r}: allowed are flags only, as in --seed=1"
-        )
+    door.check_no_arguments(argv)
     experiment = experiment_from_flags()
     start = Run.resume if RESUME.value else Run.create
     run = start(LOGDIR.value, experiment, RUN_NAME.value)

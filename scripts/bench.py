@@ -44,6 +44,12 @@ if TYPE_CHECKING:
     import keras
 
 ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds of measurement.", lower_bound=1)
+ONLY = flags.DEFINE_enum(
+    "only",
+    "",
+    ["", "step", "instrument", "monitor", "command", "thousand"],
+    "One table.",
+)
 QUICK = flags.DEFINE_boolean("quick", False, "One round of a few steps: a smoke test.")
 MARKDOWN = flags.DEFINE_boolean("markdown", False, "Print Markdown tables.")
 PEER_PYTHON = flags.DEFINE_string(
@@ -559,6 +565,15 @@ def instrument_report(
     )
 
 
+def monitor_report(rounds: int) -> Report:
+    """Compares `fit` of ordinary models with and without the monitor."""
+    import bench_monitor
+
+    rows = bench_monitor.monitor_rows(turns=5 * rounds)
+    title, headings = bench_monitor.TITLE, bench_monitor.HEADINGS
+    return Report(title, headings, rows, bench_monitor.NOTE)
+
+
 # --- Where the time of a command goes -----------------------------------------------
 
 STAGES = (
@@ -773,12 +788,18 @@ def main(argv: Sequence[str]) -> int:
             few_steps = [Experiment(activation="relu", num_steps=201)]
             print_report(instrument_report(few_steps, folder, rounds), is_markdown)
             return 0
-        rows = speed_rows(folder, python)
-        print_report(speed_report(rows, rounds), is_markdown)
-        experiments = [DEFAULT_RELU, LECTURE]
-        print_report(instrument_report(experiments, folder, rounds), is_markdown)
-        print_report(command_report(folder, rounds), is_markdown)
-        print_report(thousand_report(folder, python, rounds), is_markdown)
+        reports: dict[str, Callable[[], Report]] = {
+            "step": lambda: speed_report(speed_rows(folder, python), rounds),
+            "instrument": lambda: instrument_report(
+                [DEFAULT_RELU, LECTURE], folder, rounds
+            ),
+            "monitor": lambda: monitor_report(rounds),
+            "command": lambda: command_report(folder, rounds),
+            "thousand": lambda: thousand_report(folder, python, rounds),
+        }
+        for name, report in reports.items():
+            if ONLY.value in ("", name):
+                print_report(report(), is_markdown)
     return 0
 
 

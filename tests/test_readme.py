@@ -119,6 +119,22 @@ def test_the_shell_commands_run(tmp_path):
         assert os.access(ROOT / name, os.X_OK) and any(c[0] == name for c in commands)
 
 
+def test_the_commands_that_explain_run(tmp_path):
+    lines = [line.split() for block in blocks("sh") for line in block.splitlines()]
+    commands = [
+        line for line in lines if line[:3] == ["python", "-m", "deepxor.explain"]
+    ]
+    first, wide = (
+        subprocess.run(
+            [sys.executable, *command[1:]],
+            capture_output=True, text=True, check=True, cwd=tmp_path,
+        ).stdout
+        for command in commands
+    )  # fmt: skip
+    assert "5.7" in README.split("## Why")[1] and " 5.73 " in first
+    assert "Schoenholz" in wide and (tmp_path / "explain.png").exists()
+
+
 def test_the_python_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])

@@ -19,6 +19,7 @@ from deepxor.lab.data import xor
 from deepxor.lab.experiment import HYPOTHESIS, Experiment
 from deepxor.lab.initializers import INITIALIZERS
 from deepxor.lab.optimizers import make_optimizer
+from deepxor.monitor.chain import Chain, Link
 
 # A network that has learned nothing ends within a few roundings of 0.5 for every input.
 # Those few make no prediction: its accuracy is 0.5, not whatever they happen to be.
@@ -49,6 +50,7 @@ class ReplicaDense(keras.layers.Layer):
         self.pieces = 1
         self.activation = activation
         self.activation_name = activation_name
+        self.has_activation = activation is not None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         inputs = input_shape[1]
@@ -64,10 +66,17 @@ class ReplicaDense(keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Maps [batch, inputs, R or 1] to [batch, units, R]."""
+        return self.activate(self.pre_activate(x))
+
+    def pre_activate(self, x: tf.Tensor) -> tf.Tensor:
+        """Maps [batch, inputs, R or 1] to the pre-activations [batch, columns, R]."""
         with tf.name_scope("multiply"):
             z = tf.reduce_sum(x[:, :, None, :] * self.kernel.value[None], axis=1)
         with tf.name_scope("add"):
-            z = z + self.bias.value
+            return z + self.bias.value
+
+    def activate(self, z: tf.Tensor) -> tf.Tensor:
+        """Maps pre-activations [batch, columns, R] to [batch, units, R]."""
         if self.activation is None:
             return z
         with tf.name_scope(self.activation_name):
@@ -88,13 +97,13 @@ class ReplicaMaxout(ReplicaDense):
     def __init__(self, units: int, replicas: int, pieces: int = 2, **kwargs) -> None:
         super().__init__(units * pieces, replicas, **kwargs)
         self.pieces = pieces
+        self.has_activation = True
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], self.units // self.pieces, self.replicas)
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Maps [batch, inputs, R or 1] to [batch, units, R]."""
-        z = super().call(x)
+    def activate(self, z: tf.Tensor) -> tf.Tensor:
+        """Maps pre-activations [batch, columns, R] to [batch, units, R]."""
         with tf.name_scope(MAXOUT):
             shape = [-1, self.units // self.pieces, self.pieces, self.replicas]
             return tf.reduce_max(tf.reshape(z, shape), axis=2)
@@ -178,19 +187,21 @@ class ReplicaNetwork(keras.Model):
         with tf.name_scope(f"{self.stack[-1].name}/"):
             return tf.sigmoid(logits)
 
-    def replica_cost(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns each replica's cross-entropy, the mean over the truth table.
+    def replica_cost(self, logits: tf.Tensor, y: np.ndarray | None = None) -> tf.Tensor:
+        """Returns each replica's cross-entropy, the mean over the samples.
 
         From logits, as `log(1 - h)` is infinite once h rounds to 1.
 
         Args:
             logits: [samples, 1, R].
+            y: [samples, 1], 0 or 1; by default those of the truth table.
 
         Returns:
             [R], in nats.
         """
         with tf.name_scope("cost"):
-            labels = tf.broadcast_to(self.y[:, :, None], tf.shape(logits))
+            y = self.y if y is None else y
+            labels = tf.broadcast_to(y[:, :, None], tf.shape(logits))
             entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
             return tf.reduce_mean(entropy, axis=[0, 1])
 
@@ -232,6 +243,47 @@ class ReplicaNetwork(keras.Model):
             gradients = tape.gradient(loss, self.trainable_variables)
             self.optimizer.apply(gradients, self.trainable_variables)
         return cost, accuracy
+
+    def backprop_chain(self, x: np.ndarray, y: np.ndarray) -> Chain:
+        """Returns the layers and the loss as `deepxor.explain` takes them.
+
+        The hypothesis ends in its logits: its sigmoid is a part of the loss.
+
+        Args:
+            x: [samples, inputs].
+            y: [samples, 1], 0 or 1.
+
+        Returns:
+            A chain of R replicas.
+
+        Raises:
+            ValueError: If x or y do not have these shapes.
+        """
+        x, y = np.asarray(x, self.compute_dtype), np.asarray(y, self.compute_dtype)
+        if x.ndim != 2 or x.shape[1] != self.x.shape[1] or len(x) == 0:
+            raise ValueError(
+                f"x has the shape {x.shape}: allowed is (samples, {self.x.shape[1]})"
+            )
+        if y.shape != (len(x), 1):
+            raise ValueError(f"y has the shape {y.shape}: allowed is ({len(x)}, 1)")
+        links = [
+            Link(
+                layer.name,
+                layer.pre_activate,
+                layer.activate if layer.has_activation else None,
+                layer.kernel.numpy() if layer.pieces == 1 else None,
+                layer.bias.numpy(),
+            )
+            for layer in self.stack
+        ]
+        # One copy of the input a replica, each of which has a gradient of its own.
+        copies = tf.repeat(tf.constant(x)[:, :, None], self.replicas, axis=2)
+        return Chain(
+            links,
+            copies,
+            lambda logits: tf.reduce_sum(self.replica_cost(logits, y)),
+            self.replicas,
+        )
 
     def _snapshot(self) -> tuple:
         """Returns weights, layer outputs, costs and accuracies as they are now.

@@ -19,15 +19,29 @@ from deepxor.board.summaries import SummaryWriter
 from deepxor.monitor import quantities, statistics
 from deepxor.monitor.diagnosis import HEALTHY, Diagnosis, diagnose
 from deepxor.monitor.history import History
-from deepxor.monitor.interception import Interception, Tap
+from deepxor.monitor.interception import (
+    Interception,
+    MonitoredTrainFunction,
+    Tap,
+)
 from deepxor.monitor.layers import activation_owners, named_layers
-from deepxor.monitor.probe import Probe, Record
-from deepxor.monitor.statistics import QUANTITIES
+from deepxor.monitor.probe import MEASURED, Probe, Record
+from deepxor.monitor.schedule import Schedule
+from deepxor.monitor.statistics import (
+    ACTIVATION_QUANTITIES,
+    QUANTITIES,
+    WEIGHT_QUANTITIES,
+)
+from deepxor.monitor.updates import Updates
 
 FaultHandler = Callable[[Diagnosis], None]
 
-# NaN in these says that there is no activation to speak of.
-MAY_BE_MISSING = ("dead_fraction", "saturated_fraction")
+# NaN in these says that there is no activation to speak of, or no update seen.
+MAY_BE_MISSING = (*ACTIVATION_QUANTITIES, *WEIGHT_QUANTITIES, "update_ratio_log10")
+
+# Where a record's numbers stand in a history's.
+MEASURED_ROWS = [QUANTITIES.index(name) for name in MEASURED]
+WEIGHT_ROWS = [QUANTITIES.index(name) for name in WEIGHT_QUANTITIES]
 
 
 class GradientMonitor(keras.callbacks.Callback):
@@ -36,11 +50,12 @@ class GradientMonitor(keras.callbacks.Callback):
     It stands in for the optimizer's `apply` while a training step runs, so it sees the
     very gradients that update the weights, before clipping, inside the compiled step:
     no second backward pass, and the weights after training are bit for bit what they
-    are without it.
+    are without it. Steps between two records run in a function of their own, compiled
+    without what a record takes.
 
     Steps count from 0: step s is the s-th call of the optimizer. Steps 0, `every`,
-    2 `every` ... are records, and so is the first step with a gradient that is not
-    finite.
+    2 `every` ... are records. The first step with a gradient that is not finite is
+    noticed in between, too.
 
     In TensorBoard, for every layer: `gradient_norm_log10/<layer>`,
     `gradient_zero_fraction/<layer>`, `update_ratio_log10/<layer>`,
@@ -104,8 +119,11 @@ class GradientMonitor(keras.callbacks.Callback):
         self._log_dir = log_dir
         self._writer: SummaryWriter | None = None
         self._history = History([])
-        self._probe: Probe | None = None
-        self._interception: Interception | None = None
+        self._probe: Any = None  # until the model is built, like the next two
+        self._updates: Any = None
+        self._schedule: Any = None
+        self._interception: Any = None
+        self._train_function: Any = None
         self._owners: dict[int, str] = {}
         self._slopes: dict[int, float] = {}
         self._last_verdict = HEALTHY
@@ -120,9 +138,11 @@ class GradientMonitor(keras.callbacks.Callback):
         "norm" (L2), "mean_abs", "max_abs" (of its elements), "zero_fraction" (of its
         elements that are exactly 0) and "non_finite" (number of NaN and infinite
         elements); "weight_norm" (L2, before the step) and "update_ratio" (L2 of the
-        step's change over it); "dead_fraction" (of units whose activation is 0 for the
-        whole sample) and "saturated_fraction" (of outputs where the activation's slope
-        is below a twentieth of its largest), NaN where there is no activation.
+        change over it; with steps_per_execution, of all steps of the call), NaN in
+        records less than `updates.MIN_STEPS` steps after one that has them;
+        "dead_fraction" (of units whose activation is 0 for the whole sample) and
+        "saturated_fraction" (of outputs where the activation's slope is below a
+        twentieth of its largest), NaN where there is no activation.
         "global_norm", float32 [records], is the L2 norm over all layers, also those not
         chosen; "loss", float64 [records], that of the batch. "first_bad" is None, or
         the step of the first gradient that was not finite and the layer nearest to the
@@ -142,27 +162,42 @@ class GradientMonitor(keras.callbacks.Callback):
             self._writer = self._log_dir
         elif self._log_dir is not None:
             self._writer = SummaryWriter(self._log_dir)
-        self._probe = None
+        self._probe = self._updates = self._schedule = None
         named = named_layers(self.model)
         owners = activation_owners(self.model, named) if self.sample else []
-        self._interception = Interception(
-            self.model, self.params, self._monitored_apply, [part for part, _ in owners]
+        interception = Interception(
+            self.model, self._monitored_apply, [part for part, _ in owners]
+        )
+        self._interception = interception
+        self._train_function = MonitoredTrainFunction.join(
+            self.model, self.params, interception
         )
         self._owners = {id(part): owner for part, owner in owners}
         if named:
-            self._set_up(self._interception)
+            self._set_up(interception)
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        self._train_function.arm()
+        if self._schedule is not None:
+            is_due = self._schedule.is_due()
+            self._interception.mode = is_due
+            if is_due:
+                self._updates.start(self._probe.next_step())
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        if self._probe is not None and self._probe.is_due:
-            self._look(self._probe, logs or {})
+        if self._schedule is not None:
+            self._schedule.count_call()
+            if self._interception.mode is not False:
+                self._look(logs or {})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        if self._interception is not None:
-            self._interception.end()
-        if self._probe is not None:
-            self._look(self._probe, logs or {})
+        self._train_function.end()
+        if self._schedule is not None:
+            self._look(logs or {})
         if self._writer is not None:
             self._write_diagnosis(self._writer)
             self._writer.flush()
@@ -177,7 +212,7 @@ class GradientMonitor(keras.callbacks.Callback):
             raise ValueError(
                 f"layers={self._pattern!r}: found in none of {', '.join(layers)}"
             )
-        start = int(interception.optimizer.iterations)
+        start = int(interception.optimizer.iterations.numpy())
         steps = self._history.steps
         if self._history.layers != list(chosen) or (steps and steps[-1] >= start):
             self._history = History(list(chosen))
@@ -185,14 +220,10 @@ class GradientMonitor(keras.callbacks.Callback):
         self._slopes = {
             id(tap): quantities.largest_slope(tap.function) for tap in interception.taps
         }
-        self._probe = Probe(
-            chosen,
-            self.every,
-            start,
-            self.model.steps_per_execution,
-            bool(self.model.jit_compile),
-            bool(self.histograms),
-        )
+        several = self.model.steps_per_execution
+        self._probe = Probe(chosen, self.every, start, several, bool(self.histograms))
+        self._updates = Updates(chosen)
+        self._schedule = Schedule(self.every, self._probe.next_step, several)
 
     def _monitored_apply(
         self, interception: Interception, apply, grads, trainable_variables=None
@@ -206,52 +237,65 @@ class GradientMonitor(keras.callbacks.Callback):
         if variables is None:
             variables = interception.optimizer._trainable_variables
         variables = list(variables)
-        take_step = functools.partial(apply, grads, variables)
-        total, is_first = _over_replicas(grads, interception.optimizer)
+        scale = interception.optimizer.loss_scale_factor
+        if scale is None:
+            seen = grads
+        else:
+            seen = [g if g is None else g / scale for g in grads]
         loss = interception.take_loss()
-        inputs = [(tap, tap.take()) for tap in interception.taps]
-        if not is_first:
-            return take_step()
-        assert self._probe is not None
-        return self._probe.observe(
-            take_step, total, variables, lambda: self._activities(inputs), loss
-        )
+        kept = [(tap, tap.take()) for tap in interception.taps]
+        # Before the model is built there is no schedule, and no mode.
+        if interception.mode is not False:
+            *seen, loss = _over_replicas([*seen, loss])
+        if _is_first_replica():
+            activities: dict[str, list[tuple[Tap, list[tf.Tensor]]]] = {}
+            for tap, tensors in kept:
+                owner = self._owners[id(tap.layer)]
+                activities.setdefault(owner, []).append((tap, tensors))
+            self._probe.observe(
+                seen,
+                variables,
+                {
+                    layer: functools.partial(self._activities, taken)
+                    for layer, taken in activities.items()
+                },
+                loss,
+                may_record=interception.mode is not False,
+            )
+        return apply(grads, trainable_variables)
 
     def _activities(
-        self, taken: list[tuple[Tap, list[tf.Tensor]]]
-    ) -> dict[int, list[quantities.Activity]]:
-        """Returns a layer's place -> what its activations got from the sample."""
-        activities: dict[int, list[quantities.Activity]] = {}
-        for tap, inputs in taken:
-            owner = self._owners[id(tap.layer)]
-            if owner in self._history.layers:
-                place = activities.setdefault(self._history.layers.index(owner), [])
-                place += [
-                    quantities.Activity(
-                        tap.function, tensor[: self.sample], self._slopes[id(tap)]
-                    )
-                    for tensor in inputs
-                ]
-        return activities
+        self, kept: list[tuple[Tap, list[tf.Tensor]]]
+    ) -> list[quantities.Activity]:
+        """Returns what the activations of one layer got from the sample."""
+        return [
+            quantities.Activity(
+                tap.function,
+                tap.pre_activations(tensor[: self.sample]),
+                self._slopes[id(tap)],
+            )
+            for tap, tensors in kept
+            for tensor in tensors
+        ]
 
-    def _look(self, probe: Probe, logs: dict[str, Any]) -> None:
+    def _look(self, logs: dict[str, Any]) -> None:
         """Keeps, writes and judges the records since the last look."""
-        for record in probe.read():
+        updated, weights = self._updates.finish(self._schedule.look())
+        for record in self._probe.read():
+            table = np.full((len(QUANTITIES), len(self._history.layers)), np.nan)
+            table[MEASURED_ROWS] = record.table
+            if record.step in updated:
+                table[WEIGHT_ROWS] = weights
             loss = record.loss
             if np.isnan(loss):  # not seen, or really NaN, which is then the mean's, too
                 loss = float(logs.get("loss", np.nan))
-            self._history.add(record.step, record.table, record.global_norm, loss)
+            self._history.add(record.step, table, record.global_norm, loss)
             if self._writer is not None:
                 self._write(self._writer, record)
-            self._find_first_bad(record)
+        if self._history.first_bad is None:
+            self._history.first_bad = self._probe.first_bad
         if self.on_fault is not None:
             self._act_on_fault()
-
-    def _find_first_bad(self, record: Record) -> None:
-        if self._history.first_bad is None:
-            bad = np.flatnonzero(record.table[QUANTITIES.index("non_finite")])
-            if len(bad):
-                self._history.first_bad = (record.step, self._history.layers[bad[-1]])
 
     def _act_on_fault(self) -> None:
         """Makes the diagnosis now and then, and acts if it has become a fault."""
@@ -272,7 +316,8 @@ class GradientMonitor(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _write(self, writer: SummaryWriter, record: Record) -> None:
-        step, table = record.step, dict(zip(QUANTITIES, record.table, strict=True))
+        step = record.step
+        table = {name: self._history.latest(name) for name in QUANTITIES}
         (total,) = statistics.log10_norm(np.array([record.global_norm]))
         writer.scalar("global_gradient_norm_log10", total, step)
         charts = {
@@ -328,25 +373,22 @@ def _sensible_every(params: dict[str, Any]) -> int:
     return 1 if steps <= 100 else 10 if steps <= 1000 else 100
 
 
-def _over_replicas(grads: list[Any], optimizer: Any) -> tuple[list[Any], bool]:
-    """Returns the gradients of the whole batch, and whether to record them here.
+def _over_replicas(tensors: list[Any]) -> list[Any]:
+    """Returns sums over the replicas of a distribution strategy, if there is one.
 
     Args:
-        grads: Those of this replica of a distribution strategy, if there is one.
-        optimizer: That which gets them.
-
-    Returns:
-        Their sums over all replicas, unscaled, as the optimizer will sum them; and True
-        on the first replica alone.
+        tensors: This replica's share of each; None stays None.
     """
-    scale = optimizer.loss_scale_factor
-    if scale is not None:
-        grads = [g if g is None else g / scale for g in grads]
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
-        return grads, True
-    known = [g for g in grads if g is not None]
+        return tensors
+    known = [tensor for tensor in tensors if tensor is not None]
     sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, known))
-    total = [g if g is None else next(sums) for g in grads]
-    place = tf.get_static_value(context.replica_id_in_sync_group)
-    return total, place in (0, None)
+    return [tensor if tensor is None else next(sums) for tensor in tensors]
+
+
+def _is_first_replica() -> bool:
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return True
+    return tf.get_static_value(context.replica_id_in_sync_group) in (0, None)

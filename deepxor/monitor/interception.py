@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import keras
@@ -15,14 +15,17 @@ NOT_ELEMENTWISE = ("linear", "softmax", "log_softmax", "sparsemax", "glu")
 
 
 class Tap:
-    """What one layer's activation got in the step at hand.
+    """What one layer's activation gets in the step at hand.
+
+    Where the pre-activations can be had from the outputs, those are kept instead:
+    TensorFlow computes a matrix product, its bias and such an activation as one
+    operation, but not if somebody looks at what is in between, and rounds otherwise.
 
     Attributes:
         layer: The layer.
         function: Its activation, elementwise.
-        passed_to: What is called with the pre-activations: the activation, or another
-            monitor's tap.
-        inputs: The pre-activations of each call, [batch, ...] each.
+        passed_to: What is called with the pre-activations (by a recurrent layer, with
+            its inputs): the activation, or another monitor's tap.
     """
 
     def __init__(
@@ -31,20 +34,60 @@ class Tap:
         self.layer = layer
         self.function = function
         self.passed_to: Callable[..., tf.Tensor] = function
-        self.inputs: list[tf.Tensor] = []
+        self._inverse = inverse_of(getattr(function, "__self__", function))
+        self._kept: list[tf.Tensor] = []
 
     def __call__(self, inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
-        self.inputs.append(inputs)
-        return self.passed_to(inputs, *args, **kwargs)
+        outputs = self.passed_to(inputs, *args, **kwargs)
+        # A recurrent layer may return its state, too.
+        first = outputs[0] if isinstance(outputs, tuple | list) else outputs
+        self._kept.append(inputs if self._inverse is None else first)
+        return outputs
 
     def take(self) -> list[tf.Tensor]:
-        """Returns the pre-activations that can be reached from here, and forgets them.
+        """Returns what was kept of each call and can be reached from here.
 
-        Those from inside a loop or a function of their own, such as a recurrent
-        layer's, cannot.
+        Tensors from inside a loop or a function of their own, such as a recurrent
+        layer's, cannot. What is returned is kept no longer.
         """
-        taken, self.inputs = self.inputs, []
-        return [tensor for tensor in taken if is_reachable(tensor)]
+        kept, self._kept = self._kept, []
+        return [tensor for tensor in kept if is_reachable(tensor)]
+
+    def pre_activations(self, kept: tf.Tensor) -> tf.Tensor:
+        """Returns float32 pre-activations from some of what `take` returned."""
+        kept = tf.cast(kept, tf.float32)
+        return kept if self._inverse is None else self._inverse(kept)
+
+
+def inverse_of(activation: Any) -> Callable[[tf.Tensor], tf.Tensor] | None:
+    """Returns the inverse of an activation that TensorFlow may fuse, or None.
+
+    Args:
+        activation: A function or a layer of Keras.
+
+    Returns:
+        Maps outputs to inputs of the same slope. Of a ReLU or a leaky one, whose slope
+        depends on the sign alone, it leaves the outputs as they are.
+    """
+    if isinstance(activation, keras.layers.ReLU | keras.layers.LeakyReLU):
+        return tf.identity
+    if isinstance(activation, keras.layers.ELU):
+        return lambda y: _inverse_elu(y, activation.alpha)
+    return INVERSES.get(getattr(activation, "__name__", ""))
+
+
+def _inverse_elu(y: tf.Tensor, alpha: float = 1.0) -> tf.Tensor:
+    return tf.where(y > 0, y, tf.math.log1p(tf.minimum(y, 0) / alpha))
+
+
+INVERSES: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "relu": tf.identity,
+    "relu6": tf.identity,
+    "leaky_relu": tf.identity,
+    "elu": _inverse_elu,
+    "tanh": tf.math.atanh,
+    "sigmoid": lambda y: tf.math.log(y) - tf.math.log1p(-y),
+}
 
 
 class Interception:
@@ -57,7 +100,6 @@ class Interception:
 
     Args:
         model: Compiled.
-        params: The callback's; they say whose `fit` this is.
         apply: Called in place of the optimizer's `apply`, with this object and the
             optimizer's as its first arguments.
         layers: Those whose activations are tapped.
@@ -65,76 +107,38 @@ class Interception:
     Attributes:
         optimizer: The one that gets the unscaled gradients.
         taps: One for each layer with an elementwise activation.
+        mode: What `apply` makes of a step depends on this alone: for each mode the step
+            is traced anew.
     """
 
     def __init__(
         self,
         model: keras.Model,
-        params: dict[str, Any],
         apply: Callable[..., Any],
         layers: list[keras.layers.Layer],
     ) -> None:
-        self._model = model
-        self._params = params
         self._apply = apply
         self._outer = model.optimizer
         # The outer one of a LossScaleOptimizer sees scaled gradients.
         self.optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-        self.taps: list[Tap] = []
+        self.mode: Hashable = None
         self._slots: list[tuple[keras.layers.Layer, str, Tap]] = []
         self._loss: tf.Tensor | None = None
         for layer in layers:
             self._add_tap(layer)
-        self._wrap()
+
+    @property
+    def taps(self) -> list[Tap]:
+        return [tap for _, _, tap in self._slots]
 
     def take_loss(self) -> tf.Tensor | None:
         """Returns the loss of the step at hand, unscaled; None if it was not seen."""
         loss, self._loss = self._loss, None
         return loss if loss is not None and is_reachable(loss) else None
 
-    def end(self) -> None:
-        """Has Keras make a train function anew when it needs one."""
-        self._model.train_function = None
-
-    def _add_tap(self, layer: keras.layers.Layer) -> None:
-        activation = getattr(layer, "activation", None)
-        if callable(activation):
-            name, function = "activation", activation
-            if getattr(activation, "__name__", "") in NOT_ELEMENTWISE:
-                return
-        elif type(layer).__module__.startswith("keras.src.layers.activations"):
-            if isinstance(layer, keras.layers.Softmax):
-                return
-            name, function = "call", layer.call
-        else:
-            return
-        tap = Tap(layer, function)
-        self.taps.append(tap)
-        self._slots.append((layer, name, tap))
-
-    def _wrap(self) -> None:
-        model, params = self._model, self._params
-        if getattr(model.train_function, "monitored_by", model) is not params:
-            # Traced by an earlier fit, it would go on calling what it did then. Another
-            # monitor of this fit, which Keras gives the same params, is left in place.
-            model.make_train_function(force=True)
-        train_function = model.train_function
-
-        def monitored_train_function(iterator):
-            try:
-                with self._intercepted():
-                    return train_function(iterator)
-            except (StopIteration, tf.errors.OutOfRangeError):
-                raise  # the end of an epoch
-            except BaseException:
-                self.end()
-                raise
-
-        monitored_train_function.monitored_by = params  # type: ignore[attr-defined]
-        model.train_function = monitored_train_function
-
     @contextlib.contextmanager
-    def _intercepted(self) -> Iterator[None]:
+    def active(self) -> Iterator[None]:
+        """Sees the steps that are traced, or run eagerly, in this context."""
         optimizer, outer = self.optimizer, self._outer
         apply, scale_loss = optimizer.apply, outer.scale_loss
 
@@ -156,7 +160,105 @@ class Interception:
             finally:
                 self._loss = None
                 for tap in self.taps:
-                    tap.inputs = []
+                    tap.take()
+
+    def _add_tap(self, layer: keras.layers.Layer) -> None:
+        activation = getattr(layer, "activation", None)
+        if hasattr(layer, "state_size") and not isinstance(layer, keras.layers.RNN):
+            return  # a cell, which works inside a loop
+        if isinstance(layer, keras.layers.RNN):
+            # Its outputs are an activation's, if it is a simple one.
+            is_simple = isinstance(layer, keras.layers.SimpleRNN)
+            if activation is None or not is_simple or inverse_of(activation) is None:
+                return
+            name, function = "call", activation
+        elif callable(activation):
+            name, function = "activation", activation
+            if getattr(activation, "__name__", "") in NOT_ELEMENTWISE:
+                return
+        elif type(layer).__module__.startswith("keras.src.layers.activations"):
+            if isinstance(layer, keras.layers.Softmax):
+                return
+            name, function = "call", layer.call
+        else:
+            return
+        self._slots.append((layer, name, Tap(layer, function)))
+
+
+class MonitoredTrainFunction:
+    """Stands in for a model's train function during one `fit` with monitors.
+
+    Args:
+        model: The model.
+        params: Those that Keras gives the callbacks of this fit.
+    """
+
+    def __init__(self, model: keras.Model, params: dict[str, Any]) -> None:
+        self._model = model
+        self._params = params
+        before = model.train_function
+        # What an exception left of an earlier fit is no function to go back to.
+        is_left = isinstance(before, MonitoredTrainFunction)
+        self._original = before._original if is_left else before
+        self._interceptions: list[Interception] = []
+        self._functions: dict[tuple[Hashable, ...], Callable[..., Any]] = {}
+        self._is_armed = False
+
+    @classmethod
+    def join(
+        cls, model: keras.Model, params: dict[str, Any], interception: Interception
+    ) -> MonitoredTrainFunction:
+        """Has a fit's train function see with one interception more.
+
+        Args:
+            model: The model that is fitted.
+            params: The callback's; they say whose `fit` this is.
+            interception: The callback's.
+
+        Returns:
+            The model's train function, which all monitors of the fit share.
+        """
+        function = model.train_function
+        if not isinstance(function, cls) or function._params is not params:
+            function = cls(model, params)
+            model.train_function = function
+        function._interceptions.append(interception)
+        return function
+
+    def arm(self) -> None:
+        """Says that the next call is of this fit; to be called before every batch."""
+        self._is_armed = True
+
+    def end(self) -> None:
+        """Gives the model back the train function that it had."""
+        self._model.train_function = self._original
+
+    def __call__(self, iterator: Any) -> Any:
+        """Runs the training step of the interceptions' modes."""
+        if not self._is_armed:  # another fit's: an exception cut this one short
+            self.end()
+            return self._original(iterator)
+        self._is_armed = False
+        modes = tuple(interception.mode for interception in self._interceptions)
+        if modes not in self._functions:
+            self._functions[modes] = self._make_function()
+        try:
+            with contextlib.ExitStack() as stack:
+                for interception in self._interceptions:
+                    stack.enter_context(interception.active())
+                return self._functions[modes](iterator)
+        except (StopIteration, tf.errors.OutOfRangeError):
+            raise  # the end of an epoch
+        except BaseException:
+            self.end()
+            raise
+
+    def _make_function(self) -> Callable[..., Any]:
+        """Returns a train function that has not been traced yet."""
+        model = self._model
+        model.make_train_function(force=True)
+        function, model.train_function = model.train_function, self
+        return function
 
 
 @contextlib.contextmanager

@@ -10,10 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from deepxor.monitor import quantities
-from deepxor.monitor.statistics import LOG10_EDGES, QUANTITIES
+from deepxor.monitor.statistics import (
+    ACTIVATION_QUANTITIES,
+    GRADIENT_QUANTITIES,
+    LOG10_EDGES,
+)
 
-# Gradients of up to this many elements are looked at in every step for NaN and
-# infinity. Those spread from any layer to the biases of all layers before it.
+# Gradients of up to this many elements, biases most of them, are looked at in every
+# step for NaN and infinity: those of one layer spread to all layers before it.
 WATCHED_SIZE = 1024
 
 # Records kept on the device, at least: a training step of somebody's own may call the
@@ -21,12 +25,19 @@ WATCHED_SIZE = 1024
 MIN_CAPACITY = 16
 
 
+# What the step itself measures of a layer, in this order.
+MEASURED = GRADIENT_QUANTITIES + ACTIVATION_QUANTITIES
+
+# The gradients of one layer with their variables.
+Row = list[tuple[Any, keras.Variable]]
+
+
 class Record(NamedTuple):
     """What was kept of one step.
 
     Attributes:
         step: The step.
-        table: float32 [quantities, layers], in the order of `QUANTITIES`.
+        table: float32 [quantities, layers], in the order of `MEASURED`.
         global_norm: L2 norm over all gradients, those of no layer of the table, too.
         loss: Of the batch; NaN if it was not seen.
         counts: int [layers, bins] of log10 of the gradient's elements, or None.
@@ -47,7 +58,6 @@ class Probe:
         every: Steps from one record to the next.
         start: The step before which there is none.
         steps_per_call: The most steps between two calls of `read`.
-        is_compiled: Whether XLA compiles the training step.
         has_histograms: Whether the elements are counted, too.
 
     Attributes:
@@ -60,191 +70,193 @@ class Probe:
         every: int,
         start: int,
         steps_per_call: int,
-        is_compiled: bool,
         has_histograms: bool,
     ) -> None:
         self.layers = list(layers)
         self._every = every
-        self._is_compiled = is_compiled
         self._capacity = max(MIN_CAPACITY, steps_per_call // every + 2)
         self._row_of: dict[int, int] = {}
         for row, layer in enumerate(layers.values()):
             for variable in layer.trainable_variables:
                 self._row_of.setdefault(id(variable), row)
-        # One row more for the gradients of no layer, one slot more for the first step
-        # with a gradient that is not finite.
-        self._shape = (len(QUANTITIES), len(layers) + 1)
+        # One row more for the gradients of no layer.
+        self._shape = (len(layers) + 1, len(MEASURED))
         size = int(np.prod(self._shape)) + 1
         self._step = _variable(start, tf.int32)
         self._seen = start
         self._bad_step = _variable(-1, tf.int32)
-        self._slots = _variable(np.zeros((self._capacity + 1, size)), tf.float32)
+        self._bad_rows = _variable(np.zeros(len(layers) + 1, bool), tf.bool)
+        self._slots = _variable(np.zeros((self._capacity, size)), tf.float32)
         self._counts: tf.Variable | None = None
         if has_histograms:
-            shape = (self._capacity + 1, len(layers), len(LOG10_EDGES) - 1)
+            shape = (self._capacity, len(layers), len(LOG10_EDGES) - 1)
             self._counts = _variable(np.zeros(shape), tf.int32)
 
     def observe(
         self,
-        apply: Callable[[], Any],
         gradients: Sequence[Any],
         variables: Sequence[keras.Variable],
-        activities: Callable[[], Mapping[int, list[quantities.Activity]]],
+        activities: Mapping[str, Callable[[], list[quantities.Activity]]],
         loss: tf.Tensor | None,
-    ) -> Any:
-        """Lets the optimizer take a step, and records it if it is due.
+        may_record: bool,
+    ) -> None:
+        """Adds to the step being traced what records it.
 
         Args:
-            apply: Takes the step.
             gradients: One a variable: a tensor, a `tf.IndexedSlices` or None.
             variables: Those that are updated.
-            activities: Returns a layer's row -> its activations.
+            activities: A layer's name -> what returns its activations.
             loss: Scalar, or None.
-
-        Returns:
-            What `apply` returns.
+            may_record: Whether to record the steps that are due; otherwise they are
+                only counted, and watched.
         """
         with tf.name_scope("gradient_monitor"):
-            rows = self._rows(gradients, variables)
             step = self._step.read_value()
-            is_due = self._is_due(step, rows)
-            before = self._weights(is_due, rows)
-        result = apply()
-        with tf.name_scope("gradient_monitor"):
-
-            def record() -> tf.Tensor:
-                self._record(step, rows, before, activities(), loss)
-                return tf.constant(True)
-
-            if is_due is True:
-                record()
-            else:
-                tf.cond(is_due, record, lambda: tf.constant(False))
+            rows = self._rows(gradients, variables)
+            self._watch(step, rows)
             self._step.assign_add(1)
-        return result
+            if not may_record:
+                return
+            is_due: Any = self._every == 1 or step % self._every == 0
+            columns = [
+                self._column(is_due, row, activities.get(layer, list))
+                for layer, row in zip([*self.layers, ""], rows, strict=True)
+            ]
+            counts = [self._count(is_due, row) for row in rows[:-1]]
+            _when(is_due, lambda: self._put(step, columns, counts, loss))
 
     def read(self) -> list[Record]:
         """Returns the records since the last call, in their order."""
-        end = int(self._step)
+        end = int(self._step.numpy())
         first = -(-self._seen // self._every) * self._every
-        due = list(range(first, end, self._every))[-self._capacity :]
-        bad = self.bad_step
-        where = {step: step // self._every % self._capacity for step in due}
-        if bad is not None and self._seen <= bad < end and bad % self._every:
-            where[bad] = self._capacity
+        due = range(first, end, self._every)[-self._capacity :]
         self._seen = end
-        if not where:
+        if not due:
             return []
         slots = self._slots.numpy()
         counts = None if self._counts is None else self._counts.numpy()
-        return [
-            self._unpack(step, slots[where[step]], counts, where[step])
-            for step in sorted(where)
-        ]
+        return [self._unpack(step, slots, counts) for step in due]
+
+    def next_step(self) -> int:
+        """The number of the step to come."""
+        return int(self._step.numpy())
 
     @property
-    def is_due(self) -> bool:
-        """Whether there is a record to read; looks at nothing but the step's number."""
-        return (int(self._step) - 1) // self._every * self._every >= self._seen
+    def first_bad(self) -> tuple[int, str | None] | None:
+        """The first step with a gradient that was not finite, and the last such layer.
 
-    @property
-    def bad_step(self) -> int | None:
-        """The first step with a gradient that was not finite."""
-        step = int(self._bad_step)
-        return None if step < 0 else step
+        The layer is None if it is not one of `layers`.
+        """
+        step = int(self._bad_step.numpy())
+        if step < 0:
+            return None
+        bad = np.flatnonzero(self._bad_rows.numpy()[:-1])
+        return step, self.layers[bad[-1]] if len(bad) else None
 
     def _unpack(
-        self, step: int, slot: np.ndarray, counts: np.ndarray | None, index: int
+        self, step: int, slots: np.ndarray, counts: np.ndarray | None
     ) -> Record:
-        table = slot[:-1].reshape(self._shape)
-        norms = table[QUANTITIES.index("norm")].astype(np.float64)
+        index = step // self._every % self._capacity
+        rows = slots[index, :-1].reshape(self._shape)
+        norms = rows[:, MEASURED.index("norm")].astype(np.float64)
         return Record(
             step,
-            table[:, :-1],
+            rows[:-1].T,
             float(np.sqrt(np.square(norms).sum())),
-            float(slot[-1]),
+            float(slots[index, -1]),
             None if counts is None else counts[index],
         )
 
     def _rows(
         self, gradients: Sequence[Any], variables: Sequence[keras.Variable]
-    ) -> list[list[tuple[Any, keras.Variable]]]:
-        rows: list[list[tuple[Any, keras.Variable]]] = [
-            [] for _ in range(self._shape[1])
-        ]
+    ) -> list[Row]:
+        rows: list[Row] = [[] for _ in range(self._shape[0])]
         for gradient, variable in zip(gradients, variables, strict=True):
-            if gradient is not None:
-                rows[self._row_of.get(id(variable), -1)].append((gradient, variable))
+            rows[self._row_of.get(id(variable), -1)].append((gradient, variable))
         return rows
 
-    def _is_due(self, step: tf.Tensor, rows: list) -> Any:
-        if self._every == 1:
-            return True
-        is_record = step % self._every == 0
+    def _watch(self, step: tf.Tensor, rows: list[Row]) -> None:
+        """Keeps the first step with a gradient that is not finite, and its layers."""
         small = [
-            tf.reshape(tf.cast(gradient, tf.float32), [-1])
-            for row in rows
+            (number, tf.reshape(tf.cast(gradient, tf.float32), [-1]))
+            for number, row in enumerate(rows)
             for gradient, variable in row
-            if not isinstance(gradient, tf.IndexedSlices)
+            if isinstance(gradient, tf.Tensor)
             and np.prod(variable.shape) <= WATCHED_SIZE
         ]
         if not small:
-            return is_record
-        # 0 unless something is not finite: no mask to build, and no overflow.
-        is_bad = tf.reduce_sum(tf.concat(small, axis=0) * 0) != 0
-        return is_record | (is_bad & (self._bad_step < 0))
+            return
+        # 0, unless something is not finite: no mask to build, and no overflow.
+        zeros = tf.concat([elements for _, elements in small], axis=0) * 0
+        is_bad = tf.reduce_sum(zeros) != 0
+        numbers, sizes = zip(*((n, x.shape[0]) for n, x in small), strict=True)
+        sums = tf.math.unsorted_segment_sum(zeros, np.repeat(numbers, sizes), len(rows))
+        is_first = is_bad & (self._bad_step < 0)
+        self._bad_rows.assign(tf.where(is_first, sums != 0, self._bad_rows))
+        self._bad_step.assign(tf.where(is_first, step, self._bad_step))
 
-    def _weights(self, is_due: Any, rows: list) -> list[tf.Tensor]:
-        """Returns copies of the weights of the layers where a record is due."""
-        values = [v.value for row in rows[:-1] for _, v in row]
+    def _column(
+        self,
+        is_due: Any,
+        row: Row,
+        activities: Callable[[], list[quantities.Activity]],
+    ) -> tf.Tensor:
+        """Returns what is measured of one layer."""
 
-        def read() -> list[tf.Tensor]:
-            return [tf.convert_to_tensor(value) for value in values]
+        def measure() -> tf.Tensor:
+            gradients = [_dense(g, v) for g, v in row if g is not None]
+            return tf.concat(
+                [
+                    quantities.gradient_statistics(gradients),
+                    quantities.activation_statistics(activities()),
+                ],
+                axis=0,
+            )
 
-        if is_due is True or self._is_compiled:
-            return read()
-        # Held by nobody, a variable is updated in place; held, it would be copied.
-        nothing = [tf.zeros([0], value.dtype) for value in values]
-        return tf.cond(is_due, read, lambda: nothing) if values else []
+        return _if(is_due, measure, lambda: tf.zeros([len(MEASURED)]))
 
-    def _record(
+    def _count(self, is_due: Any, row: Row) -> tf.Tensor | None:
+        if self._counts is None:
+            return None
+        return _if(
+            is_due,
+            lambda: quantities.log10_counts(
+                [_dense(g, v) for g, v in row if g is not None]
+            ),
+            lambda: tf.zeros([len(LOG10_EDGES) - 1], tf.int32),
+        )
+
+    def _put(
         self,
         step: tf.Tensor,
-        rows: list[list[tuple[Any, keras.Variable]]],
-        before: list[tf.Tensor],
-        activities: Mapping[int, list[quantities.Activity]],
+        columns: list[tf.Tensor],
+        counts: list[tf.Tensor],
         loss: tf.Tensor | None,
     ) -> None:
-        old = iter(before)
-        columns, counts = [], []
-        for number, row in enumerate(rows):
-            gradients = [_dense(gradient, variable) for gradient, variable in row]
-            parts = [quantities.gradient_statistics(gradients)]
-            if number < len(self.layers):
-                after = [tf.convert_to_tensor(v.value) for _, v in row]
-                same = [tf.reshape(next(old), value.shape) for value in after]
-                parts.append(quantities.weight_statistics(same, after))
-                parts.append(
-                    quantities.activation_statistics(activities.get(number, []))
-                )
-                if self._counts is not None:
-                    counts.append(quantities.log10_counts(gradients))
-            else:
-                parts.append(tf.zeros([self._shape[0] - parts[0].shape[0]]))
-            columns.append(tf.concat(parts, axis=0))
-        table = tf.stack(columns, axis=1)
+        """Writes a record into its slot."""
         value = tf.cast(float("nan") if loss is None else loss, tf.float32)
-        slot = tf.concat([tf.reshape(table, [-1]), tf.reshape(value, [1])], axis=0)
-        is_record = step % self._every == 0
-        index = tf.where(
-            is_record, step // self._every % self._capacity, self._capacity
+        values = tf.concat([*columns, tf.reshape(value, [1])], axis=0)
+        index = [[step // self._every % self._capacity]]
+        self._slots.assign(
+            tf.tensor_scatter_nd_update(self._slots, index, values[None])
         )
-        _put(self._slots, index, slot)
         if self._counts is not None:
-            _put(self._counts, index, tf.stack(counts))
-        non_finite = tf.reduce_sum(table[QUANTITIES.index("non_finite")])
-        is_first_bad = (non_finite > 0) & (self._bad_step < 0)
-        self._bad_step.assign(tf.where(is_first_bad, step, self._bad_step))
+            table = tf.stack(counts)[None]
+            self._counts.assign(tf.tensor_scatter_nd_update(self._counts, index, table))
+
+
+def _if(
+    condition: Any, then: Callable[[], tf.Tensor], otherwise: Callable[[], tf.Tensor]
+) -> tf.Tensor:
+    return then() if condition is True else tf.cond(condition, then, otherwise)
+
+
+def _when(condition: Any, act: Callable[[], None]) -> None:
+    def acted() -> tf.Tensor:
+        act()
+        return tf.constant(True)
+
+    _if(condition, acted, lambda: tf.constant(False))
 
 
 def _variable(value: Any, dtype: tf.DType) -> tf.Variable:
@@ -256,13 +268,6 @@ def _variable(value: Any, dtype: tf.DType) -> tf.Variable:
         synchronization=tf.VariableSynchronization.ON_READ,
         aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
     )
-
-
-def _put(variable: tf.Variable, index: tf.Tensor, value: tf.Tensor) -> None:
-    table = tf.tensor_scatter_nd_update(
-        variable, tf.reshape(index, [1, 1]), value[None]
-    )
-    variable.assign(table)
 
 
 def _dense(gradient: Any, variable: keras.Variable) -> tf.Tensor:

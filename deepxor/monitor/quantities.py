@@ -17,8 +17,10 @@ from deepxor.monitor.statistics import BINS_PER_DECADE, LOG10_EDGES, LOG10_FLOOR
 # sigmoid beyond +-4.4, a tanh beyond +-2.2, a ReLU below 0.
 FLAT_SLOPE = 0.05
 
-# The norm's squares are taken of gradients scaled by their largest element, and this
-# keeps the scale and its inverse within float32.
+# Between these, the square of a layer's largest element and the sum of all squares are
+# well within float32. Beyond them the norm is taken of gradients scaled by the largest
+# element, and the scale is kept within float32 by the other two.
+SAFE_SMALLEST, SAFE_LARGEST = 1e-12, 1e12
 SMALLEST_SCALE, LARGEST_SCALE = 1e-30, 1e30
 
 
@@ -49,31 +51,38 @@ def gradient_statistics(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     """
     if not gradients:
         return tf.constant([0.0, 0.0, 0.0, 1.0, 0.0])
+    # Few passes over the elements, and few copies: this is what a record costs.
     parts = [tf.abs(part) for part in _flat_parts(gradients)]
     size = float(sum(part.shape.num_elements() for part in parts))
+    total = _sum(parts)
     largest = tf.reduce_max(tf.stack([tf.reduce_max(part) for part in parts]))
-    zeros = _count([part == 0 for part in parts])
-    finite = _count([tf.math.is_finite(part) for part in parts])
-    mean = tf.add_n([tf.reduce_sum(part) for part in parts]) / size
-    return tf.stack([_norm(parts, largest), mean, largest, zeros / size, size - finite])
+    # XLA's maximum passes over NaN.
+    largest = tf.where(tf.math.is_nan(total), total, largest)
+    zeros, non_finite = tf.cond(
+        tf.math.is_finite(largest),
+        lambda: (size - _sum([tf.sign(part) for part in parts]), 0.0),
+        lambda: (_count(parts, lambda x: x == 0), size - _count(parts, _is_finite)),
+    )
+    norm = tf.cond(
+        (largest > SAFE_SMALLEST) & (largest < SAFE_LARGEST),
+        lambda: _plain_norm(parts),
+        lambda: _scaled_norm(parts, largest),
+    )
+    return tf.stack([norm, total / size, largest, zeros / size, non_finite])
 
 
-def weight_statistics(
-    before: Sequence[tf.Tensor], after: Sequence[tf.Tensor]
-) -> tf.Tensor:
+def weight_statistics(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
     """Returns the `WEIGHT_QUANTITIES` of one layer.
 
     Args:
-        before: The values of its variables before a step.
+        before: float32 [n], its weights before a step.
         after: Those after it.
 
     Returns:
         float32 [2]: L2 norm of the weights before the step, and L2 norm of the step's
         change over it; 0 where nothing changed.
     """
-    old = _flat_parts(before)
-    change = [b - a for a, b in zip(old, _flat_parts(after), strict=True)]
-    weight, update = _plain_norm(old), _plain_norm(change)
+    weight, update = _plain_norm([before]), _plain_norm([after - before])
     return tf.stack([weight, tf.where(update == 0, 0.0, update / weight)])
 
 
@@ -156,16 +165,26 @@ def _flat_parts(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     return flat
 
 
-def _count(masks: Sequence[tf.Tensor]) -> tf.Tensor:
-    return tf.add_n([tf.reduce_sum(tf.cast(mask, tf.float32)) for mask in masks])
+def _sum(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    return tf.add_n([tf.reduce_sum(part) for part in parts])
 
 
-def _norm(parts: Sequence[tf.Tensor], largest: tf.Tensor) -> tf.Tensor:
-    """Returns the norm, also where the squares leave float32's range."""
-    scale = 1 / tf.clip_by_value(largest, SMALLEST_SCALE, LARGEST_SCALE)
-    return _plain_norm([part * scale for part in parts]) / scale
+def _count(
+    parts: Sequence[tf.Tensor], mask: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
+    return _sum([tf.cast(mask(part), tf.float32) for part in parts])
+
+
+def _is_finite(part: tf.Tensor) -> tf.Tensor:
+    return tf.math.is_finite(part)
 
 
 def _plain_norm(parts: Sequence[tf.Tensor]) -> tf.Tensor:
     # l2_loss, half the sum of squares, makes no copy of the squares.
     return tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(part) for part in parts]))
+
+
+def _scaled_norm(parts: Sequence[tf.Tensor], largest: tf.Tensor) -> tf.Tensor:
+    """Returns the norm where squares would leave float32's range."""
+    scale = 1 / tf.clip_by_value(largest, SMALLEST_SCALE, LARGEST_SCALE)
+    return _plain_norm([part * scale for part in parts]) / scale

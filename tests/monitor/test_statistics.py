@@ -1,6 +1,4 @@
 import numpy as np
-import pytest
-import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -8,50 +6,6 @@ from hypothesis.extra import numpy as hnp
 from deepxor.monitor import statistics
 
 RNG = np.random.default_rng(0)
-
-
-@pytest.mark.parametrize("replicas", [None, 7])
-def test_norm_and_zero_fraction_are_numpys(replicas):
-    gradients = [
-        RNG.normal(size=(4, 3, 7)).astype(np.float32),
-        np.maximum(RNG.normal(size=(3, 7)), 0).astype(np.float32),
-    ]
-    norm, zeros = statistics.layer_statistics(
-        [tf.constant(gradient) for gradient in gradients], replicas
-    )
-    columns = np.concatenate([gradient.reshape(-1, 7) for gradient in gradients])
-    if replicas is None:
-        columns = columns.reshape(-1)
-    np.testing.assert_allclose(norm, np.linalg.norm(columns, axis=0), rtol=1e-6)
-    np.testing.assert_allclose(zeros, (columns == 0).mean(axis=0), rtol=1e-6)
-
-
-@pytest.mark.parametrize("size", [1e-36, 1e-30, 1e-20, 1e-10, 1, 1e10, 1e18])
-@pytest.mark.parametrize("replicas", [None, 1])
-def test_norms_neither_underflow_nor_overflow(size, replicas):
-    gradient = np.array([[3 * size], [0], [-4 * size]], np.float32)
-    norm, _ = statistics.layer_statistics([tf.constant(gradient)], replicas)
-    np.testing.assert_allclose(np.ravel(norm), 5 * size, rtol=1e-6)
-
-
-def test_norms_of_half_precision_are_float32():
-    norm, _ = statistics.layer_statistics([tf.constant([300.0, 400.0], tf.float16)])
-    assert norm.dtype == tf.float32 and float(norm) == 500
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_not_finite_is_not_hidden(value):
-    norm, _ = statistics.layer_statistics([tf.constant([1.0, value])])
-    assert not np.isfinite(norm)
-
-
-def test_indexed_slices_are_summed_before_the_norm():
-    slices = tf.IndexedSlices(
-        tf.constant([[3.0], [1.0], [1.0]]), tf.constant([0, 2, 2]), tf.constant([4, 1])
-    )
-    norm, zeros = statistics.layer_statistics([slices])
-    assert float(norm) == pytest.approx(np.sqrt(9 + 4))
-    assert float(zeros) == 0.5
 
 
 def test_log10_is_floored_and_nan_stays():

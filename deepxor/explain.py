@@ -1,0 +1,95 @@
+"""Shows what the chain rule multiplies the gradient by, layer by layer.
+
+For example: python -m deepxor.explain --activations=sigmoid,relu
+
+This is the command. The function for any Keras model is `deepxor.explain`, from
+`deepxor.monitor.backprop`; importing this module does not hide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from deepxor import door
+from deepxor.lab.experiment import AUTO, NETWORKS, Experiment
+from deepxor.lab.initializers import INITIALIZERS
+
+_D = Experiment()
+
+NETWORK = flags.DEFINE_enum("network", _D.network, NETWORKS, "Rung of the ladder.")
+HIDDEN_UNITS = flags.DEFINE_string("hidden_units", None, door.HIDDEN_UNITS_HELP)
+ACTIVATIONS = flags.DEFINE_list(
+    "activations",
+    ["sigmoid", "relu"],
+    "Activations of the hidden layers, a panel of the picture each.",
+)
+INITIALIZER = flags.DEFINE_enum(
+    "initializer",
+    _D.initializer,
+    [AUTO, *INITIALIZERS],
+    "Kernel initializer; auto: as in deepxor.train.",
+)
+REPLICAS = flags.DEFINE_integer(
+    "replicas", _D.replicas, "Independent networks measured side by side."
+)
+SEED = flags.DEFINE_integer("seed", _D.seed, "Seed of the initial weights.")
+BITS = flags.DEFINE_integer("bits", _D.bits, "Inputs: 2 is XOR, up to 10 parity.")
+PNG = flags.DEFINE_string("png", "explain.png", "The picture's file; empty for none.")
+
+
+def experiments_from_flags() -> list[Experiment]:
+    """Returns the experiments that the flags describe, one an activation.
+
+    Raises:
+        ValueError: If a flag is out of range, or two do not go together.
+    """
+    if not ACTIVATIONS.value:
+        raise ValueError("activations='': allowed is one at least, as in sigmoid,relu")
+    units = HIDDEN_UNITS.value
+    return [
+        Experiment(
+            network=NETWORK.value,
+            hidden_units=None if units is None else door.parse_units(units),
+            activation=activation,
+            initializer=INITIALIZER.value,
+            replicas=REPLICAS.value,
+            seed=SEED.value,
+            bits=BITS.value,
+        )
+        for activation in ACTIVATIONS.value
+    ]
+
+
+def check_png(path: str) -> None:
+    """Checks that a picture can be written to a path.
+
+    Args:
+        path: Of the file; empty for none.
+
+    Raises:
+        ValueError: If it is no PNG file in a folder that is there.
+    """
+    if path and (Path(path).suffix != ".png" or not Path(path).parent.is_dir()):
+        raise ValueError(
+            f"png={path!r}: allowed is a file .png in a folder that is there, or "
+            "nothing"
+        )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints and draws; returns the exit status."""
+    door.check_no_arguments(argv)
+    experiments = experiments_from_flags()
+    check_png(PNG.value)
+    door.load_tensorflow()
+    from deepxor.lab.lesson import explain_on_console
+
+    explain_on_console(experiments, PNG.value)
+    return 0
+
+
+if __name__ == "__main__":
+    door.run(main)

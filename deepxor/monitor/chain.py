@@ -1,0 +1,256 @@
+"""A model as a chain: every layer a linear map and, after it, an activation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# Layers with an activation of their own at their output.
+WITH_ACTIVATION = (
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+)
+
+# Layers that are nothing but an activation.
+ONLY_ACTIVATION = (
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    keras.layers.ELU,
+    keras.layers.PReLU,
+    keras.layers.Softmax,
+)
+
+Function = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Link:
+    """One layer of a chain: activation(linear(input)).
+
+    Attributes:
+        name: The layer's.
+        linear: From the input to the pre-activations. Of a layer that is neither dense
+            nor a convolution nor an activation it is the whole layer.
+        activation: From the pre-activations to the output; None if there is none.
+        kernel: Of a dense layer, [inputs, units], or [inputs, units, R]; else None.
+        bias: Of a dense layer, [units], or [units, R]; None if there is none.
+    """
+
+    name: str
+    linear: Function
+    activation: Function | None = None
+    kernel: np.ndarray | None = None
+    bias: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A loss of a chain of layers.
+
+    Attributes:
+        links: In forward order.
+        x: The batch that goes in, [samples, ...].
+        loss: From the last link's output to a scalar.
+        replicas: R, if the last axis of every link's output counts R independent
+            networks, and the loss is the sum of theirs; None for an ordinary model.
+    """
+
+    links: list[Link]
+    x: tf.Tensor
+    loss: Function
+    replicas: int | None = None
+
+    def forward(self) -> tf.Tensor:
+        """Returns the last link's output."""
+        output = self.x
+        for link in self.links:
+            output = link.linear(output)
+            if link.activation is not None:
+                output = link.activation(output)
+        return output
+
+
+def keras_chain(model: keras.Model, x: Any, y: Any, training: bool) -> Chain:
+    """Takes a Keras model apart.
+
+    Args:
+        model: Compiled and built; Sequential, or Functional with one path from its one
+            input to its one output. Models inside it are looked into.
+        x: A batch of inputs.
+        y: Its targets.
+        training: Whether layers behave as in `fit`.
+
+    Returns:
+        The chain, with the compiled loss.
+
+    Raises:
+        ValueError: If the model is not compiled, not built or no chain, or if x or y do
+            not suit it.
+    """
+    _check_model(model)
+    shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
+    x, y = tf.cast(tf.convert_to_tensor(x), dtype), tf.convert_to_tensor(y)
+    if len(x.shape) != len(shape) or not x.shape.is_compatible_with(shape):
+        raise ValueError(
+            f"x has the shape {tuple(x.shape)}: allowed is what model {model.name!r} "
+            f"takes, {tuple(shape)}"
+        )
+    if not 0 < len(x) == len(y):
+        raise ValueError(
+            f"x has {len(x)} samples and y has {len(y)}: allowed are as many, and one "
+            "at least"
+        )
+
+    def loss(output: tf.Tensor) -> tf.Tensor:
+        return model.compute_loss(x=x, y=y, y_pred=output, training=training)
+
+    chain = Chain(_named(list(_links(model, "", training))), x, loss)
+    _check_output(chain, model, training)
+    return chain
+
+
+def _check_model(model: Any) -> None:
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"model={model!r}: allowed is a keras.Model")
+    name = f"model {model.name!r}"
+    if not model.compiled or not model.loss:
+        raise ValueError(
+            f"{name} has no loss: compile it first, as in model.compile('sgd', 'mse')"
+        )
+    if not isinstance(model, (keras.Sequential, keras.Function)):
+        raise ValueError(
+            f"{name} is a subclass of its own: allowed is Sequential or Functional, "
+            "as only they say in which order their layers come"
+        )
+    if not model.built:
+        raise ValueError(
+            f"{name} is not built: begin it with keras.Input, or call it once"
+        )
+    ends = {"inputs": len(model.inputs), "outputs": len(model.outputs)}
+    for end, count in ends.items():
+        if count != 1:
+            raise ValueError(f"{name} has {count} {end}: allowed is a chain, with one")
+
+
+def _links(model: keras.Model, prefix: str, training: bool) -> Iterator[Link]:
+    for operation, node in _operations(model):
+        name = prefix + operation.name
+        if isinstance(operation, (keras.Sequential, keras.Function)):
+            yield from _links(operation, f"{name}/", training)
+        elif isinstance(operation, keras.layers.Layer):
+            kwargs = dict(node.arguments.kwargs) if node else {}
+            yield _layer_link(operation, name, {**kwargs, "training": training})
+        else:  # as in x / 255
+            yield Link(name, _function(node))
+
+
+def _operations(model: keras.Model) -> list[tuple[Any, Any]]:
+    """Returns the layers in forward order, each with the node that calls it.
+
+    A Functional model may hold operations that are no layers. Of a Sequential's layers,
+    which take their input and nothing else, the node is None.
+    """
+    if isinstance(model, keras.Sequential):
+        return [(layer, None) for layer in model.layers]
+    found: list[tuple[Any, Any]] = []
+    tensor = model.outputs[0]
+    while tensor is not model.inputs[0]:
+        operation, index, _ = tensor._keras_history
+        node = operation._inbound_nodes[index]
+        ends = {"inputs": node.input_tensors, "outputs": node.output_tensors}
+        for end, tensors in ends.items():
+            if len(tensors) != 1:
+                raise ValueError(
+                    f"layer {operation.name!r} of model {model.name!r} has "
+                    f"{len(tensors)} {end}: allowed is a chain, with one"
+                )
+        found.append((operation, node))
+        tensor = node.input_tensors[0]
+    return found[::-1]
+
+
+def _function(node: Any) -> Function:
+    function = keras.Function(node.input_tensors, node.output_tensors)
+    return lambda x: function([x])[0]
+
+
+def _layer_link(layer: keras.layers.Layer, name: str, kwargs: dict) -> Link:
+    if isinstance(layer, ONLY_ACTIVATION):
+        return Link(name, lambda x: x, lambda x: layer(x, **kwargs))
+    if not isinstance(layer, WITH_ACTIVATION):
+        return Link(name, lambda x: layer(x, **kwargs))
+    activation = layer.activation
+    if activation is keras.activations.linear:
+        activation = None
+    kernel = bias = None
+    if isinstance(layer, keras.layers.Dense):
+        kernel = keras.ops.convert_to_numpy(layer.kernel)
+        bias = None if layer.bias is None else keras.ops.convert_to_numpy(layer.bias)
+    return Link(name, _without_activation(layer, kwargs), activation, kernel, bias)
+
+
+def _without_activation(layer: keras.layers.Layer, kwargs: dict) -> Function:
+    def call(x: tf.Tensor) -> tf.Tensor:
+        # Past __setattr__, which would register an activation that is itself a layer.
+        attributes = vars(layer)
+        activation = attributes["activation"]
+        attributes["activation"] = keras.activations.linear
+        try:
+            return layer(x, **kwargs)
+        finally:
+            attributes["activation"] = activation
+
+    return call
+
+
+def _named(links: list[Link]) -> list[Link]:
+    """Gives a `_2` to the second link of a name, and so on, as the monitor does."""
+    seen: set[str] = set()
+    named = []
+    for link in links:
+        name, number = link.name, 1
+        while name in seen:
+            number += 1
+            name = f"{link.name}_{number}"
+        seen.add(name)
+        named.append(Link(name, link.linear, link.activation, link.kernel, link.bias))
+    return named
+
+
+def _check_output(chain: Chain, model: keras.Model, training: bool) -> None:
+    """Checks that the chain is the model: the explanation is then the model's, too."""
+    # A scope each, so that both begin with the same random state and leave no trace.
+    with keras.StatelessScope(collect_losses=True) as scope:
+        output = keras.ops.convert_to_numpy(chain.forward())
+    if scope.losses:
+        raise ValueError(
+            f"a layer of model {model.name!r} adds a loss of its own, as an activity "
+            "regularizer does: allowed is a loss of the model's output only"
+        )
+    with keras.StatelessScope():
+        expected = keras.ops.convert_to_numpy(model(chain.x, training=training))
+    output, expected = (np.asarray(a, np.float64) for a in (output, expected))
+    if output.shape != expected.shape or not np.allclose(
+        output, expected, rtol=1e-3, atol=1e-6, equal_nan=True
+    ):
+        raise ValueError(
+            f"the layers of model {model.name!r}, called one after another, do not "
+            "give its output: allowed is a chain of layers that pass on their output "
+            "only, without masks"
+        )

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deepxor.monitor import quantities
+from deepxor.monitor.statistics import GRADIENT_QUANTITIES, LOG10_EDGES
+
+RNG = np.random.default_rng(0)
+
+
+def statistics_of(*gradients):
+    values = quantities.gradient_statistics([tf.constant(g) for g in gradients])
+    return dict(zip(GRADIENT_QUANTITIES, values.numpy(), strict=True))
+
+
+# Above 2**16 elements, variables are measured one by one.
+@pytest.mark.parametrize("size", [10, 50_000])
+def test_statistics_are_numpys(size):
+    gradients = [
+        RNG.normal(size=(size, 3)).astype(np.float32),
+        np.maximum(RNG.normal(size=size), 0).astype(np.float32),
+    ]
+    flat = np.concatenate([g.ravel() for g in gradients]).astype(np.float64)
+    found = statistics_of(*gradients)
+    assert found["norm"] == pytest.approx(np.linalg.norm(flat), rel=1e-5)
+    assert found["mean_abs"] == pytest.approx(np.abs(flat).mean(), rel=1e-5)
+    assert found["max_abs"] == np.abs(flat).max()
+    assert found["zero_fraction"] == pytest.approx((flat == 0).mean(), rel=1e-6)
+    assert found["non_finite"] == 0
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+@pytest.mark.parametrize("size", [1e-36, 1e-30, 1e-20, 1e-10, 1, 1e10, 1e18, 1e30])
+def test_norms_neither_underflow_nor_overflow(size, is_compiled):
+    gradient = tf.constant([3 * size, 0, -4 * size], tf.float32)
+    measure = tf.function(quantities.gradient_statistics, jit_compile=is_compiled)
+    np.testing.assert_allclose(measure([gradient])[0], 5 * size, rtol=1e-6)
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_counted_and_not_dropped(value, is_compiled):
+    measure = tf.function(quantities.gradient_statistics, jit_compile=is_compiled)
+    norm, mean, largest, _, count = measure([tf.constant([1.0, value, 0.0, value])])
+    assert count == 2
+    assert not np.isfinite([norm, mean, largest]).any()
+
+
+def test_half_precision_is_measured_in_float32():
+    found = statistics_of(np.array([300.0, 400.0] * 1000, np.float16))
+    assert found["norm"] == pytest.approx(500 * np.sqrt(1000), rel=1e-6)
+
+
+def test_no_gradient_is_all_zeros():
+    assert statistics_of()["norm"] == 0 and statistics_of()["zero_fraction"] == 1
+
+
+def test_an_update_of_nothing_is_no_update():
+    zero, one = tf.zeros([3]), tf.ones([3])
+    measure = quantities.weight_statistics
+    np.testing.assert_array_equal(measure(zero, zero), [0, 0])
+    np.testing.assert_array_equal(measure(zero, one), [0, np.inf])
+    np.testing.assert_allclose(measure(one, 3 * one), [np.sqrt(3), 2], rtol=1e-6)
+
+
+def test_histograms_count_as_numpy_does():
+    elements = np.concatenate(
+        [10 ** RNG.uniform(-14, 8, 1000), [0, np.nan, np.inf]]
+    ).astype(np.float32)
+    counts = quantities.log10_counts([tf.constant(elements)])
+    finite = elements[:-2].astype(np.float64)
+    logs = np.clip(np.log10(np.maximum(finite, 1e-13)), -12, 5.999)
+    expected, _ = np.histogram(logs, LOG10_EDGES)
+    # Within a rounding of an edge either bin will do.
+    assert np.abs(counts.numpy() - expected).sum() <= 4
+    assert counts.numpy().sum() == 1001
+
+
+def test_largest_slopes():
+    # Derivatives at their peaks: 1/4, 1, 1.0507 * 1.67326, and gelu's near 1.13.
+    expected = {"sigmoid": 0.25, "tanh": 1, "selu": 1.7581, "gelu": 1.129}
+    for name, slope in expected.items():
+        function = getattr(tf.keras.activations, name)
+        # On a grid of hundredths, beside selu's kink.
+        assert quantities.largest_slope(function) == pytest.approx(slope, rel=0.02)
