@@ -61,17 +61,27 @@ def in_progress(cases: Sequence[Case], title: str) -> Iterator[Case]:
 
 
 def check(cases: Sequence[Case]) -> int:
-    """Prints how each case ends, alone and remedied; returns how many are wrong."""
+    """Prints how each case ends, alone, remedied and prolonged.
+
+    Args:
+        cases: The cases.
+
+    Returns:
+        How many are not what they say.
+    """
     load_keras()
     from diagnosis_models import find_outcome
 
     wrong = 0
-    print(f"{'':5} {'kind':10} {'share':>9} {'other':>6}  case")
+    print(f"{'':5} {'kind':10} {'share':>9} {'remedied':>9} {'prolonged':>9}  case")
     for case in in_progress(cases, "outcomes"):
         outcome = find_outcome(case)
-        other = "" if outcome.other is None else f"{outcome.other:.2f}"
+        shares = " ".join(
+            f"{'' if share is None else format(share, '.3g'):>9}"
+            for share in (outcome.share, outcome.remedied, outcome.prolonged)
+        )
         mark = "ok" if outcome.ok else "WRONG"
-        print(f"{mark:5} {case.kind:10} {outcome.share:9.3g} {other:>6}  {case.name}")
+        print(f"{mark:5} {case.kind:10} {shares}  {case.name}", flush=True)
         wrong += not outcome.ok
     print(f"{len(cases) - wrong} of {len(cases)} cases are what they say.")
     return wrong

@@ -39,7 +39,7 @@ def save_history(path: Path, history: Mapping[str, Any], case: Case) -> None:
     bad = history["first_bad"]
     arrays["first_bad"] = np.array([] if bad is None else [str(bad[0]), bad[1]])
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, case=repr(case), **arrays)
+    np.savez_compressed(path, recipe=case.recipe, **arrays)
 
 
 def load_history(path: Path, case: Case) -> History | None:
@@ -48,7 +48,7 @@ def load_history(path: Path, case: Case) -> History | None:
         return None
     with np.load(path) as arrays:
         history: History = dict(arrays)
-    if str(history.pop("case")) != repr(case):
+    if str(history.pop("recipe")) != case.recipe:
         return None
     history["layer"] = history["layer"].tolist()
     bad = history["first_bad"].tolist()

@@ -155,7 +155,7 @@ def _recurrent(make: MakeLayer) -> Callable[[Builder, Any], Any]:
     def call(build: Builder, x: Any) -> Any:
         setup = build.setup
         for i, units in enumerate(setup.units):
-            options = build.options()
+            options = build.options() | {"use_bias": setup.use_bias}
             if make is layers.SimpleRNN:
                 options["activation"] = setup.activation
             else:  # gates' biases: those of Keras
@@ -412,22 +412,29 @@ class Outcome:
 
     Attributes:
         share: `learned_share` of the case.
-        other: That of the remedied or, for a slow one, of the prolonged case.
-        ok: It is what its kind says: the case learns if healthy, and else does not,
-            but does with its remedy.
+        remedied: That of the same case with its remedy; None for a healthy one.
+        prolonged: That of the same case trained longer; None without `Case.patience`.
+        ok: It is what its kind says: it learns, be it slowly, if healthy; else it does
+            not, not even in more time, but does with its remedy.
     """
 
     share: float
-    other: float | None
+    remedied: float | None
+    prolonged: float | None
     ok: bool
 
 
 def find_outcome(case: Case) -> Outcome:
-    """Trains a case, and with its remedy or for longer; says whether its kind holds."""
-    share = learned_share(case.setup, train(case)[-1])
-    if case.kind == HEALTHY and case.patience == 1:
-        return Outcome(share, None, share >= LEARNED)
-    other_case = case.prolonged() if case.kind == HEALTHY else case.remedied()
-    other = learned_share(other_case.setup, train(other_case)[-1])
-    is_as_said = share >= SLOW if case.kind == HEALTHY else share < NOT_LEARNED
-    return Outcome(share, other, is_as_said and other >= LEARNED)
+    """Trains a case, also remedied and for longer; says whether its kind holds."""
+
+    def share_of(case: Case) -> float:
+        return learned_share(case.setup, train(case)[-1])
+
+    share = share_of(case)
+    prolonged = None if case.patience == 1 else share_of(case.prolonged())
+    if case.kind == HEALTHY:
+        is_slow = prolonged is not None and share >= SLOW and prolonged >= LEARNED
+        return Outcome(share, None, prolonged, share >= LEARNED or is_slow)
+    remedied = share_of(case.remedied())
+    has_not = max(share, -math.inf if prolonged is None else prolonged) < NOT_LEARNED
+    return Outcome(share, remedied, prolonged, has_not and remedied >= LEARNED)

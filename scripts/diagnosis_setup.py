@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,7 @@ class Setup:
         last_initializer: The same, of the last layer's kernel.
         bias: Of the hidden layers, at the start,
         bias_share: in this share of their units, the first ones; 0 in the others.
+        use_bias: Recurrent layers have biases.
         only: The one hidden layer, counted from 0, that has this `initializer` and
             `bias`, while others have "he_normal" and 0; None for all of them.
         last_bias: Of the last layer, at the start.
@@ -64,6 +64,7 @@ class Setup:
     last_initializer: str = "glorot_uniform"
     bias: float = 0.0
     bias_share: float = 1.0
+    use_bias: bool = True
     only: int | None = None
     last_bias: float = 0.0
     norm: str = ""
@@ -107,7 +108,8 @@ class Case:
         setup: What is trained and recorded.
         remedy: For a faulty one, the settings that make it learn, of its kind.
         before: Settings with which it is trained before, unrecorded; None if it is not.
-        patience: For a healthy one that is slow, how many times the epochs it needs.
+        patience: So many times the epochs a healthy one that is slow needs to learn,
+            and a faulty one does not learn in.
         seed: Of initial weights and of the order of samples.
     """
 
@@ -130,7 +132,11 @@ class Case:
         return replace(self, setup=setup, patience=1, name=f"{self.name}, prolonged")
 
     @property
-    def steps(self) -> int:
-        """Optimizer steps of the training that is recorded."""
-        samples = len(task_data(self.setup.task)[0])
-        return math.ceil(samples / self.setup.batch_size) * self.setup.epochs
+    def recipe(self) -> str:
+        """All that decides the training: what differs from the defaults."""
+        parts = [("seed", self.seed), ("before", self.before)]
+        for attribute in fields(Setup):
+            value = getattr(self.setup, attribute.name)
+            if value != attribute.default:
+                parts.append((attribute.name, value))
+        return ", ".join(f"{name}={value!r}" for name, value in parts)
