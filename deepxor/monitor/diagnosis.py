@@ -70,6 +70,8 @@ class Thresholds:
             their loss is noise.
         update: An explosion, too, is an update of this many times the weights, if the
             loss does not fall. SageMaker Debugger takes 10, TheDeepChecker 0.1.
+        huge, steepness: An explosion, too, is a norm above the one, if norm times
+            weights over loss is above the other.
         learned: A loss below this share of that of the start has been learned.
         falling: A loss whose median over the window is below this share of that of the
             window before is still being learned.
@@ -86,6 +88,8 @@ class Thresholds:
     collapse: float = 10.0
     moving: float = 1e-3
     update: float = 0.5
+    huge: float = 1e4
+    steepness: float = 100.0
     learned: float = 0.5
     falling: float = 0.8
 
@@ -293,8 +297,11 @@ def find_saturated(evidence: Evidence) -> tuple[str | None, str] | None:
 
 def find_exploding(evidence: Evidence) -> tuple[str | None, str] | None:
     """Finds a loss that has grown, or updates too large for the loss to settle."""
-    if not evidence.is_enough or evidence.is_learned:
+    if not evidence.is_enough:
         return None
+    steep = _find_steep(evidence)
+    if steep is not None or evidence.is_learned:
+        return steep
     update = evidence.recent("update_ratio")
     largest = np.nanmax(update, initial=0)
     is_growing = largest > THRESHOLDS.moving and evidence.has_grown(THRESHOLDS.growth)
@@ -305,6 +312,27 @@ def find_exploding(evidence: Evidence) -> tuple[str | None, str] | None:
     return evidence.layers[layer], (
         f"A step changes {evidence.layers[layer]} by {update[layer]:.1e} of its "
         f"weights, and {evidence.loss_says()}."
+    )
+
+
+def _find_steep(evidence: Evidence) -> tuple[str | None, str] | None:
+    """Finds a loss so steep that a hundredth of the weights more than doubles it.
+
+    So it is where weights multiply by far more than 1 on many layers or time steps,
+    even if the loss has come down from a start that was larger still. Targets of a
+    large scale make large gradients, but no such steepness: norm times weights over
+    loss is the logarithmic derivative of the loss.
+    """
+    norm, weight = evidence.recent("norm"), evidence.recent("weight_norm")
+    steepness = norm * weight / max(abs(evidence.loss), np.finfo(float).tiny)
+    is_steep = (norm > THRESHOLDS.huge) & (steepness > THRESHOLDS.steepness)
+    if not is_steep.any():
+        return None
+    layer = int(np.argmax(np.where(is_steep, norm, 0)))
+    return evidence.layers[layer], (
+        f"{evidence.layers[layer]} gets {norm[layer]:.1e}: a hundredth more of its "
+        f"weights changes the loss {steepness[layer] / 100:.1f} times, and "
+        f"{evidence.loss_says()}."
     )
 
 
