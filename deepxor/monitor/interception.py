@@ -73,7 +73,10 @@ def inverse_of(activation: Any) -> Callable[[tf.Tensor], tf.Tensor] | None:
         return tf.identity
     if isinstance(activation, keras.layers.ELU):
         return lambda y: _inverse_elu(y, activation.alpha)
-    return INVERSES.get(getattr(activation, "__name__", ""))
+    name = getattr(activation, "__name__", "")
+    # Not somebody's own function of that name.
+    known = [getattr(module, name, None) for module in (keras.activations, tf.nn)]
+    return INVERSES.get(name) if activation in known else None
 
 
 def _inverse_elu(y: tf.Tensor, alpha: float = 1.0) -> tf.Tensor:

@@ -363,6 +363,20 @@ def test_dead_and_saturated_fractions_are_those_of_the_pre_activations(name, how
     assert np.isnan(history["dead_fraction"][0, 1])
 
 
+def test_somebodys_own_function_of_a_known_name_is_not_taken_for_it():
+    def tanh(x):
+        return 3 * tf.tanh(x)
+
+    model = make_model()
+    model.layers[0].activation = tanh
+    kernel, bias = model.layers[0].get_weights()
+    monitor = deepxor.GradientMonitor(every=8)
+    fit(model, [monitor], epochs=1)
+    slopes = 3 * (1 - np.tanh(X[:8] @ kernel + bias) ** 2)
+    flat = (slopes < 0.05).mean()
+    assert monitor.history["saturated_fraction"][0, 0] == pytest.approx(flat, abs=0.03)
+
+
 def test_channels_are_the_units_of_a_convolution():
     conv = keras.layers.Conv2D(4, 3, activation="relu", name="conv")
     model = keras.Sequential(
