@@ -205,6 +205,8 @@ class MonitoredTrainFunction:
         self._original = before._original if is_left else before
         self._interceptions: list[Interception] = []
         self._functions: dict[tuple[Hashable, ...], Callable[..., Any]] = {}
+        self._original_step = model.train_step
+        self._seeing: contextlib.ExitStack | None = None
         self._is_armed = False
 
     @classmethod
@@ -246,22 +248,48 @@ class MonitoredTrainFunction:
         if modes not in self._functions:
             self._functions[modes] = self._make_function()
         try:
-            with contextlib.ExitStack() as stack:
-                for interception in self._interceptions:
-                    stack.enter_context(interception.active())
+            # Also where a model's own train function looks its step up only now.
+            with self._seen_step():
                 return self._functions[modes](iterator)
         except (StopIteration, tf.errors.OutOfRangeError):
             raise  # the end of an epoch
         except BaseException:
             self.end()
             raise
+        finally:
+            if self._seeing is not None:
+                self._seeing.close()
+                self._seeing = None
 
     def _make_function(self) -> Callable[..., Any]:
         """Returns a train function that has not been traced yet."""
         model = self._model
-        model.make_train_function(force=True)
+        with self._seen_step():
+            model.make_train_function(force=True)
         function, model.train_function = model.train_function, self
         return function
+
+    def _seen_step(self) -> contextlib.AbstractContextManager[None]:
+        """Gives the model a training step that the interceptions see.
+
+        It runs only where a step is traced, or eager: a step that is compiled already
+        costs no Python of ours.
+        """
+        return _replaced(self._model, "train_step", self._train_step)
+
+    def _train_step(self, *args: Any, **kwargs: Any) -> Any:
+        self._see()
+        return self._original_step(*args, **kwargs)
+
+    def _see(self) -> None:
+        """Lets the interceptions see until the end of the call.
+
+        Other replicas of the call, and a trace within the trace, are seen along.
+        """
+        if self._seeing is None:
+            self._seeing = contextlib.ExitStack()
+            for interception in self._interceptions:
+                self._seeing.enter_context(interception.active())
 
 
 @contextlib.contextmanager

@@ -66,7 +66,7 @@ class Updates:
         before, self._before = self._before, None
         if not before:
             return range(0), np.zeros((len(WEIGHT_QUANTITIES), 0), np.float32)
-        return range(self._step, step), self._measure(*before).numpy()
+        return range(self._step, step), self._measure(before).numpy()
 
     def _values(self) -> list[tf.Tensor]:
         """Returns the weights of each layer as one vector."""
