@@ -20,7 +20,7 @@ import deepxor
 from deepxor.monitor.gradients import GradientMonitor
 
 L = keras.layers
-WARM_UP = 12  # steps, in which both of the monitor's functions are traced
+WARM_UP = 60  # steps, in which all of the monitor's functions are traced
 TURN = 20  # steps
 
 Task = tuple[keras.Model, np.ndarray, np.ndarray, int]

@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import re
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +27,7 @@ from deepxor.monitor.interception import (
 )
 from deepxor.monitor.layers import activation_owners, named_layers
 from deepxor.monitor.probe import MEASURED, Probe, Record
-from deepxor.monitor.schedule import Schedule
+from deepxor.monitor.schedule import Detail, Schedule
 from deepxor.monitor.statistics import (
     ACTIVATION_QUANTITIES,
     QUANTITIES,
@@ -38,6 +39,10 @@ FaultHandler = Callable[[Diagnosis], None]
 
 # NaN in these says that there is no activation to speak of, or no update seen.
 MAY_BE_MISSING = (*ACTIVATION_QUANTITIES, *WEIGHT_QUANTITIES, "update_ratio_log10")
+
+# Reading from the device takes as long as a small step. Where records follow closely,
+# those without weights wait for the next one that has them, or this many seconds.
+MOST_WAIT = 1.0
 
 # Where a record's numbers stand in a history's.
 MEASURED_ROWS = [QUANTITIES.index(name) for name in MEASURED]
@@ -128,6 +133,9 @@ class GradientMonitor(keras.callbacks.Callback):
         self._slopes: dict[int, float] = {}
         self._optimizer: Any = None
         self._next_step = 0
+        self._sees_loss = True
+        self._is_waiting = False
+        self._last_look = 0.0
         self._last_verdict = HEALTHY
         self._next_check = 2
 
@@ -140,16 +148,19 @@ class GradientMonitor(keras.callbacks.Callback):
         "norm" (L2), "mean_abs", "max_abs" (of its elements), "zero_fraction" (of its
         elements that are exactly 0) and "non_finite" (number of NaN and infinite
         elements); "weight_norm" (L2, before the step) and "update_ratio" (L2 of the
-        change over it; with steps_per_execution, of all steps of the call), NaN in
-        records less than `updates.MIN_STEPS` steps after one that has them;
+        change over it; with steps_per_execution, of all steps of the call);
         "dead_fraction" (of units whose activation is 0 for the whole sample) and
         "saturated_fraction" (of outputs where the activation's slope is below a
-        twentieth of its largest), NaN where there is no activation.
+        twentieth of its largest), NaN where there is no activation. After the first
+        `schedule.FULL_RECORDS` the latter four are NaN in records less than
+        `schedule.FULL_EVERY` steps after one that has them.
         "global_norm", float32 [records], is the L2 norm over all layers, also those not
         chosen; "loss", float64 [records], that of the batch. "first_bad" is None, or
         the step of the first gradient that was not finite and the layer nearest to the
         output that had it.
         """
+        if self._is_waiting:
+            self._look({})
         return self._history.as_dict()
 
     @property
@@ -183,18 +194,22 @@ class GradientMonitor(keras.callbacks.Callback):
     ) -> None:
         self._train_function.arm()
         if self._schedule is not None:
-            is_due = self._schedule.is_due()
-            self._interception.mode = is_due
-            if is_due:
-                self._updates.start(self._probe.next_step())
+            detail = self._schedule.detail()
+            self._interception.mode = detail
+            if detail is Detail.FULL:
+                self._updates.start(self._schedule.step)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        if self._schedule is not None:
-            self._schedule.count_call()
-            if self._interception.mode is not False:
-                self._look(logs or {})
+        if self._schedule is None:
+            return
+        self._schedule.count_call()
+        detail = self._interception.mode
+        if detail is Detail.GRADIENTS and self._may_wait():
+            self._is_waiting = True
+        elif detail is not Detail.NONE:
+            self._look(logs or {})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._train_function.end()
@@ -227,7 +242,14 @@ class GradientMonitor(keras.callbacks.Callback):
             id(tap): quantities.largest_slope(tap.function) for tap in interception.taps
         }
         several = self.model.steps_per_execution
-        self._probe = Probe(chosen, self.every, start, several, bool(self.histograms))
+        self._probe = Probe(
+            chosen,
+            self.every,
+            start,
+            several,
+            has_histograms=bool(self.histograms),
+            is_compiled=bool(self.model.jit_compile),
+        )
         self._updates = Updates(chosen)
         self._schedule = Schedule(self.every, self._probe.next_step, several)
 
@@ -249,13 +271,15 @@ class GradientMonitor(keras.callbacks.Callback):
         else:
             seen = [g if g is None else g / scale for g in grads]
         loss = interception.take_loss()
+        self._sees_loss = loss is not None
         kept = [(tap, tap.take()) for tap in interception.taps]
         # Before the model is built there is no schedule, and no mode.
-        if interception.mode is not False:
+        detail = interception.mode or Detail.FULL
+        if detail is not Detail.NONE:
             *seen, loss = _over_replicas([*seen, loss])
         if _is_first_replica():
             activities: dict[str, list[tuple[Tap, list[tf.Tensor]]]] = {}
-            for tap, tensors in kept:
+            for tap, tensors in kept if detail is Detail.FULL else []:
                 owner = self._owners[id(tap.layer)]
                 activities.setdefault(owner, []).append((tap, tensors))
             self._probe.observe(
@@ -266,7 +290,7 @@ class GradientMonitor(keras.callbacks.Callback):
                     for layer, taken in activities.items()
                 },
                 loss,
-                may_record=interception.mode is not False,
+                may_record=detail is not Detail.NONE,
             )
         return apply(grads, trainable_variables)
 
@@ -284,11 +308,22 @@ class GradientMonitor(keras.callbacks.Callback):
             for tensor in tensors
         ]
 
+    def _may_wait(self) -> bool:
+        """Whether the record just made can be read later."""
+        return (
+            self._sees_loss  # otherwise it is in this call's logs
+            and self.on_fault is None
+            and self._schedule.is_counted
+            and time.monotonic() - self._last_look < MOST_WAIT
+        )
+
     def _look(self, logs: dict[str, Any]) -> None:
         """Keeps, writes and judges the records since the last look."""
+        self._is_waiting = False
+        self._last_look = time.monotonic()
         self._next_step = self._schedule.look()
         updated, weights = self._updates.finish(self._next_step)
-        for record in self._probe.read():
+        for record in self._probe.read(self._next_step):
             table = np.full((len(QUANTITIES), len(self._history.layers)), np.nan)
             table[MEASURED_ROWS] = record.table
             if record.step in updated:
@@ -297,21 +332,25 @@ class GradientMonitor(keras.callbacks.Callback):
             if np.isnan(loss):  # not seen, or really NaN, which is then the mean's, too
                 loss = float(logs.get("loss", np.nan))
             self._history.add(record.step, table, record.global_norm, loss)
+            self._note_bad(self._bad_record())
             if self._writer is not None:
                 self._write(self._writer, record)
-        if self._history.first_bad is None:
-            self._history.first_bad = self._probe.first_bad or self._bad_record()
+        self._note_bad(self._probe.first_bad)
         if self.on_fault is not None:
             self._act_on_fault()
 
     def _bad_record(self) -> tuple[int, str | None] | None:
-        """Returns what the latest record says, if no small variable is watched."""
-        if not len(self._history):
-            return None
+        """Returns step and last bad layer of the latest record, if it has any."""
         bad = np.flatnonzero(self._history.latest("non_finite"))
         if not len(bad):
             return None
         return self._history.steps[-1], self._history.layers[bad[-1]]
+
+    def _note_bad(self, bad: tuple[int, str | None] | None) -> None:
+        """Keeps the first step with a gradient that is not finite."""
+        known = self._history.first_bad
+        if bad is not None and (known is None or bad[0] < known[0]):
+            self._history.first_bad = bad
 
     def _act_on_fault(self) -> None:
         """Makes the diagnosis now and then, and acts if it has become a fault."""

@@ -20,9 +20,9 @@ from deepxor.monitor.statistics import (
 # step for NaN and infinity: those of one layer spread to all layers before it.
 WATCHED_SIZE = 1024
 
-# Records kept on the device, at least: a training step of somebody's own may call the
-# optimizer several times.
-MIN_CAPACITY = 16
+# Records kept on the device, at least: several calls may go by before they are read,
+# and a training step of somebody's own may call the optimizer several times.
+MIN_CAPACITY = 64
 
 
 # What the step itself measures of a layer, in this order.
@@ -59,6 +59,7 @@ class Probe:
         start: The step before which there is none.
         steps_per_call: The most steps between two calls of `read`.
         has_histograms: Whether the elements are counted, too.
+        is_compiled: Whether XLA compiles the step.
 
     Attributes:
         layers: The names.
@@ -71,8 +72,10 @@ class Probe:
         start: int,
         steps_per_call: int,
         has_histograms: bool,
+        is_compiled: bool,
     ) -> None:
         self.layers = list(layers)
+        self._is_compiled = is_compiled
         self._every = every
         self._capacity = max(MIN_CAPACITY, steps_per_call // every + 2)
         self._row_of: dict[int, int] = {}
@@ -113,21 +116,22 @@ class Probe:
         with tf.name_scope("gradient_monitor"):
             step = self._step.read_value()
             rows = self._rows(gradients, variables)
-            self._watch(step, rows)
+            if self._every > 1:
+                self._watch(step, rows)
             self._step.assign_add(1)
             if not may_record:
                 return
-            is_due: Any = self._every == 1 or step % self._every == 0
-            columns = [
-                self._column(is_due, row, activities.get(layer, list))
-                for layer, row in zip([*self.layers, ""], rows, strict=True)
-            ]
-            counts = [self._count(is_due, row) for row in rows[:-1]]
-            _when(is_due, lambda: self._put(step, columns, counts, loss))
+            _when(
+                self._every == 1 or step % self._every == 0,
+                lambda: self._put(step, rows, activities, loss),
+            )
 
-    def read(self) -> list[Record]:
-        """Returns the records since the last call, in their order."""
-        end = int(self._step.numpy())
+    def read(self, end: int) -> list[Record]:
+        """Returns the records since the last call, in their order.
+
+        Args:
+            end: `next_step()`.
+        """
         first = -(-self._seen // self._every) * self._every
         due = range(first, end, self._every)[-self._capacity :]
         self._seen = end
@@ -143,11 +147,12 @@ class Probe:
 
     @property
     def first_bad(self) -> tuple[int, str | None] | None:
-        """The first step with a gradient that was not finite, and the last such layer.
+        """The first step watched with a gradient that was not finite, and its layer.
 
-        The layer is None if it is not one of `layers`.
+        Of several layers the last; None if it is not one of `layers`. None if there is
+        no such step. Where every step is a record, none is watched.
         """
-        step = int(self._bad_step.numpy())
+        step = -1 if self._every == 1 else int(self._bad_step.numpy())
         if step < 0:
             return None
         bad = np.flatnonzero(self._bad_rows.numpy()[:-1])
@@ -195,60 +200,35 @@ class Probe:
         self._bad_rows.assign(tf.where(is_first, sums != 0, self._bad_rows))
         self._bad_step.assign(tf.where(is_first, step, self._bad_step))
 
-    def _column(
-        self,
-        is_due: Any,
-        row: Row,
-        activities: Callable[[], list[quantities.Activity]],
-    ) -> tf.Tensor:
-        """Returns what is measured of one layer."""
-
-        def measure() -> tf.Tensor:
-            gradients = [_dense(g, v) for g, v in row if g is not None]
-            return tf.concat(
-                [
-                    quantities.gradient_statistics(gradients),
-                    quantities.activation_statistics(activities()),
-                ],
-                axis=0,
-            )
-
-        return _if(is_due, measure, lambda: tf.zeros([len(MEASURED)]))
-
-    def _count(self, is_due: Any, row: Row) -> tf.Tensor | None:
-        if self._counts is None:
-            return None
-        return _if(
-            is_due,
-            lambda: quantities.log10_counts(
-                [_dense(g, v) for g, v in row if g is not None]
-            ),
-            lambda: tf.zeros([len(LOG10_EDGES) - 1], tf.int32),
-        )
-
     def _put(
         self,
         step: tf.Tensor,
-        columns: list[tf.Tensor],
-        counts: list[tf.Tensor],
+        rows: list[Row],
+        activities: Mapping[str, Callable[[], list[quantities.Activity]]],
         loss: tf.Tensor | None,
     ) -> None:
         """Writes a record into its slot."""
+        gradients = [[_dense(g, v) for g, v in row if g is not None] for row in rows]
+        # One row more for the gradients of no layer.
+        active = [activities.get(layer, list)() for layer in [*self.layers, ""]]
+        table = tf.concat(
+            [
+                quantities.gradient_statistics(gradients, self._is_compiled),
+                tf.stack([quantities.activation_statistics(layer) for layer in active]),
+            ],
+            axis=1,
+        )
         value = tf.cast(float("nan") if loss is None else loss, tf.float32)
-        values = tf.concat([*columns, tf.reshape(value, [1])], axis=0)
+        values = tf.concat([tf.reshape(table, [-1]), tf.reshape(value, [1])], axis=0)
         index = [[step // self._every % self._capacity]]
         self._slots.assign(
             tf.tensor_scatter_nd_update(self._slots, index, values[None])
         )
         if self._counts is not None:
-            table = tf.stack(counts)[None]
-            self._counts.assign(tf.tensor_scatter_nd_update(self._counts, index, table))
-
-
-def _if(
-    condition: Any, then: Callable[[], tf.Tensor], otherwise: Callable[[], tf.Tensor]
-) -> tf.Tensor:
-    return then() if condition is True else tf.cond(condition, then, otherwise)
+            counts = [quantities.log10_counts(layer) for layer in gradients[:-1]]
+            self._counts.assign(
+                tf.tensor_scatter_nd_update(self._counts, index, tf.stack(counts)[None])
+            )
 
 
 def _when(condition: Any, act: Callable[[], None]) -> None:
@@ -256,7 +236,10 @@ def _when(condition: Any, act: Callable[[], None]) -> None:
         act()
         return tf.constant(True)
 
-    _if(condition, acted, lambda: tf.constant(False))
+    if condition is True:
+        act()
+    else:
+        tf.cond(condition, acted, lambda: tf.constant(False))
 
 
 def _variable(value: Any, dtype: tf.DType) -> tf.Variable:

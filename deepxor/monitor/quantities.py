@@ -23,6 +23,9 @@ FLAT_SLOPE = 0.05
 SAFE_SMALLEST, SAFE_LARGEST = 1e-12, 1e12
 SMALLEST_SCALE, LARGEST_SCALE = 1e-30, 1e30
 
+# The `GRADIENT_QUANTITIES` of a layer that gets none.
+NO_GRADIENT = (0.0, 0.0, 0.0, 1.0, 0.0)
+
 
 class Activity(NamedTuple):
     """An activation and what it got.
@@ -38,51 +41,94 @@ class Activity(NamedTuple):
     largest_slope: float
 
 
-def gradient_statistics(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Returns the `GRADIENT_QUANTITIES` of one layer.
+def gradient_statistics(
+    layers: Sequence[Sequence[tf.Tensor]], is_compiled: bool
+) -> tf.Tensor:
+    """Returns the `GRADIENT_QUANTITIES` of every layer.
 
     Args:
-        gradients: Dense, of a static shape; one a variable.
+        layers: For each its gradients, one a variable; dense, of a static shape.
+        is_compiled: Whether XLA compiles this; it makes no difference but to speed.
 
     Returns:
-        float32 [5], over all elements of all variables: L2 norm, mean absolute value,
-        largest absolute value, fraction of exact zeros, number of NaN and infinite
-        elements. With no gradient at all, 0, 0, 0, 1, 0.
+        float32 [layers, 5], over all elements of a layer's variables: L2 norm, mean
+        absolute value, largest absolute value, fraction of exact zeros, number of NaN
+        and infinite elements. With no gradient at all, 0, 0, 0, 1, 0.
     """
-    if not gradients:
-        return tf.constant([0.0, 0.0, 0.0, 1.0, 0.0])
     # Few passes over the elements, and few copies: this is what a record costs.
-    parts = [tf.abs(part) for part in _flat_parts(gradients)]
-    size = float(sum(part.shape.num_elements() for part in parts))
-    total = _sum(parts)
+    absolute = [_absolute_parts(gradients, is_compiled) for gradients in layers]
+    sums = [_sums(parts, is_compiled) if parts else None for parts in absolute]
+    ends = tf.stack([row[2] for row in sums if row is not None] or [tf.constant(0.0)])
+    totals = tf.add_n([row[1] for row in sums if row is not None] or [tf.constant(0.0)])
+    # XLA's maximum passes over NaN; the sum does not.
+    is_plain = tf.math.is_finite(totals) & tf.reduce_all(
+        (ends == 0) | ((ends > SAFE_SMALLEST) & (ends < SAFE_LARGEST))
+    )
+    return tf.cond(
+        is_plain,
+        lambda: tf.stack([NO_GRADIENT if row is None else row for row in sums]),
+        # From the gradients: what is used there has to be kept as a tensor.
+        lambda: tf.stack([_careful_statistics(gradients) for gradients in layers]),
+    )
+
+
+def _sums(parts: Sequence[tf.Tensor], is_compiled: bool) -> tf.Tensor:
+    """Returns a layer's statistics; right if all is finite and no square overflows."""
+    size = _size(parts)
+    squares = [_square_sum(part, is_compiled) for part in parts]
     largest = tf.reduce_max(tf.stack([tf.reduce_max(part) for part in parts]))
-    # XLA's maximum passes over NaN.
+    zeros = size - _sum([tf.sign(part) for part in parts])
+    norm = tf.sqrt(tf.add_n(squares))
+    return tf.stack([norm, _sum(parts) / size, largest, zeros / size, 0.0])
+
+
+def _careful_statistics(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns a layer's statistics, right in any case."""
+    if not gradients:
+        return tf.constant(NO_GRADIENT)
+    parts = _absolute_parts(gradients, is_compiled=False)
+    size, total = _size(parts), _sum(parts)
+    largest = tf.reduce_max(tf.stack([tf.reduce_max(part) for part in parts]))
     largest = tf.where(tf.math.is_nan(total), total, largest)
-    zeros, non_finite = tf.cond(
-        tf.math.is_finite(largest),
-        lambda: (size - _sum([tf.sign(part) for part in parts]), 0.0),
-        lambda: (_count(parts, lambda x: x == 0), size - _count(parts, _is_finite)),
-    )
-    norm = tf.cond(
-        (largest > SAFE_SMALLEST) & (largest < SAFE_LARGEST),
-        lambda: _plain_norm(parts),
-        lambda: _scaled_norm(parts, largest),
-    )
-    return tf.stack([norm, total / size, largest, zeros / size, non_finite])
+    zeros = _count(parts, lambda x: x == 0)
+    finite = _count(parts, _is_finite)
+    scale = 1 / tf.clip_by_value(largest, SMALLEST_SCALE, LARGEST_SCALE)
+    norm = _plain_norm([part * scale for part in parts]) / scale
+    return tf.stack([norm, total / size, largest, zeros / size, size - finite])
 
 
-def weight_statistics(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
+def _absolute_parts(
+    gradients: Sequence[tf.Tensor], is_compiled: bool
+) -> list[tf.Tensor]:
+    """Returns the absolute elements as vectors."""
+    # XLA does not vectorize what reads from a concatenation.
+    flat = _vectors(gradients) if is_compiled else _flat_parts(gradients)
+    return [tf.abs(part) for part in flat]
+
+
+def _square_sum(part: tf.Tensor, is_compiled: bool) -> tf.Tensor:
+    if is_compiled:
+        # Of a bare sum of products, XLA makes a dot product, which is not vectorized.
+        return tf.reduce_sum(tf.maximum(tf.square(part), 0.0))
+    return 2 * tf.nn.l2_loss(part)  # half the sum, with no copy of the squares
+
+
+def weight_statistics(
+    before: Sequence[tf.Tensor], after: Sequence[tf.Tensor]
+) -> tf.Tensor:
     """Returns the `WEIGHT_QUANTITIES` of one layer.
 
     Args:
-        before: float32 [n], its weights before a step.
+        before: Its weights before a step, one tensor a variable.
         after: Those after it.
 
     Returns:
         float32 [2]: L2 norm of the weights before the step, and L2 norm of the step's
         change over it; 0 where nothing changed.
     """
-    weight, update = _plain_norm([before]), _plain_norm([after - before])
+    old, new = _flat_parts(before), _flat_parts(after)
+    weight = _plain_norm(old)
+    update = _plain_norm([b - a for a, b in zip(old, new, strict=True)])
     return tf.stack([weight, tf.where(update == 0, 0.0, update / weight)])
 
 
@@ -157,12 +203,20 @@ def largest_slope(function: Callable[[tf.Tensor], tf.Tensor]) -> float:
         return 1.0
 
 
+def _vectors(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    return [tf.reshape(tf.cast(tensor, tf.float32), [-1]) for tensor in tensors]
+
+
 def _flat_parts(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """Returns the elements as vectors, many small tensors in one to save operations."""
-    flat = [tf.reshape(tf.cast(tensor, tf.float32), [-1]) for tensor in tensors]
-    if len(flat) > 1 and sum(part.shape.num_elements() for part in flat) <= 2**16:
+    flat = _vectors(tensors)
+    if len(flat) > 1 and _size(flat) <= 2**16:
         return [tf.concat(flat, axis=0)]
     return flat
+
+
+def _size(parts: Sequence[tf.Tensor]) -> float:
+    return float(sum(part.shape.num_elements() for part in parts))
 
 
 def _sum(parts: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -180,11 +234,4 @@ def _is_finite(part: tf.Tensor) -> tf.Tensor:
 
 
 def _plain_norm(parts: Sequence[tf.Tensor]) -> tf.Tensor:
-    # l2_loss, half the sum of squares, makes no copy of the squares.
-    return tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(part) for part in parts]))
-
-
-def _scaled_norm(parts: Sequence[tf.Tensor], largest: tf.Tensor) -> tf.Tensor:
-    """Returns the norm where squares would leave float32's range."""
-    scale = 1 / tf.clip_by_value(largest, SMALLEST_SCALE, LARGEST_SCALE)
-    return _plain_norm([part * scale for part in parts]) / scale
+    return tf.sqrt(tf.add_n([_square_sum(part, is_compiled=False) for part in parts]))

@@ -1,12 +1,33 @@
-"""Which training calls bring a record."""
+"""Which training calls bring a record, and how much of it."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
+
+# The first records of a fit have everything. After that, activations and weights, which
+# take longer to measure than gradients, come with the first record this many steps
+# after one that has them.
+FULL_RECORDS = 32
+FULL_EVERY = 10
+
+
+class Detail(enum.Enum):
+    """How much a training call records.
+
+    Attributes:
+        NONE: No step of it is a record.
+        GRADIENTS: Gradients only.
+        FULL: Activations and weights, too.
+    """
+
+    NONE = enum.auto()
+    GRADIENTS = enum.auto()
+    FULL = enum.auto()
 
 
 class Schedule:
-    """Says of every training call, before it, whether it may bring a record.
+    """Says of every training call, before it, how much it is to record.
 
     A call usually takes one step. Then the calls are counted, as reading the step's
     number from the device every time would cost what a small training step does. Where
@@ -16,6 +37,10 @@ class Schedule:
         every: Steps from one record to the next.
         read_step: Returns the number of the step to come.
         steps_per_call: The most steps that are expected of a call.
+
+    Attributes:
+        step: The number of the step to come.
+        is_counted: Whether the calls are counted.
     """
 
     def __init__(
@@ -24,27 +49,36 @@ class Schedule:
         self._every = every
         self._read_step = read_step
         self._most = steps_per_call
-        self._is_counted = steps_per_call == 1
-        self._step = read_step()
+        self._last_full = 0
+        self._full_records = 0
+        self.is_counted = steps_per_call == 1
+        self.step = read_step()
 
-    def is_due(self) -> bool:
-        """Returns whether the call to come may bring a record."""
-        if not self._is_counted:
+    def detail(self) -> Detail:
+        """Returns what the call to come may have to record."""
+        if not self.is_counted:
             self.look()
-        return -self._step % self._every < self._most
+        if -self.step % self._every >= self._most:
+            return Detail.NONE
+        is_early = self._full_records < FULL_RECORDS
+        if not is_early and self.step - self._last_full < FULL_EVERY:
+            return Detail.GRADIENTS
+        self._last_full = self.step
+        self._full_records += 1
+        return Detail.FULL
 
     def count_call(self) -> None:
         """Takes note of a call."""
-        if self._is_counted:
-            self._step += 1
+        if self.is_counted:
+            self.step += 1
 
     def look(self) -> int:
         """Returns the number of the step to come, read from the device."""
         step = self._read_step()
-        if step != self._step:
+        if step != self.step:
             # A step of somebody's own that calls the optimizer more than once or not
             # at all; or, where calls are not counted, those of the last call.
-            self._most = max(self._most, step - self._step)
-            self._is_counted = False
-        self._step = step
+            self._most = max(self._most, step - self.step)
+            self.is_counted = False
+        self.step = step
         return step

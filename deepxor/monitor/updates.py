@@ -12,16 +12,13 @@ import tensorflow as tf
 from deepxor.monitor import quantities
 from deepxor.monitor.statistics import WEIGHT_QUANTITIES
 
-# Copying and comparing all weights takes as long as a small training step: where every
-# step is a record, not every one gets it.
-MIN_STEPS = 10
-
 
 class Updates:
     """Compares the weights before and after a training call.
 
     Outside of the compiled step: kept inside it for a comparison, the weights would be
-    copied at every step instead of updated in place.
+    copied at every step instead of updated in place. Held from outside, they are copied
+    at the steps compared only, by TensorFlow or by XLA as they are about to change.
 
     Args:
         layers: Name -> layer.
@@ -34,24 +31,26 @@ class Updates:
         ]
         # Traced by hand: of functions made anew by every fit, TensorFlow would say that
         # they are traced too often.
-        self._copy: Any = None
+        self._read: Any = None
         self._measure: Any = None
         self._before: list[tf.Tensor] | None = None
-        self._step = -MIN_STEPS
+        self._step = 0
 
     def start(self, step: int) -> None:
-        """Copies the weights before a call, if the last time is long enough ago.
+        """Takes hold of the weights before a call.
 
         Args:
             step: The number of the step to come.
         """
-        if 0 <= step - self._step < MIN_STEPS or not self._variables:
+        if not self._variables:
             return
-        if self._copy is None:
-            self._copy = tf.function(self._values).get_concrete_function()
-            specs = [tf.TensorSpec(x.shape) for x in self._copy.structured_outputs]
+        if self._read is None:
+            self._read = tf.function(self._values).get_concrete_function()
+            specs = [tf.TensorSpec(x.shape, x.dtype) for x in self._read.outputs]
+            # Called with a list, as traced: a call with flat arguments takes
+            # milliseconds.
             self._measure = tf.function(self._compare).get_concrete_function(specs)
-        self._step, self._before = step, self._copy()
+        self._step, self._before = step, self._read()
 
     def finish(self, step: int) -> tuple[range, np.ndarray]:
         """Compares the weights with those before, and lets go of them.
@@ -69,12 +68,12 @@ class Updates:
         return range(self._step, step), self._measure(before).numpy()
 
     def _values(self) -> list[tf.Tensor]:
-        """Returns the weights of each layer as one vector."""
-        return [
-            tf.concat([tf.reshape(tf.cast(v, tf.float32), [-1]) for v in variables], 0)
-            for variables in self._variables
-        ]
+        return [v.read_value() for layer in self._variables for v in layer]
 
     def _compare(self, before: list[tf.Tensor]) -> tf.Tensor:
-        pairs = zip(before, self._values(), strict=True)
-        return tf.stack([quantities.weight_statistics(*pair) for pair in pairs], axis=1)
+        pairs = iter(zip(before, self._values(), strict=True))
+        rows = []
+        for variables in self._variables:
+            old, new = zip(*(next(pairs) for _ in variables), strict=True)
+            rows.append(quantities.weight_statistics(old, new))
+        return tf.stack(rows, axis=1)

@@ -97,10 +97,9 @@ def test_update_ratios_are_those_of_the_weights(optimizer):
         fit(model, case, [tape, monitor])
     history = monitor.history
     seen = np.flatnonzero(np.isfinite(history["update_ratio"][:, 0]))
-    # At least ten steps apart, and anew in each fit.
-    assert seen.tolist() == [0, 6]
+    assert seen.tolist() == history["step"].tolist() == list(range(12))
     weights = tape.weights
-    for step in seen:
+    for step in seen[:-1]:  # the tape has no weights after the last
         for i, name in enumerate(case.layers):
             before, after = weights[step][name], weights[step + 1][name]
             # A difference of two roundings near 1, over an update of some 1e-3.

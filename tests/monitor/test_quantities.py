@@ -8,20 +8,30 @@ from deepxor.monitor.statistics import GRADIENT_QUANTITIES, LOG10_EDGES
 RNG = np.random.default_rng(0)
 
 
-def statistics_of(*gradients):
-    values = quantities.gradient_statistics([tf.constant(g) for g in gradients])
-    return dict(zip(GRADIENT_QUANTITIES, values.numpy(), strict=True))
+def measure(*layers, is_compiled=False):
+    """Returns the statistics of layers, each a list of arrays."""
+    function = tf.function(
+        lambda x: quantities.gradient_statistics(x, is_compiled),
+        jit_compile=is_compiled,
+    )
+    return function([[tf.constant(g) for g in layer] for layer in layers]).numpy()
+
+
+def statistics_of(*gradients, is_compiled=False):
+    (values,) = measure(gradients, is_compiled=is_compiled)
+    return dict(zip(GRADIENT_QUANTITIES, values, strict=True))
 
 
 # Above 2**16 elements, variables are measured one by one.
+@pytest.mark.parametrize("is_compiled", [False, True])
 @pytest.mark.parametrize("size", [10, 50_000])
-def test_statistics_are_numpys(size):
+def test_statistics_are_numpys(size, is_compiled):
     gradients = [
         RNG.normal(size=(size, 3)).astype(np.float32),
         np.maximum(RNG.normal(size=size), 0).astype(np.float32),
     ]
     flat = np.concatenate([g.ravel() for g in gradients]).astype(np.float64)
-    found = statistics_of(*gradients)
+    found = statistics_of(*gradients, is_compiled=is_compiled)
     assert found["norm"] == pytest.approx(np.linalg.norm(flat), rel=1e-5)
     assert found["mean_abs"] == pytest.approx(np.abs(flat).mean(), rel=1e-5)
     assert found["max_abs"] == np.abs(flat).max()
@@ -32,16 +42,20 @@ def test_statistics_are_numpys(size):
 @pytest.mark.parametrize("is_compiled", [False, True])
 @pytest.mark.parametrize("size", [1e-36, 1e-30, 1e-20, 1e-10, 1, 1e10, 1e18, 1e30])
 def test_norms_neither_underflow_nor_overflow(size, is_compiled):
-    gradient = tf.constant([3 * size, 0, -4 * size], tf.float32)
-    measure = tf.function(quantities.gradient_statistics, jit_compile=is_compiled)
-    np.testing.assert_allclose(measure([gradient])[0], 5 * size, rtol=1e-6)
+    gradient = np.array([3 * size, 0, -4 * size], np.float32)
+    others = [np.ones(4, np.float32)], [], [np.zeros(2, np.float32)]
+    found = measure([gradient], *others, is_compiled=is_compiled)
+    np.testing.assert_allclose(found[:, 0], [5 * size, 2, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(found[:, 3], [1 / 3, 0, 1, 1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("is_compiled", [False, True])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_counted_and_not_dropped(value, is_compiled):
-    measure = tf.function(quantities.gradient_statistics, jit_compile=is_compiled)
-    norm, mean, largest, _, count = measure([tf.constant([1.0, value, 0.0, value])])
+    gradient = np.array([1.0, value, 0.0, value], np.float32)
+    found = measure([gradient], [np.ones(4, np.float32)], is_compiled=is_compiled)
+    norm, mean, largest, _, count = found[0]
+    assert found[1].tolist() == [2, 1, 1, 0, 0]
     assert count == 2
     assert not np.isfinite([norm, mean, largest]).any()
 
@@ -57,10 +71,13 @@ def test_no_gradient_is_all_zeros():
 
 def test_an_update_of_nothing_is_no_update():
     zero, one = tf.zeros([3]), tf.ones([3])
-    measure = quantities.weight_statistics
-    np.testing.assert_array_equal(measure(zero, zero), [0, 0])
-    np.testing.assert_array_equal(measure(zero, one), [0, np.inf])
-    np.testing.assert_allclose(measure(one, 3 * one), [np.sqrt(3), 2], rtol=1e-6)
+
+    def statistics(before, after):
+        return quantities.weight_statistics([before], [after])
+
+    np.testing.assert_array_equal(statistics(zero, zero), [0, 0])
+    np.testing.assert_array_equal(statistics(zero, one), [0, np.inf])
+    np.testing.assert_allclose(statistics(one, 3 * one), [np.sqrt(3), 2], rtol=1e-6)
 
 
 def test_histograms_count_as_numpy_does():

@@ -1,7 +1,9 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepxor.monitor.schedule import Schedule
+from deepxor.monitor.schedule import FULL_EVERY, FULL_RECORDS, Detail, Schedule
 
 
 class Device:
@@ -19,7 +21,7 @@ def run(schedule, device, every, calls):
     """Returns the records in calls that were not announced, and those announced."""
     missed, announced = [], 0
     for steps in calls:
-        is_due = schedule.is_due()
+        is_due = schedule.detail() is not Detail.NONE
         records = [s for s in range(device.step, device.step + steps) if s % every == 0]
         device.step += steps
         schedule.count_call()
@@ -66,3 +68,20 @@ def test_a_step_of_somebodys_own_without_an_update_is_found_out():
     device = Device(0)
     missed, _ = run(Schedule(10, device.read, 1), device, 10, [1, 0] * 100)
     assert len(missed) <= 1  # until the first look after it
+
+
+@given(every=st.integers(1, 50), calls=st.integers(1, 500))
+def test_activations_and_weights_come_at_first_and_then_every_ten_steps(every, calls):
+    device = Device(0)
+    schedule = Schedule(every, device.read, 1)
+    full = []
+    for step in range(calls):
+        if schedule.detail() is Detail.FULL:
+            full.append(step)
+        schedule.count_call()
+    records = range(0, calls, every)
+    assert full[:FULL_RECORDS] == list(records[:FULL_RECORDS])
+    late = full[FULL_RECORDS - 1 :]
+    for a, b in itertools.pairwise(late):
+        assert b - a == every or FULL_EVERY <= b - a < FULL_EVERY + every
+    assert len(full) == len(records) or every < FULL_EVERY
