@@ -11,7 +11,7 @@ import itertools
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,6 +32,8 @@ from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.util import tensor_util
+
+from deepxor.board.flow import diagnosis_value, flow_value
 
 _file_number = itertools.count()
 
@@ -139,6 +141,27 @@ class SummaryWriter:
             step: The step.
         """
         self.summary(text_pb(tag, markdown), step)
+
+    def flow(
+        self, layers: Sequence[str], quantities: Mapping[str, np.ndarray], step: int
+    ) -> None:
+        """Adds a record for the Gradient flow tab.
+
+        Args:
+            layers: Names in forward order, the same at every record.
+            quantities: As `flow.flow_value` takes them.
+            step: The step.
+        """
+        self._add(step, lambda to: to.value.append(flow_value(layers, quantities)))
+
+    def flow_diagnosis(self, diagnosis: Mapping[str, object], step: int) -> None:
+        """Adds what the Gradient flow tab says of the run.
+
+        Args:
+            diagnosis: As `flow.diagnosis_value` takes it.
+            step: The step.
+        """
+        self._add(step, lambda to: to.value.append(diagnosis_value(diagnosis)))
 
     def custom_scalars(self, charts: Sequence[layout_pb2.Chart], category: str) -> None:
         """Lays out the Custom Scalars tab; to be called once a run.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from typing import Any
@@ -248,6 +249,16 @@ class ReplicaMonitor(GradientMonitor):
 
         log10 = statistics.log10_norm(self._history.latest("norm"))
         zeros = self._history.latest("zero_fraction")
+        # Of the norms of the step that is the record.
+        p10, p90 = statistics.finite_percentiles(self._recent_norms[-1], 10, 90)
+        flow = {
+            "norm_log10": log10,
+            "norm_log10_p10": statistics.log10_norm(p10),
+            "norm_log10_p90": statistics.log10_norm(p90),
+            "zero_fraction": zeros,
+            "non_finite": self._history.latest("non_finite"),
+        }
+        writer.flow(self._history.layers, flow, step)
         for i, layer in enumerate(self._history.layers):
             writer.scalar(f"gradient_norm_log10/{layer}", log10[i], step)
             writer.scalar(f"gradient_zero_fraction/{layer}", zeros[i], step)
@@ -259,7 +270,10 @@ class ReplicaMonitor(GradientMonitor):
             )
 
     def _write_diagnosis(self, writer: SummaryWriter) -> None:
-        """Leaves it to the run's outcome, which says it in words."""
+        """Leaves the words and the file to the run's outcome."""
+        if len(self._history):
+            fields = dataclasses.asdict(self.diagnosis)
+            writer.flow_diagnosis(fields, self._history.steps[-1])
 
 
 def _values(model: ReplicaNetwork) -> list[tf.Variable]:

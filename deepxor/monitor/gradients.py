@@ -375,10 +375,16 @@ class GradientMonitor(keras.callbacks.Callback):
         table = {name: self._history.latest(name) for name in QUANTITIES}
         (total,) = statistics.log10_norm(np.array([record.global_norm]))
         writer.scalar("global_gradient_norm_log10", total, step)
+        norm_log10 = statistics.log10_norm(table["norm"])
+        update_log10 = statistics.log10_norm(table["update_ratio"])
+        same = ("zero_fraction", "non_finite", *ACTIVATION_QUANTITIES)
+        flow = {name: table[name] for name in same}
+        flow |= {"norm_log10": norm_log10, "update_ratio_log10": update_log10}
+        writer.flow(self._history.layers, flow, step)
         charts = {
-            "gradient_norm_log10": statistics.log10_norm(table["norm"]),
+            "gradient_norm_log10": norm_log10,
             "gradient_zero_fraction": table["zero_fraction"],
-            "update_ratio_log10": statistics.log10_norm(table["update_ratio"]),
+            "update_ratio_log10": update_log10,
             "weight_norm": table["weight_norm"],
             "dead_fraction": table["dead_fraction"],
             "saturated_fraction": table["saturated_fraction"],
@@ -403,9 +409,11 @@ class GradientMonitor(keras.callbacks.Callback):
         if not len(self._history):
             return
         diagnosis = self.diagnosis
+        fields = dataclasses.asdict(diagnosis)
         writer.text("diagnosis", diagnosis.markdown(), self._history.steps[-1])
+        writer.flow_diagnosis(fields, self._history.steps[-1])
         if writer is not self._log_dir:
-            text = json.dumps(dataclasses.asdict(diagnosis), indent=2)
+            text = json.dumps(fields, indent=2)
             path = writer.path.with_name("diagnosis.json")
             path.write_text(text + "\n", encoding="utf-8")
 

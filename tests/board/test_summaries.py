@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -5,7 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.histogram import summary_v2 as histogram_summary
 
-from deepxor.board import summaries
+from deepxor.board import flow, summaries
 from deepxor.board.events import cut, event_files, read_scalars
 from deepxor.board.summaries import SummaryWriter
 
@@ -175,3 +177,23 @@ def test_cut_of_everything_leaves_no_file(five_steps):
 def test_a_foreign_file_has_no_scalars(tmp_path, content):
     (tmp_path / "events.out.tfevents.1.host").write_bytes(content)
     assert read_scalars(tmp_path) == {}
+
+
+def test_a_flow_record_is_one_tensor_with_its_layers_in_the_metadata(tmp_path):
+    writer = SummaryWriter(tmp_path)
+    norms = np.array([-3.5, np.nan], np.float32)
+    writer.flow(["a/b", "<i>"], {"norm_log10": norms}, 7)
+    writer.flow_diagnosis({"verdict": "dead", "layer": None}, 7)
+    writer.close()
+    accumulator = read(tmp_path)
+    metadata = accumulator.SummaryMetadata(flow.TAG)
+    assert metadata.plugin_data.plugin_name == flow.PLUGIN_NAME
+    assert json.loads(metadata.plugin_data.content)["layers"] == ["a/b", "<i>"]
+    (event,) = accumulator.Tensors(flow.TAG)
+    table = tf.make_ndarray(event.tensor_proto)
+    assert event.step == 7 and table.shape == (len(flow.QUANTITIES), 2)
+    np.testing.assert_array_equal(table[flow.QUANTITIES.index("norm_log10")], norms)
+    assert np.isnan(table).sum() == table.size - 1
+    (event,) = accumulator.Tensors(flow.DIAGNOSIS_TAG)
+    text = tf.make_ndarray(event.tensor_proto).item()
+    assert json.loads(text) == {"verdict": "dead", "layer": None}
