@@ -16,6 +16,8 @@ from deepxor.board.events import event_files, read_scalars
 from deepxor.board.summaries import SummaryWriter
 from deepxor.monitor.history import MAX_BYTES, History
 from deepxor.monitor.interception import MonitoredTrainFunction
+from deepxor.monitor.probe import Probe
+from deepxor.monitor.schedule import FULL_RECORDS
 from deepxor.monitor.statistics import QUANTITIES
 
 RNG = np.random.default_rng(0)
@@ -58,6 +60,7 @@ def is_untouched(model):
     """Whether nothing of a monitor is left on the model."""
     return (
         "apply" not in vars(model.optimizer)
+        and "train_step" not in vars(model)
         and "scale_loss" not in vars(model.optimizer)
         and model.layers[0].activation is keras.activations.tanh
         and not isinstance(model.train_function, MonitoredTrainFunction)
@@ -452,3 +455,53 @@ def test_a_case_of_the_zoo_is_the_same_each_time():
     first, second = (make(CASES["sequential"]).get_weights() for _ in range(2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+class Looking(keras.callbacks.Callback):
+    """Asks a monitor for its history after every batch, and keeps what it knew."""
+
+    def __init__(self, monitor):
+        super().__init__()
+        self.monitor, self.steps = monitor, []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps.append(self.monitor.history["step"].tolist())
+
+
+@pytest.mark.parametrize("is_looked_at", [False, True])
+def test_records_that_wait_to_be_read_are_there_when_asked_for(is_looked_at):
+    monitor = deepxor.GradientMonitor(every=1)
+    looking = Looking(monitor)
+    # 48 steps.
+    fit(make_model(), [monitor, looking] if is_looked_at else [monitor], epochs=6)
+    assert monitor.history["step"].tolist() == list(range(48))
+    if is_looked_at:
+        assert looking.steps == [list(range(n + 1)) for n in range(48)]
+    # Dear quantities: at the first records all, then every ten steps.
+    for name in ("update_ratio", "saturated_fraction"):
+        known = np.isfinite(monitor.history[name][:, 0])
+        assert np.flatnonzero(known).tolist() == [*range(FULL_RECORDS), 41]
+    assert np.isfinite(monitor.history["norm"]).all()
+
+
+class OwnTrainFunction(keras.Sequential):
+    """Looks its training step up when it is called, unlike Keras."""
+
+    def make_train_function(self, force=False):
+        self.train_function = lambda iterator: self.train_step(next(iterator))
+
+
+def test_a_train_function_of_somebodys_own_is_seen_into():
+    monitor = deepxor.GradientMonitor(every=1)
+    model = OwnTrainFunction(make_model().layers)
+    model.compile("sgd", "mse", run_eagerly=True)
+    fit(model, [monitor])
+    assert (monitor.history["norm"] > 0).all()
+    assert "train_step" not in vars(model)
+
+
+def test_what_it_keeps_on_the_device_is_half_a_megabyte_for_200_layers():
+    layers = {f"layer{i}": keras.layers.Dense(1) for i in range(200)}
+    probe = Probe(layers, 1, 0, 1, has_histograms=False, is_compiled=False)
+    kept = [value for value in vars(probe).values() if isinstance(value, tf.Variable)]
+    assert 0 < sum(value.numpy().nbytes for value in kept) < 2**19
