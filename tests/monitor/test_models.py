@@ -163,7 +163,8 @@ def test_what_optimizers_do_besides(extra, options):
         np.testing.assert_array_equal(a, b)
 
 
-def test_norms_under_mixed_precision_are_unscaled():
+@pytest.mark.parametrize("options", [GRAPH, JIT, {"run_eagerly": True}])
+def test_norms_under_mixed_precision_are_unscaled(options):
     case = CASES["sequential"]
     monitor, tape = deepxor.GradientMonitor(every=1), Tape(case)
     sgd = keras.optimizers.SGD(0.05)
@@ -171,7 +172,7 @@ def test_norms_under_mixed_precision_are_unscaled():
     optimizer = keras.optimizers.LossScaleOptimizer(sgd, initial_scale=128.0)
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
-        model = make(case, optimizer=optimizer, **GRAPH)
+        model = make(case, optimizer=optimizer, **options)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     fit(model, case, [tape, monitor])
