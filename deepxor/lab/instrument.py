@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 from typing import Any
@@ -270,10 +269,7 @@ class ReplicaMonitor(GradientMonitor):
             )
 
     def _write_diagnosis(self, writer: SummaryWriter) -> None:
-        """Leaves the words and the file to the run's outcome."""
-        if len(self._history):
-            fields = dataclasses.asdict(self.diagnosis)
-            writer.flow_diagnosis(fields, self._history.steps[-1])
+        """Leaves it to the run's end: a run may be interrupted, and go on."""
 
 
 def _values(model: ReplicaNetwork) -> list[tf.Variable]:

@@ -116,6 +116,8 @@ class RunRecorder(keras.callbacks.Callback):
         """Writes the outcome of a run that has finished."""
         step = self._experiment.num_steps - 1
         self._writer.text("outcome", prose.outcome(self._experiment, results), step)
+        fields = ("verdict", "layer", "evidence", "advice")
+        self._writer.flow_diagnosis({name: results[name] for name in fields}, step)
         self._writer.summary(session_end_pb(api_pb2.STATUS_SUCCESS), step)
         self._writer.flush()
 
