@@ -165,7 +165,7 @@ def encode(records: Records, diagnosis: object) -> bytes:
     column_bytes = 8 + len(records.layers) * sum(
         _item_bytes(name) for name in tables if constant[name] is None
     )
-    header = {
+    header: dict[str, object] = {
         "error": None,
         "layers": [layer[:_MAX_NAME] for layer in records.layers],
         "records": len(records.steps),

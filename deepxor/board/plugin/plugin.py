@@ -73,7 +73,8 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
             es_module_path="/index.js", tab_name="Gradient flow"
         )
 
-    @wrappers.Request.application
+    # mypy does not know that it takes methods, too.
+    @wrappers.Request.application  # type: ignore[arg-type]
     def _serve_runs(self, request: wrappers.Request) -> wrappers.Response:
         """Serves {"runs": [{name, version, step, layers}]}, sorted by name.
 
@@ -91,7 +92,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         ]
         return http_util.Respond(request, {"runs": runs}, "application/json")
 
-    @wrappers.Request.application
+    @wrappers.Request.application  # type: ignore[arg-type]
     def _serve_flow(self, request: wrappers.Request) -> wrappers.Response:
         """Serves the records of the run `run`, as `payload` lays them out."""
         run = request.args.get("run")
