@@ -119,7 +119,9 @@ export function scaleOf(flows, quantity) {
 export function format(quantity, value) {
   if (!Number.isFinite(value)) return 'not measured';
   if (quantity.log) return power(value);
-  return `${+(100 * value).toFixed(1)} %`;
+  // A byte holds no more; 0 and 100 are exact.
+  if (value > 0 && value < 1) value = Math.min(0.99, Math.max(0.01, value));
+  return `${Math.round(100 * value)} %`;
 }
 
 /** Writes 10 ** log10 with two digits. */
