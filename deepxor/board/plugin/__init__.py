@@ -1,0 +1,1 @@
+"""The "Gradient flow" tab of TensorBoard. Neither TensorFlow nor training code here."""

@@ -1,0 +1,218 @@
+"""The server's side of the Gradient flow tab."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard import errors, plugin_util
+from tensorboard.backend import http_util
+from tensorboard.data import provider
+from tensorboard.plugins import base_plugin
+from werkzeug import wrappers
+
+from deepxor.board import flow
+from deepxor.board.plugin import payload
+from deepxor.board.plugin.metadata import MAX_RECORDS
+
+logger = logging.getLogger(__name__)
+
+_STATIC = Path(__file__).parent / "static"
+
+# The exact table of what is served; no name from a request ever becomes a path.
+_FILES = {
+    "index.js": "text/javascript",
+    "data.js": "text/javascript",
+    "draw.js": "text/javascript",
+    "style.css": "text/css",
+}
+
+# Replies kept, of at most `payload.MAX_BYTES` each: those of the runs on one screen.
+_KEPT_REPLIES = 16
+
+# Series of a run, as the data provider lists them: tag -> series.
+Series = Mapping[str, Any]
+
+
+class GradientFlowPlugin(base_plugin.TBPlugin):
+    """Serves the tab: its files, the runs that have records, and the records of a run.
+
+    Args:
+        context: What TensorBoard offers a plugin; its data provider is needed.
+
+    Raises:
+        ValueError: If there is no data provider.
+    """
+
+    plugin_name = flow.PLUGIN_NAME
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        if context.data_provider is None:
+            raise ValueError("no data provider")
+        self._provider = context.data_provider
+        self._replies: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get_plugin_apps(self) -> dict[str, Callable]:
+        """Returns route -> WSGI application."""
+        files = {f"/{name}": _file_app(name, kind) for name, kind in _FILES.items()}
+        return files | {"/runs": self._serve_runs, "/flow": self._serve_flow}
+
+    def is_active(self) -> bool:
+        """Returns False: TensorBoard itself sees when a run has data of this plugin."""
+        return False
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Returns how the tab is shown."""
+        return base_plugin.FrontendMetadata(
+            es_module_path="/index.js", tab_name="Gradient flow"
+        )
+
+    # mypy does not know that it takes methods, too.
+    @wrappers.Request.application  # type: ignore[arg-type]
+    def _serve_runs(self, request: wrappers.Request) -> wrappers.Response:
+        """Serves {"runs": [{name, version, step, layers}]}, sorted by name.
+
+        The version changes with every record, so that a page which asks every two
+        seconds fetches only what is new.
+        """
+        runs = [
+            {
+                "name": name,
+                "version": _version(series),
+                "step": _last_step(series),
+                "layers": _layer_count(series),
+            }
+            for name, series in sorted(self._list(request, None).items())
+        ]
+        return http_util.Respond(request, {"runs": runs}, "application/json")
+
+    @wrappers.Request.application  # type: ignore[arg-type]
+    def _serve_flow(self, request: wrappers.Request) -> wrappers.Response:
+        """Serves the records of the run `run`, as `payload` lays them out."""
+        run = request.args.get("run")
+        if run is None:
+            raise errors.InvalidArgumentError("Which run? /flow?run=...")
+        series = self._list(request, [run]).get(run)
+        if series is None:
+            raise errors.NotFoundError("no gradient flow of such a run")
+        version = _version(series)
+        headers = [("ETag", f'"{version}"')]
+        if version in request.if_none_match:
+            return http_util.Respond(
+                request, b"", "application/octet-stream", code=304, headers=headers
+            )
+        reply = self._reply(request, run, series, version)
+        return http_util.Respond(
+            request, reply, "application/octet-stream", headers=headers
+        )
+
+    def _reply(
+        self, request: wrappers.Request, run: str, series: Series, version: str
+    ) -> bytes:
+        key = (plugin_util.experiment_id(request.environ), run)
+        with self._lock:
+            kept = self._replies.get(key)
+            if kept is not None and kept[0] == version:
+                self._replies.move_to_end(key)
+                return kept[1]
+        reply = self._read(request, run, series)
+        with self._lock:
+            self._replies[key] = (version, reply)
+            self._replies.move_to_end(key)
+            while len(self._replies) > _KEPT_REPLIES:
+                self._replies.popitem(last=False)
+        return reply
+
+    def _read(self, request: wrappers.Request, run: str, series: Series) -> bytes:
+        """Returns a run's reply; whatever is wrong with the run is in it, for its card.
+
+        A foreign run may hold anything under these tags.
+        """
+        try:
+            if flow.TAG not in series:
+                raise payload.UnreadableRunError(f"It has no tag {flow.TAG}.")
+            data = self._provider.read_tensors(
+                plugin_util.context(request.environ),
+                experiment_id=plugin_util.experiment_id(request.environ),
+                plugin_name=flow.PLUGIN_NAME,
+                downsample=MAX_RECORDS,
+                run_tag_filter=provider.RunTagFilter([run], _TAGS),
+            ).get(run, {})
+            data_of_tag = data.get(flow.TAG, [])
+            records = payload.gather(
+                series[flow.TAG].plugin_content,
+                [datum.step for datum in data_of_tag],
+                [datum.wall_time for datum in data_of_tag],
+                [datum.numpy for datum in data_of_tag],
+            )
+            diagnosis = _diagnosis(data.get(flow.DIAGNOSIS_TAG, []), records.steps[-1])
+            return payload.encode(records, diagnosis)
+        except payload.UnreadableRunError as error:
+            return payload.encode_error(str(error))
+        except Exception as error:
+            logger.warning("Gradient flow cannot read a run", exc_info=True)
+            return payload.encode_error(f"{type(error).__name__}: {error}")
+
+    def _list(
+        self, request: wrappers.Request, runs: Iterable[str] | None
+    ) -> Mapping[str, Series]:
+        """Returns the series of all or of some runs; [] where nothing is there."""
+        return self._provider.list_tensors(
+            plugin_util.context(request.environ),
+            experiment_id=plugin_util.experiment_id(request.environ),
+            plugin_name=flow.PLUGIN_NAME,
+            run_tag_filter=provider.RunTagFilter(runs, None),
+        )
+
+
+_TAGS = (flow.TAG, flow.DIAGNOSIS_TAG)
+
+
+def _file_app(name: str, content_type: str) -> Callable:
+    @wrappers.Request.application
+    def serve(request: wrappers.Request) -> wrappers.Response:
+        content = (_STATIC / name).read_bytes()
+        return http_util.Respond(request, content, content_type)
+
+    return serve
+
+
+def _version(series: Series) -> str:
+    """Returns what changes with every record and diagnosis."""
+    parts = (
+        f"{series[tag].max_step}-{series[tag].max_wall_time}"
+        for tag in _TAGS
+        if tag in series
+    )
+    return "_".join(parts)
+
+
+def _last_step(series: Series) -> int | None:
+    return series[flow.TAG].max_step if flow.TAG in series else None
+
+
+def _layer_count(series: Series) -> int | None:
+    try:
+        return len(payload.parse_content(series[flow.TAG].plugin_content)[0])
+    except (KeyError, payload.UnreadableRunError):
+        return None
+
+
+def _diagnosis(data: list[Any], last_step: float) -> object:
+    """Returns the latest diagnosis, or None: unread, or of before training went on."""
+    if not data:
+        return None
+    datum = max(data, key=lambda datum: (datum.wall_time, datum.step))
+    if datum.step < last_step:
+        return None
+    try:
+        text = datum.numpy.item()
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return None

@@ -1,0 +1,188 @@
+// What the server sends, decoded; payload.py has the layout.
+
+export const QUANTITIES = [
+  {id: 'norm_log10', label: 'Gradient norm', log: true, band: true},
+  {id: 'update_ratio_log10', label: 'Update-to-weight ratio', log: true},
+  {id: 'zero_fraction', label: 'Zero fraction of the gradient'},
+  {id: 'dead_fraction', label: 'Dead units'},
+  {id: 'saturated_fraction', label: 'Saturated units'},
+];
+
+// What a cell is apart from its value; never on the colour scale.
+export const FINITE = 0, ZERO = 1, NON_FINITE = 2, MISSING = 3;
+
+const url = (path) => new URL(path, import.meta.url);
+
+export async function fetchRuns() {
+  const response = await fetch(url('./runs'));
+  if (!response.ok) throw new Error(`TensorBoard answers ${response.status}`);
+  return (await response.json()).runs;
+}
+
+/** Returns {error} or the run's columns; never throws, as the reason goes on its card. */
+export async function fetchFlow(name) {
+  try {
+    const response = await fetch(url('./flow?run=' + encodeURIComponent(name)));
+    if (!response.ok) throw new Error(`TensorBoard answers ${response.status}`);
+    return decode(await response.arrayBuffer());
+  } catch (error) {
+    return {error: String(error.message || error)};
+  }
+}
+
+export function decode(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const text = new TextDecoder().decode(new Uint8Array(buffer, 4, length));
+  const flow = JSON.parse(text);
+  if (flow.error) return flow;
+  const size = flow.columns * flow.layers.length;
+  let offset = 4 + length;
+  for (const block of flow.blocks) {
+    if (block.type === 'constant') {
+      flow[block.name] = new Float32Array(size).fill(block.low ?? NaN);
+      continue;
+    }
+    if (block.type === 'f64') {
+      flow.step = new Float64Array(buffer, offset, flow.columns);
+      offset += 8 * flow.columns;
+      continue;
+    }
+    const bytes = block.type === 'u16' ? 2 * size : size;
+    flow[block.name] = values(block, buffer, offset, size);
+    offset += bytes + ((8 - (bytes % 8)) % 8);
+  }
+  return flow;
+}
+
+function values(block, buffer, offset, size) {
+  const found = new Float32Array(size);
+  if (block.type === 'u16') {
+    const codes = new Uint16Array(buffer, offset, size);
+    const scale = (block.high - block.low) / 65533;
+    for (let i = 0; i < size; i++) {
+      const code = codes[i];
+      found[i] = code < 65534 ? block.low + code * scale
+        : code === 65534 ? Infinity : NaN;
+    }
+  } else {
+    const codes = new Uint8Array(buffer, offset, size);
+    const scale = block.type === 'fraction' ? 1 / 254 : 1;
+    for (let i = 0; i < size; i++) {
+      found[i] = codes[i] === 255 ? NaN : codes[i] * scale;
+    }
+  }
+  return found;
+}
+
+/** Tells what cell i is: a value of the quantity, or something of its own. */
+export function kind(flow, quantity, i) {
+  if (flow.non_finite[i] > 0 || !Number.isFinite(flow.norm_log10[i])) {
+    return NON_FINITE;
+  }
+  if (quantity.log && flow.zero_fraction[i] === 1) return ZERO;
+  return Number.isFinite(flow[quantity.id][i]) ? FINITE : MISSING;
+}
+
+/** Returns the index of the last column at or before a step, or -1. */
+export function columnAt(flow, step) {
+  let low = 0, high = flow.columns;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (flow.step[middle] <= step) low = middle + 1; else high = middle;
+  }
+  return low - 1;
+}
+
+/** Returns the step at which the last column ends. */
+export function endOf(flow) {
+  const n = flow.columns;
+  return flow.step[n - 1] + (n > 1 ? flow.step[n - 1] - flow.step[n - 2] : 1);
+}
+
+/** Returns [low, high] of a quantity over all runs: fractions always 0 to 1. */
+export function scaleOf(flows, quantity) {
+  if (!quantity.log) return [0, 1];
+  let low = Infinity, high = -Infinity;
+  for (const flow of flows) {
+    const found = flow[quantity.id];
+    for (let i = 0; i < found.length; i++) {
+      if (kind(flow, quantity, i) !== FINITE) continue;
+      if (found[i] < low) low = found[i];
+      if (found[i] > high) high = found[i];
+    }
+  }
+  if (low > high) return [-1, 0];
+  return high - low < 0.2 ? [low - 0.1, high + 0.1] : [low, high];
+}
+
+/** Writes a value as a person would: 1.4e-7, 0.19, 25 %. */
+export function format(quantity, value) {
+  if (!Number.isFinite(value)) return 'not measured';
+  if (quantity.log) return power(value);
+  // A byte holds no more; 0 and 100 are exact.
+  if (value > 0 && value < 1) value = Math.min(0.99, Math.max(0.01, value));
+  return `${Math.round(100 * value)} %`;
+}
+
+/** Writes 10 ** log10 with two digits. */
+export function power(log10) {
+  if (!Number.isFinite(log10)) return 'not finite';
+  const value = 10 ** log10;
+  return value >= 0.01 && value < 1000 ? String(+value.toPrecision(2))
+    : value.toExponential(1);
+}
+
+/** Says all that is known of a cell. */
+export function describe(flow, quantity, column, layer) {
+  const i = column * flow.layers.length + layer;
+  const parts = [flow.layers[layer], `step ${flow.step[column]}`];
+  const norm = flow.norm_log10[i];
+  const zero = flow.zero_fraction[i];
+  if (flow.non_finite[i] > 0) {
+    const count = flow.non_finite[i];
+    parts.push(`${count < 254 ? count : '254 or more'} gradient elements not finite`);
+  }
+  if (zero === 1) parts.push('norm exactly 0');
+  else if (Number.isFinite(norm)) parts.push(`norm ${power(norm)}`);
+  else parts.push('norm not finite');
+  const low = flow.norm_log10_p10[i], high = flow.norm_log10_p90[i];
+  if (Number.isFinite(low) && Number.isFinite(high)) {
+    parts.push(`the median of replicas, p10\u2013p90 ${power(low)} to ${power(high)}`);
+  }
+  if (Number.isFinite(zero)) {
+    parts.push(`${format({}, zero)} of the gradient exactly zero`);
+  }
+  if (quantity.id !== 'norm_log10' && quantity.id !== 'zero_fraction') {
+    parts.push(`${quantity.label.toLowerCase()} ${format(quantity, flow[quantity.id][i])}`);
+  }
+  return parts.join(' \u00b7 ');
+}
+
+const COLUMNS = [
+  'norm_log10', 'norm_log10_p10', 'norm_log10_p90', 'zero_fraction', 'non_finite',
+  'update_ratio_log10', 'dead_fraction', 'saturated_fraction',
+];
+
+/** Returns what the cards show, as CSV. */
+export function csv(runs) {
+  const lines = [['run', 'step', 'layer', ...COLUMNS].join(',')];
+  for (const {name, flow} of runs) {
+    for (let column = 0; column < flow.columns; column++) {
+      flow.layers.forEach((layer, j) => {
+        const i = column * flow.layers.length + j;
+        const numbers = COLUMNS.map((id) => {
+          const value = flow[id][i];
+          return Number.isNaN(value) ? '' : +value.toPrecision(6);
+        });
+        lines.push([quoted(name), flow.step[column], quoted(layer), ...numbers].join(','));
+      });
+    }
+  }
+  return lines.join('\r\n') + '\r\n';
+}
+
+// A spreadsheet takes a name that begins with = + - @ for a formula.
+function quoted(text) {
+  const safe = /^[=+\-@\t\r]/.test(text) ? "'" + text : text;
+  return '"' + safe.replaceAll('"', '""') + '"';
+}

@@ -1,0 +1,235 @@
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from tensorboard.backend import application
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.plugin_event_multiplexer import (
+    EventMultiplexer,
+)
+from tensorboard.plugins import base_plugin
+from werkzeug.test import Client
+
+from deepxor.board import flow
+from deepxor.board.plugin import payload
+from deepxor.board.plugin.metadata import GradientFlowLoader
+from deepxor.board.summaries import SummaryWriter
+
+ROUTE = "/data/plugin/gradient_flow"
+LAYERS = ["layer1", "layer2", "out"]
+
+
+def record(layers=3, norm=-2.0, zero=0.0, bad=0):
+    return {
+        "norm_log10": np.full(layers, norm),
+        "zero_fraction": np.full(layers, zero),
+        "non_finite": np.full(layers, bad),
+    }
+
+
+def write(folder, records, layers=LAYERS, diagnosis=None):
+    writer = SummaryWriter(folder)
+    for step, values in records.items():
+        writer.flow(layers, values, step)
+    if diagnosis:
+        writer.flow_diagnosis(diagnosis, max(records))
+    writer.close()
+    return writer.path
+
+
+def serve(logdir):
+    multiplexer = EventMultiplexer(tensor_size_guidance={flow.PLUGIN_NAME: 0})
+    multiplexer.AddRunsFromDirectory(str(logdir))
+    multiplexer.Reload()
+    provider = MultiplexerDataProvider(multiplexer, str(logdir))
+    context = base_plugin.TBContext(data_provider=provider)
+    plugin = GradientFlowLoader().load(context)
+    return Client(application.TensorBoardWSGI([plugin], data_provider=provider))
+
+
+def decode(data):
+    """Returns header and name -> [columns, layers]."""
+    size = int.from_bytes(data[:4], "little")
+    header = json.loads(data[4 : 4 + size])
+    if header["error"]:
+        return header, {}
+    shape = (header["columns"], len(header["layers"]))
+    offset, tables = 4 + size, {}
+    for block in header["blocks"]:
+        kind = block["type"]
+        if kind == "constant":
+            value = np.nan if block["low"] is None else block["low"]
+            tables[block["name"]] = np.full(shape, value)
+            continue
+        dtype = {"f64": "<f8", "u16": "<u2"}.get(kind, "u1")
+        count = shape[0] if kind == "f64" else shape[0] * shape[1]
+        codes = np.frombuffer(data, dtype, count, offset)
+        offset += codes.nbytes + -codes.nbytes % 8
+        if kind == "f64":
+            tables["step"] = codes
+            continue
+        values = codes.reshape(shape).astype(float)
+        missing = values == (65535 if kind == "u16" else 255)
+        if kind == "u16":
+            scale = (block["high"] - block["low"]) / 65533
+            values = np.where(values == 65534, np.inf, block["low"] + values * scale)
+        elif kind == "fraction":
+            values /= 254
+        tables[block["name"]] = np.where(missing, np.nan, values)
+    assert offset == len(data)
+    return header, tables
+
+
+def get_flow(client, run):
+    response = client.get(f"{ROUTE}/flow", query_string={"run": run})
+    assert response.status_code == 200
+    assert len(response.data) <= 200_000
+    return decode(response.data)
+
+
+def test_numbers_are_those_of_the_events(tmp_path):
+    rng = np.random.default_rng(0)
+    records = {
+        step: {name: rng.uniform(0, 1, 3) for name in flow.QUANTITIES}
+        for step in (0, 10, 20)
+    }
+    for values in records.values():
+        values["non_finite"] = rng.integers(0, 9, 3)
+    write(tmp_path / "a", records, diagnosis={"verdict": "healthy", "evidence": "e"})
+    header, tables = get_flow(serve(tmp_path), "a")
+    assert header["layers"] == LAYERS
+    assert header["diagnosis"]["verdict"] == "healthy"
+    assert tables["step"].tolist() == [0, 10, 20]
+    for name in flow.QUANTITIES:
+        wanted = [records[step][name] for step in records]
+        np.testing.assert_allclose(tables[name], wanted, atol=0.003)
+        if "log10" in name:
+            np.testing.assert_allclose(tables[name], wanted, atol=2e-5)
+
+
+def test_runs_are_listed_and_a_known_version_is_not_sent_again(tmp_path):
+    hostile = "<img src=x onerror=alert(1)>"
+    write(tmp_path / hostile, {0: record(), 5: record()})
+    client = serve(tmp_path)
+    (run,) = client.get(f"{ROUTE}/runs").json["runs"]
+    assert (run["name"], run["step"], run["layers"]) == (hostile, 5, 3)
+    query = {"run": hostile}
+    tag = client.get(f"{ROUTE}/flow", query_string=query).headers["ETag"]
+    again = client.get(
+        f"{ROUTE}/flow", query_string=query, headers={"If-None-Match": tag}
+    )
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_only_the_table_of_files_is_served(tmp_path):
+    client = serve(tmp_path)
+    assert client.get(f"{ROUTE}/index.js").mimetype == "text/javascript"
+    for path in ("/../plugin.py", "/%2e%2e/plugin.py", "/static/index.js", "/x.js"):
+        assert client.get(ROUTE + path).status_code == 404
+    assert client.get(f"{ROUTE}/flow").status_code == 400
+    assert client.get(f"{ROUTE}/flow?run=../../etc").status_code == 404
+
+
+def test_static_files_stay_small():
+    static = Path(payload.__file__).parent / "static"
+    assert sum(path.stat().st_size for path in static.iterdir()) < 60_000
+
+
+def test_a_truncated_file_shows_what_is_left(tmp_path):
+    path = write(tmp_path / "a", {step: record() for step in range(9)})
+    path.write_bytes(path.read_bytes()[:-20])
+    _, tables = get_flow(serve(tmp_path), "a")
+    assert tables["step"].tolist() == list(range(8))
+
+
+def test_records_of_another_shape_are_left_out_and_counted(tmp_path):
+    write(tmp_path / "a", {0: record()})
+    write(tmp_path / "a", {1: record(5)}, layers=list("abcde"))
+    header, tables = get_flow(serve(tmp_path), "a")
+    assert tables["step"].tolist() == [0]
+    assert header["note"].startswith("1 of 2 records left out")
+
+
+@pytest.mark.parametrize("norm", [np.nan, np.inf, -12.0])
+@pytest.mark.parametrize("layers", [1, 200])
+def test_what_is_not_a_number_arrives(tmp_path, norm, layers):
+    names = [f"layer{i}" for i in range(layers)]
+    write(tmp_path / "a", {3: record(layers, norm, 1.0, 2)}, layers=names)
+    header, tables = get_flow(serve(tmp_path), "a")
+    assert header["layers"] == names
+    np.testing.assert_array_equal(tables["norm_log10"], np.full((1, layers), norm))
+    assert (tables["zero_fraction"] == 1).all()
+    assert (tables["non_finite"] == 2).all()
+
+
+def test_a_foreign_run_has_its_reason():
+    with pytest.raises(payload.UnreadableRunError, match="does not name"):
+        payload.gather(b"{}", [], [], [])
+    header, _ = decode(payload.encode_error("why"))
+    assert header == {"error": "why"}
+
+
+@pytest.mark.parametrize("layers", [11, 50, 200])
+def test_payload_is_small_and_keeps_first_last_and_bad_records(layers):
+    rng = np.random.default_rng(0)
+    tables = rng.uniform(0.1, 0.9, (10_000, len(flow.QUANTITIES), layers))
+    tables[:, flow.QUANTITIES.index("non_finite")] = 0
+    tables[7777, flow.QUANTITIES.index("non_finite"), 0] = 1
+    content = {"layers": list(map(str, range(layers))), "quantities": flow.QUANTITIES}
+    steps = np.arange(10_000)
+    records = payload.gather(json.dumps(content).encode(), steps, steps, tables)
+    data = payload.encode(records, None)
+    assert len(data) <= 200_000
+    _, decoded = decode(data)
+    assert {0.0, 7777.0, 9999.0} <= set(decoded["step"])
+    assert (np.diff(decoded["step"]) > 0).all()
+
+
+def test_of_records_of_one_step_the_latest_counts():
+    content = json.dumps({"layers": ["a"], "quantities": ["norm_log10"]}).encode()
+    tables = [np.full((1, 1), value) for value in (1, 2, 3)]
+    records = payload.gather(content, [5, 0, 5], [1, 2, 3], tables)
+    assert records.steps.tolist() == [0, 5]
+    assert records.tables[:, 0, 0].tolist() == [2, 3]
+
+
+def test_what_is_not_measured_at_every_record_stands_until_the_next():
+    table = np.array([[np.nan], [1], [np.nan], [2], [np.nan]])
+    filled = payload._filled_forward(table)[:, 0]
+    np.testing.assert_array_equal(filled, [np.nan, 1, 1, 2, 2])
+
+
+def test_a_failure_never_reaches_tensorboard(caplog):
+    with caplog.at_level(logging.WARNING):
+        assert GradientFlowLoader().load(base_plugin.TBContext()) is None
+        GradientFlowLoader().fix_flags(SimpleNamespace(samples_per_plugin=None))
+    assert "There is no Gradient flow tab" in caplog.text
+
+
+def test_the_users_number_of_samples_stands():
+    flags = SimpleNamespace(samples_per_plugin={})
+    GradientFlowLoader().fix_flags(flags)
+    assert flags.samples_per_plugin == {"gradient_flow": 10_000}
+    flags.samples_per_plugin["gradient_flow"] = 7
+    GradientFlowLoader().fix_flags(flags)
+    assert flags.samples_per_plugin == {"gradient_flow": 7}
+
+
+def test_neither_tensorflow_nor_keras_is_needed():
+    code = """
+import sys
+class Blocker:
+    def find_spec(self, name, *_):
+        if name.split(".")[0] in ("tensorflow", "keras"):
+            raise ImportError(name)
+sys.meta_path.insert(0, Blocker())
+from tensorboard.plugins.base_plugin import TBContext
+from deepxor.board.plugin.metadata import GradientFlowLoader
+assert GradientFlowLoader().load(TBContext(data_provider=object())) is not None
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
