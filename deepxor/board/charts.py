@@ -6,10 +6,12 @@ import io
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -31,7 +33,7 @@ MOST_NAMED = 14
 # A name longer than this is cut in a picture; the tables have it whole.
 LONGEST_NAME = 28
 
-# Backpropagation's floor, as the events have it.
+# Where the events end, see board/flow.py.
 FLOOR = -12.0
 
 # Of a heat map: more records than these are thinner than a pixel.
@@ -42,7 +44,7 @@ MOST_LAYER_LABELS = 14
 INK = "#1d2733"
 MUTED = "#5b6876"
 
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "deepxor",
     "font.size": 9,
@@ -91,23 +93,22 @@ def curves_svg(runs: Sequence[ReportRun]) -> str | None:
     Returns:
         SVG; None if no run recorded any of them.
     """
-    panels: list[tuple[str, Callable[[Axes, Sequence[ReportRun]], None]]] = []
-    if any(_cost_tag(run) for run in runs):
-        panels.append(("cost", _draw_costs))
+    tags = ["cost"] if any(_cost_tag(run) for run in runs) else []
     for tag in ("accuracy", "solved"):
         if any(run.events.scalars.get(tag) for run in runs):
-            panels.append(
-                (tag, lambda axes, runs, tag=tag: _draw_rates(axes, runs, tag))
-            )
-    if not panels:
+            tags.append(tag)
+    if not tags:
         return None
 
     def draw() -> Figure:
-        widths = {1: [1.0], 2: [1.5, 1.0], 3: [1.6, 1.0, 1.0]}[len(panels)]
+        widths = {1: [1.0], 2: [1.6, 1.0], 3: [1.6, 1.0, 1.0]}[len(tags)]
         figure = Figure(figsize=(11.0, 3.6), layout="constrained")
-        axes = figure.subplots(1, len(panels), width_ratios=widths, squeeze=False)[0]
-        for panel, (tag, draw_panel) in zip(axes, panels, strict=True):
-            draw_panel(panel, runs)
+        axes = figure.subplots(1, len(tags), width_ratios=widths, squeeze=False)[0]
+        for panel, tag in zip(axes, tags, strict=True):
+            if tag == "cost":
+                _draw_costs(panel, runs)
+            else:
+                _draw_rates(panel, runs, tag)
             panel.set_title(TITLES[tag])
             panel.set_xlabel("step")
             panel.margins(x=0.01)
@@ -340,7 +341,7 @@ def heat_svg(run: ReportRun, decades: tuple[int, int]) -> str | None:
     return _svg(draw)
 
 
-def _draw_heat(panel: Axes, flow: Flow, decades: tuple[int, int]):
+def _draw_heat(panel: Axes, flow: Flow, decades: tuple[int, int]) -> QuadMesh:
     picked = np.arange(len(flow.steps))[:: math.ceil(len(flow.steps) / MOST_COLUMNS)]
     norms = flow.quantities["norm_log10"][picked].T
     zero = _zero(flow)[picked].T

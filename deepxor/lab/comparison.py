@@ -16,7 +16,7 @@ from deepxor.board.report_run import ReportRun
 from deepxor.board.significance import Comparison, compare_rates
 from deepxor.board.tables import printable, wilson_interval
 from deepxor.lab.partial import partial_results
-from deepxor.lab.runs import FINISHED, Run, RunError, find_runs
+from deepxor.lab.runs import FINISHED, Run, find_runs
 
 # All that the report draws or says; the other scalars of a run are fifty times as many.
 BANDS = ("cost", "cost/p10", "cost/p90")
@@ -67,8 +67,8 @@ def read_logdir(
 def solved_comparisons(runs: list[ReportRun]) -> list[Comparison]:
     """Compares the solved rates of the runs that have finished.
 
-    Runs of the same settings but for the seed are taken together; of the same seed, too,
-    they are the same networks and count once.
+    Runs of the same settings but for the seed are taken together; those of the same
+    seed, too, are the same networks and count once.
 
     Args:
         runs: Of a logdir.
