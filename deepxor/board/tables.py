@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,21 @@ def make_console() -> Console:
     """Returns a console that does not squeeze tables where there is no terminal."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=120)
+
+
+def printable(text: str) -> str:
+    """Returns a text without characters that no terminal, XML or UTF-8 should meet.
+
+    Args:
+        text: Hostile, such as the name of a folder.
+
+    Returns:
+        The text; what cannot be printed, line breaks too, replaced by U+FFFD.
+    """
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
@@ -55,7 +71,9 @@ def runs_table(rows: Sequence[tuple[str, Mapping[str, Any], str]]) -> Table:
     table = Table(title="gradients are those of step 0, the median over the replicas")
     table.title_style = "dim"
     table.add_column("run", overflow="fold")
-    for heading in ("cost", "accuracy", "solved [95 %]", "first layer", "last layer"):
+    for heading in ("cost", "accuracy", "solved [95 %]"):
+        table.add_column(heading, justify="right")
+    for heading in ("first\nlayer", "last\nlayer", "decades\nlost"):
         table.add_column(heading, justify="right")
     table.add_column("verdict")
     table.add_column("time", justify="right")
@@ -65,9 +83,10 @@ def runs_table(rows: Sequence[tuple[str, Mapping[str, Any], str]]) -> Table:
             Text(name),
             _number(results.get("cost"), "{:.4g}"),
             _number(results.get("accuracy"), "{:.2f}"),
-            _solved(results.get("solved"), results["replicas"]),
+            _solved(results.get("solved"), results.get("replicas")),
             _number(results.get("first_gradient"), "{:.1e}"),
             _number(results.get("last_gradient"), "{:.1e}"),
+            decades_lost(results.get("first_gradient"), results.get("last_gradient")),
             Text(
                 " ".join(filter(None, (verdict, remark and f"({remark})"))),
                 COLOURS.get(verdict or "", ""),
@@ -147,11 +166,11 @@ def _factor(value: float, form: str) -> str:
     return f"{value:g}" if value in (0, 1) else form.format(value)
 
 
-def _lost(decades: float) -> str:
+def _lost(decades: float, digits: int = 2) -> str:
     if np.isnan(decades):
         return "-"
     # An exact zero lies below every decade; "-0.0" would be a riddle.
-    return "all" if np.isinf(decades) else f"{round(-decades, 2) + 0.0:.2f}"
+    return "all" if np.isinf(decades) else f"{round(-decades, digits) + 0.0:.{digits}f}"
 
 
 def _remark(zeros: int, not_finite: int, many: bool) -> str:
@@ -167,8 +186,23 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def _solved(solved: int | None, replicas: int) -> str:
-    if solved is None:
+def decades_lost(first: float | None, last: float | None) -> str:
+    """Returns how many powers of ten a gradient loses on its way to the first layer.
+
+    Args:
+        first: The norm at the first layer, None if it is not known.
+        last: At the last layer, where backpropagation begins.
+
+    Returns:
+        A number, negative if it grows; "all" for an exact zero; "-" if unknown.
+    """
+    if first is None or last is None or not last > 0 or first < 0:
+        return "-"
+    return _lost(math.log10(first / last) if first else -math.inf, 1)
+
+
+def _solved(solved: int | None, replicas: int | None) -> str:
+    if solved is None or not replicas:
         return "-"
     low, high = wilson_interval(solved, replicas)
     return f"{solved} of {replicas}  {low:.2f}-{high:.2f}"

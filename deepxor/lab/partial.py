@@ -5,26 +5,27 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from deepxor.board.events import read_scalars
-from deepxor.lab.runs import Run
+from deepxor.lab.experiment import Experiment
 
 
-def partial_results(run: Run) -> dict[str, Any]:
-    """Reads the latest record of a run from its event files.
+def partial_results(
+    experiment: Experiment, scalars: dict[str, dict[int, float]]
+) -> dict[str, Any]:
+    """Returns the latest record of a run that is being trained, or was killed.
 
     Args:
-        run: Being trained, or killed.
+        experiment: Its settings.
+        scalars: tag -> step -> value, as `events.read_run` returns them.
 
     Returns:
         "step", and of the results in experiment.json those that a record has; empty if
         there is no record yet.
     """
-    scalars = read_scalars(run.path)
     steps = scalars.get("cost", {})
     if not steps:
         return {}
     step = max(steps)
-    first, last = run.experiment.layer_names[0], run.experiment.layer_names[-1]
+    first, last = experiment.layer_names[0], experiment.layer_names[-1]
     results = {
         "cost": scalars["cost"][step],
         "accuracy": scalars.get("accuracy", {}).get(step),
@@ -33,7 +34,7 @@ def partial_results(run: Run) -> dict[str, Any]:
     }
     solved = scalars.get("solved", {}).get(step)
     if solved is not None:
-        results["solved"] = round(solved * run.experiment.replicas)
+        results["solved"] = round(solved * experiment.replicas)
     finite = {
         name: value
         for name, value in results.items()

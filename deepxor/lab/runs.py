@@ -269,14 +269,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
-def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], list[str]]:
+def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]]:
     """Reads all runs of a logdir.
 
     Args:
         logdir: The folder of the runs' folders.
 
     Returns:
-        The runs sorted by name, and a line for every folder that is none, saying why.
+        The runs sorted by name, and of every folder that is none its name and a line
+        saying why.
 
     Raises:
         RunError: If the logdir cannot be listed, or is itself a run.
@@ -293,12 +294,12 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], list[str]]:
         raise RunError(
             f"cannot read logdir={os.fspath(logdir)!r}: {error.strerror}"
         ) from error
-    runs, skipped = [], []
+    runs, skipped = [], {}
     for path in folders:
         try:
             runs.append(Run.load(path))
         except RunError as error:
-            skipped.append(str(error))
+            skipped[path.name] = str(error)
     return runs, skipped
 
 
