@@ -60,6 +60,11 @@ def hide_constant_settings(page: Page) -> None:
         page.driver.execute_script("arguments[0].click()", element)
 
 
+def wait_for_cards(page: Page) -> None:
+    """Waits for the cards; by text, as elements of a frame are out of reach."""
+    page.wait_for_texts(".badge", {"healthy", "vanishing"})
+
+
 SHOTS = {
     "graph": Shot("graphs", (1200, 900), 'g.node[data-name="layer10"]', 1),
     "hparams": Shot(
@@ -75,6 +80,7 @@ SHOTS = {
 # The gradients of a sigmoid network fall to rounding noise within some 200 steps: in a
 # picture of ten thousand they are a vertical line.
 START_SHOTS = {
+    "gradient-flow": Shot("gradient_flow", (1400, 700), "iframe", 1, wait_for_cards),
     "custom_scalars": Shot(
         "custom_scalars&_smoothingWeight=0", (1400, 640), LINE, 24, enlarge_chart
     ),
