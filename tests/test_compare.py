@@ -1,10 +1,16 @@
+import csv
 import json
+import math
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import fisher_exact, norm
 
+from deepxor.board.events import read_run
+from deepxor.board.summaries import SummaryWriter
 from deepxor.board.tables import wilson_interval
 
 
@@ -79,3 +85,121 @@ def test_the_interval_is_wilsons(k, n):
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
     assert wilson_interval(k, n) == pytest.approx((centre - half, centre + half))
+
+
+def test_the_files_say_what_the_events_say(demo_logdir, tmp_path):
+    files = {kind: tmp_path / f"report.{kind}" for kind in ("html", "csv", "json")}
+    done = compare(demo_logdir, *(f"--{kind}={path}" for kind, path in files.items()))
+    assert done.returncode == 0 and done.stderr == ""
+    assert f"Report: {files['html']}" in done.stdout.replace("\n", "")
+    with files["csv"].open(newline="") as file:
+        cells = list(csv.DictReader(file))
+    data = json.loads(files["json"].read_text())
+    assert [row["run"] for row in cells] == ["deep-relu", "deep-sigmoid"]
+    html = files["html"].read_text()
+    for row, cell in zip(data["runs"], cells, strict=True):
+        events = read_run(demo_logdir / row["run"])
+        last = max(events.scalars["cost"])
+        for tag in ("cost", "accuracy"):
+            assert float(cell[tag]) == row[tag]
+            assert row[tag] == pytest.approx(events.scalars[tag][last])
+        assert row["solved"] == round(100 * events.scalars["solved"][last])
+        log10 = events.flow.quantities["norm_log10"][0]
+        assert math.log10(row["first_gradient"]) == pytest.approx(log10[0], rel=1e-5)
+        assert row["decades"] == pytest.approx(log10[-1] - log10[0], abs=1e-5)
+        assert row["evidence"] == cell["evidence"] and row["evidence"] in html
+    (comparison,) = data["comparisons"]
+    counts = [row["solved"] for row in data["runs"]]
+    expected = fisher_exact([[count, 100 - count] for count in counts]).pvalue
+    assert comparison["p"] == pytest.approx(expected)
+    assert "a significant difference, p < 1e-15" in done.stdout.replace("\n", " ")
+    assert "p &lt; 1e-15" in html and "report.html" not in html
+    bold = re.findall("<b>(.*?)</b>", html)
+    assert bold == ["relu", "he", "sigmoid", "glorot"]
+
+
+def test_only_matching_runs_are_shown(demo_logdir, tmp_path):
+    path = tmp_path / "report.html"
+    done = compare(demo_logdir, "--runs=sig.*d$", f"--html={path}")
+    assert "deep-sigmoid" in done.stdout and "relu " not in done.stdout
+    assert "deep-relu" not in path.read_text()
+    none = compare(demo_logdir, "--runs=nothing")
+    assert none.returncode == 1 and "runs='nothing'" in none.stderr
+
+
+def test_folders_of_a_monitor_are_in_the_report(demo_logdir, tmp_path):
+    run = tmp_path / "mine" / "<i>train"
+    writer = SummaryWriter(run)
+    for step in (0, 5):
+        writer.flow(["first", "last"], {"norm_log10": np.array([-5.0, -1.0])}, step)
+        writer.scalar("epoch_loss", 0.5 - 0.05 * step, step)
+    advice = {"verdict": "vanishing", "layer": None, "evidence": "So.", "advice": "Do."}
+    writer.flow_diagnosis(advice, 5)
+    writer.close()
+    other = SummaryWriter(tmp_path / "mine" / "validation")
+    other.scalar("epoch_loss", 1.0, 0)
+    other.close()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "experiment.json").write_text("{")
+    files = [tmp_path / "r.html", tmp_path / "r.json"]
+    done = compare(tmp_path, f"--html={files[0]}", f"--json={files[1]}")
+    assert done.returncode == 0 and done.stderr == ""
+    assert "mine/<i>train" in done.stdout and "4.0" in done.stdout
+    data = json.loads(files[1].read_text())
+    (row,) = data["runs"]
+    assert row["run"] == "mine/<i>train" and row["status"] == "monitored"
+    assert row["decades"] == pytest.approx(4) and row["cost"] == pytest.approx(0.25)
+    html = files[0].read_text()
+    assert "mine/&lt;i&gt;train" in html and "<i>train" not in html
+    assert "So." in html and "Do." in html
+    skipped = " ".join(data["skipped"])
+    assert "'broken': broken experiment.json" in skipped
+    assert "'mine/validation': event files without" in skipped
+    assert "'mine'" not in skipped
+    for line in data["skipped"]:
+        assert line.split(":")[0].strip("'") in html
+
+
+def copy(source, target, **settings):
+    target.mkdir()
+    data = json.loads((source / "experiment.json").read_text())
+    data["settings"].update(settings)
+    (target / "experiment.json").write_text(json.dumps(data))
+
+
+def test_runs_of_other_seeds_are_taken_together(demo_logdir, tmp_path):
+    relu, sigmoid = (demo_logdir / f"deep-{name}" for name in ("relu", "sigmoid"))
+    copy(relu, tmp_path / "a")
+    copy(relu, tmp_path / "b", seed=1)
+    copy(relu, tmp_path / "same", seed=1)
+    copy(sigmoid, tmp_path / "c")
+    path = tmp_path / "r.json"
+    assert compare(tmp_path, f"--json={path}").returncode == 0
+    (comparison,) = json.loads(path.read_text())["comparisons"]
+    assert (comparison["first"], comparison["second"]) == ("a + b", "c")
+    assert comparison["first_solved"][1] == 200
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--runs=[", "runs='[': allowed is a regular expression"),
+        ("--html=/nowhere/x.html", "html='/nowhere/x.html': allowed is a file"),
+        ("--csv=.", "csv='.': allowed is a file"),
+        ("--json=/dev/full", "No space left"),
+    ],
+)
+def test_wrong_flags_are_one_line(demo_logdir, flag, words):
+    done = compare(demo_logdir, flag)
+    assert done.returncode in (1, 2) and words in done.stderr
+    assert done.stderr.startswith("deepxor.compare: ") and done.stderr.count("\n") == 1
+
+
+def test_tensorflow_is_not_loaded(demo_logdir, tmp_path):
+    code = (
+        "import sys; from deepxor.lab.comparison import read_logdir; "
+        "from deepxor.board.report import report_html; "
+        f"report_html('x', *read_logdir({str(demo_logdir)!r})[:1]); "
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

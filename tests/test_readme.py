@@ -161,6 +161,8 @@ def test_the_demo_trains_both_and_is_quick_the_second_time(tmp_path):
     first = subprocess.run(demo, capture_output=True, text=True, check=True)
     assert "vanishing" in first.stdout and "healthy" in first.stdout
     assert "tensorboard --logdir logdir" in first.stdout
+    assert "Report: report.html" in first.stdout
+    assert "deep-sigmoid" in (tmp_path / "report.html").read_text()
     files = {p: p.stat().st_mtime_ns for p in (tmp_path / "logdir").rglob("*")}
     again = subprocess.run(demo, capture_output=True, text=True, check=True)
     assert again.stdout in first.stdout

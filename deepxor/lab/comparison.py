@@ -46,22 +46,17 @@ def read_logdir(
     """
     wanted = re.compile(pattern)
     runs, skipped = find_runs(logdir)
-    root = Path(logdir)
-    monitored, no_flow = _monitored(root, {run.path for run in runs}, wanted)
-    known = {part for run in monitored for part in _with_parents(run.name)}
+    monitored, unreadable = _monitored(Path(logdir), wanted)
+    # What has event files is named by them, whatever else its folder lacks.
+    seen = {part for name in (*monitored, *unreadable) for part in _with_parents(name)}
     lines = [
         line
         for name, line in skipped.items()
-        if wanted.search(name) and name not in known
+        if wanted.search(name) and (name not in seen)
     ]
-    rows = [_lab_run(run, with_events) for run in runs if wanted.search(run.name)]
-    return rows + monitored, [
-        *(printable(line) for line in lines),
-        *(
-            f"{printable(name)!r}: event files without gradient flow"
-            for name in no_flow
-        ),
-    ]
+    lines += [f"{name!r}: {reason}" for name, reason in unreadable.items()]
+    found = [_lab_run(run, with_events) for run in runs if wanted.search(run.name)]
+    return [*found, *monitored.values()], [printable(line) for line in lines]
 
 
 def solved_comparisons(runs: list[ReportRun]) -> list[Comparison]:
@@ -119,7 +114,7 @@ def _lab_run(run: Run, with_events: bool) -> ReportRun:
     })  # fmt: skip
     settings = run.experiment.to_json()
     settings["initializer"] = run.experiment.kernel_initializer
-    settings["hidden_units"] = ",".join(map(str, run.experiment.hidden))
+    settings["hidden_units"] = ", ".join(map(str, run.experiment.hidden))
     return ReportRun(printable(run.name), row, settings, remark, events)
 
 
@@ -142,27 +137,29 @@ def _row(name: str, status: str, results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _monitored(
-    root: Path, runs: set[Path], wanted: re.Pattern[str]
-) -> tuple[list[ReportRun], list[str]]:
-    """Reads the folders with event files that are no run of the lab."""
-    found, without = [], []
+    root: Path, wanted: re.Pattern[str]
+) -> tuple[dict[str, ReportRun], dict[str, str]]:
+    """Reads the folders with event files that are no runs of the lab.
+
+    Returns:
+        Name -> run, and name -> why there is none.
+    """
+    found, unreadable = {}, {}
     for path in event_folders(root):
         name = path.relative_to(root).as_posix()
-        is_lab = path in runs or (path / "experiment.json").exists()
-        if is_lab or not wanted.search(name):
+        if (path / "experiment.json").exists() or not wanted.search(name):
             continue
         try:
             events = read_run(path, TAGS)
         except OSError as error:
-            without.append(f"{name} ({error.strerror})")
+            unreadable[name] = error.strerror or type(error).__name__
             continue
         if events.flow is None:
-            without.append(name)
+            unreadable[name] = "event files without a readable gradient flow"
         else:
-            found.append(
-                ReportRun(printable(name), _flow_row(name, events), {}, "", events)
-            )
-    return found, without
+            row = _flow_row(name, events)
+            found[name] = ReportRun(printable(name), row, events=events)
+    return found, unreadable
 
 
 def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:
