@@ -136,7 +136,11 @@ def take(page: Page, name: str, shot: Shot) -> None:
     # The logdir's path is of no interest to a reader.
     for path in page.elements("#data-location"):
         page.driver.execute_script("arguments[0].style.visibility = 'hidden'", path)
-    image = settled_screenshot(page)
+    save(settled_screenshot(page), name)
+
+
+def save(image: Image.Image, name: str) -> None:
+    """Writes a picture into docs/."""
     path = DOCS / f"{name}.png"
     image.quantize(COLOURS).save(path, optimize=True)
     print(f"{path.relative_to(DOCS.parent)}: {path.stat().st_size / 1000:.0f} kB")
@@ -151,6 +155,22 @@ def take_all(logdir: Path, shots: dict[str, Shot]) -> None:
             take(page, name, shot)
 
 
+def take_report(logdir: Path) -> None:
+    """Takes a picture of the whole report on the runs of a logdir."""
+    html = logdir.parent / "report.html"
+    command = [sys.executable, "-m", "deepxor.compare", logdir, f"--html={html}"]
+    subprocess.run(command, check=True)
+    with chromium() as driver:
+        driver.get(html.as_uri())
+        size = {"width": 1100, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        size["height"] = driver.execute_script(
+            "return document.documentElement.scrollHeight"
+        )
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        save(settled_screenshot(Page(driver, html.as_uri())), "report")
+
+
 def main() -> None:
     """Trains what is missing and takes all pictures.
 
@@ -163,6 +183,7 @@ def main() -> None:
             logdir = Path(folder) / "full"
             train(logdir)
         take_all(logdir, SHOTS)
+        take_report(logdir)
         start = Path(folder) / "start"
         train(start, "--num_steps=301", "--log_every=5")
         take_all(start, START_SHOTS)

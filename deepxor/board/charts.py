@@ -147,7 +147,7 @@ def _draw_costs(panel: Axes, runs: Sequence[ReportRun]) -> None:
         low, high = (_series(run, f"{tag}/{end}") for end in ("p10", "p90"))
         if np.array_equal(low[0], high[0]) and len(low[0]):
             panel.fill_between(
-                low[0], low[1], high[1], color=colour(i), alpha=0.15, lw=0
+                low[0], low[1], high[1], color=colour(i), alpha=_faint(runs), lw=0
             )
         _line(panel, steps, values, i, run)
     if lowest > 0 and highest > 30 * lowest:
@@ -155,6 +155,11 @@ def _draw_costs(panel: Axes, runs: Sequence[ReportRun]) -> None:
         panel.set_ylim(bottom=lowest / 3)
     elif lowest >= 0:
         panel.set_ylim(bottom=0)
+
+
+def _faint(runs: Sequence[ReportRun]) -> float:
+    """Returns the opacity of a band: of many bands, each less."""
+    return max(0.02, min(0.15, 1 / len(runs)))
 
 
 def _draw_rates(panel: Axes, runs: Sequence[ReportRun], tag: str) -> None:
@@ -226,7 +231,7 @@ def profiles_svg(runs: Sequence[ReportRun]) -> str | None:
                 assert flow is not None
                 record = pick(flow)
                 steps.add(int(flow.steps[record]))
-                _draw_profile(panel, flow, record, i, run)
+                _draw_profile(panel, flow, record, i, run, _faint(runs))
             where = f"step {steps.pop():,}" if len(steps) == 1 else f"{title} record"
             panel.set_title(f"{title}: {where}" if "step" in where else where)
             _label_layers(
@@ -256,12 +261,12 @@ def _middle(flow: Flow) -> int:
 
 
 def _draw_profile(
-    panel: Axes, flow: Flow, record: int, index: int, run: ReportRun
+    panel: Axes, flow: Flow, record: int, index: int, run: ReportRun, faint: float
 ) -> None:
     depth = np.arange(1, len(flow.layers) + 1)
     low, high = (flow.quantities[f"norm_log10_{end}"][record] for end in ("p10", "p90"))
     if np.isfinite(low).any():
-        panel.fill_between(depth, low, high, color=colour(index), alpha=0.15, lw=0)
+        panel.fill_between(depth, low, high, color=colour(index), alpha=faint, lw=0)
     _line(panel, depth, flow.quantities["norm_log10"][record], index, run, mark="o")
 
 
