@@ -136,10 +136,10 @@ def test_a_broken_file_is_named_and_skipped(tmp_path, content):
     (tmp_path / "file").touch()
     found, skipped = find_runs(tmp_path)
     assert [run.name for run in found] == ["deep-relu"]
-    assert len(skipped) == 2
-    assert skipped[0].startswith("'broken': broken experiment.json")
-    assert skipped[1] == "'empty': no experiment.json"
-    assert not any("\n" in line for line in skipped)
+    assert sorted(skipped) == ["broken", "empty"]
+    assert skipped["broken"].startswith("'broken': broken experiment.json")
+    assert skipped["empty"] == "'empty': no experiment.json"
+    assert not any("\n" in line for line in skipped.values())
 
 
 def test_runs_sort_by_number(tmp_path):
