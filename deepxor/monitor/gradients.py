@@ -169,6 +169,8 @@ class GradientMonitor(keras.callbacks.Callback):
         return diagnose(self.history)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if self._is_waiting:  # an exception cut the fit before short
+            self._look({})
         if self._is_auto:
             self.every = _sensible_every(self.params)
         if isinstance(self._log_dir, SummaryWriter):

@@ -55,7 +55,7 @@ class Schedule:
         self.step = read_step()
 
     def detail(self) -> Detail:
-        """Returns what the call to come may have to record."""
+        """Returns what the call to come may have to record; to be asked once a call."""
         if not self.is_counted:
             self.look()
         if -self.step % self._every >= self._most:

@@ -484,6 +484,20 @@ def test_records_that_wait_to_be_read_are_there_when_asked_for(is_looked_at):
     assert np.isfinite(monitor.history["norm"]).all()
 
 
+class Failing(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations == 36:
+            raise RuntimeError("on purpose")
+
+
+def test_records_that_wait_outlast_an_exception():
+    monitor, model = deepxor.GradientMonitor(every=1), make_model()
+    with pytest.raises(RuntimeError, match="on purpose"):
+        fit(model, [monitor, Failing()], epochs=6)
+    fit(model, [monitor], epochs=1)
+    assert monitor.history["step"].tolist() == list(range(44))
+
+
 class OwnTrainFunction(keras.Sequential):
     """Looks its training step up when it is called, unlike Keras."""
 
