@@ -11,7 +11,6 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -327,26 +326,45 @@ def heat_svg(run: ReportRun, decades: tuple[int, int]) -> str | None:
         left = (0.2 + 0.075 * max(map(len, names))) / width
         figure = Figure(figsize=(width, height), dpi=160)
         bottom, top = 0.42 / height, 1 - 0.12 / height
-        panel = figure.add_axes((left, bottom, 0.88 - left, top - bottom))
-        bar = figure.add_axes((0.9, bottom, 0.018, top - bottom))
-        mesh = _draw_heat(panel, flow, decades)
+        panel = figure.add_axes((left, bottom, 0.97 - left, top - bottom))
+        _draw_heat(panel, flow, decades)
         panel.set_yticks(range(0, layers, step), names)
         panel.set_ylim(-0.5, layers - 0.5)
         for label in panel.get_yticklabels():
             label.set_parse_math(False)
         panel.set_xlabel("step")
         panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        figure.colorbar(mesh, cax=bar)
-        bar.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        bar.yaxis.set_major_formatter(FuncFormatter(_power_of_ten))
-        bar.grid(False)
-        bar.spines[:].set_visible(False)
         return figure
 
     return _svg(draw)
 
 
-def _draw_heat(panel: Axes, flow: Flow, decades: tuple[int, int]) -> QuadMesh:
+def scale_svg(decades: tuple[int, int]) -> str:
+    """Draws what the colours of the heat maps mean, once for all of them.
+
+    Args:
+        decades: The scale of colours, as `norm_range` returns it.
+
+    Returns:
+        SVG.
+    """
+
+    def draw() -> Figure:
+        figure = Figure(figsize=(5.4, 0.42), dpi=160)
+        panel = figure.add_axes((0.03, 0.55, 0.94, 0.4))
+        shades = np.linspace(*decades, 256)[None]
+        panel.imshow(shades, cmap="viridis", aspect="auto", extent=(*decades, 0, 1))
+        panel.set_yticks([])
+        panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        panel.xaxis.set_major_formatter(FuncFormatter(_power_of_ten))
+        panel.grid(False)
+        panel.spines[:].set_visible(False)
+        return figure
+
+    return _svg(draw)
+
+
+def _draw_heat(panel: Axes, flow: Flow, decades: tuple[int, int]) -> None:
     picked = np.arange(len(flow.steps))[:: math.ceil(len(flow.steps) / MOST_COLUMNS)]
     norms = flow.quantities["norm_log10"][picked].T
     zero = _zero(flow)[picked].T
@@ -356,7 +374,7 @@ def _draw_heat(panel: Axes, flow: Flow, decades: tuple[int, int]) -> QuadMesh:
     shades[bad] = np.nan
     steps = flow.steps[picked]
     last = steps[-1] - steps[-2] if len(steps) > 1 else 1
-    mesh = panel.pcolormesh(
+    panel.pcolormesh(
         np.append(steps, steps[-1] + last),
         np.arange(len(norms) + 1) - 0.5,
         shades,
@@ -377,7 +395,6 @@ def _draw_heat(panel: Axes, flow: Flow, decades: tuple[int, int]) -> QuadMesh:
         handles.append(Patch(fc=NAN, label="not finite"))
     if handles:
         panel.legend(handles=handles, loc="lower left", framealpha=1, fontsize=8)
-    return mesh
 
 
 def _zero(flow: Flow) -> np.ndarray:

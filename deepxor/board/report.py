@@ -50,6 +50,7 @@ def report_html(
         runs=[_shown(i, run, decades) for i, run in enumerate(runs)],
         curves=charts.curves_svg(runs),
         profiles=charts.profiles_svg(runs),
+        scale=charts.scale_svg(decades),
         comparisons=comparisons,
         level=LEVEL,
         p_text=p_text,
