@@ -24,8 +24,6 @@ _FRAME_BYTES = 16
 
 _PATTERN = "events.out.tfevents.*"
 
-_DIAGNOSIS_FIELDS = ("verdict", "layer", "evidence", "advice")
-
 
 @dataclass(frozen=True, eq=False)
 class Flow:
@@ -40,6 +38,12 @@ class Flow:
     steps: np.ndarray
     layers: tuple[str, ...]
     quantities: dict[str, np.ndarray]
+
+    @property
+    def tables(self) -> np.ndarray:
+        """float32 [records, quantities, layers], as the records were written."""
+        rows = [self.quantities[name] for name in flow.QUANTITIES]
+        return np.stack(rows, axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +170,7 @@ class _Reading:
 
     def _add_table(self, value: summary_pb2.Summary.Value, step: int) -> None:
         if self._names is None:
-            self._names = _names(value.metadata.plugin_data.content)
+            self._names = flow.names(value.metadata.plugin_data.content)
         table = _array(value.tensor)
         if self._names is not None and table is not None:
             quantities, layers = self._names
@@ -213,21 +217,9 @@ def _array(tensor: tensor_pb2.TensorProto) -> np.ndarray | None:
     return array if np.issubdtype(array.dtype, np.number) else None
 
 
-def _names(content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Returns the names of the quantities and of the layers."""
-    names = _json(content)
-    found = [names.get(key) for key in ("quantities", "layers")]
-    if not all(
-        isinstance(part, list) and part and all(isinstance(n, str) for n in part)
-        for part in found
-    ):
-        return None
-    return tuple(found[0] or ()), tuple(found[1] or ())
-
-
 def _diagnosis(value: summary_pb2.Summary.Value) -> dict[str, str | None]:
     found = _json(b"".join(value.tensor.string_val[:1]))
-    fields = {name: found.get(name) for name in _DIAGNOSIS_FIELDS}
+    fields = {name: found.get(name) for name in flow.DIAGNOSIS_FIELDS}
     is_right = isinstance(fields["verdict"], str) and all(
         isinstance(text, (str, type(None))) for text in fields.values()
     )

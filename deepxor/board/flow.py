@@ -18,8 +18,14 @@ PLUGIN_NAME = "gradient_flow"
 # A float32 tensor [len(QUANTITIES), layers] at each record.
 TAG = "gradient_flow/layers"
 
-# A string, JSON of a diagnosis: verdict, layer, evidence, advice; at the end of a run.
+# A float32 tensor [columns, 1 + len(QUANTITIES) * layers], now and then: some of the
+# records since the last of them, as `overview` chooses. A row is how many steps before
+# the event's own the record was, then its tensor, flat.
+OVERVIEW_TAG = "gradient_flow/overview"
+
+# A string, JSON of a diagnosis; at the end of a run.
 DIAGNOSIS_TAG = "gradient_flow/diagnosis"
+DIAGNOSIS_FIELDS = ("verdict", "layer", "evidence", "advice")
 
 # The rows of the tensor. NaN where a quantity was not measured; percentiles are over
 # replicas. log10 is floored at -12: where a gradient is exactly zero, its zero fraction
@@ -36,37 +42,110 @@ QUANTITIES = (
 )
 
 
+# Measured at some records only: the latest measurement stands until the next.
+_SPARSE = np.isin(
+    QUANTITIES, ("update_ratio_log10", "dead_fraction", "saturated_fraction")
+)
+_NORM, _NON_FINITE = map(QUANTITIES.index, ("norm_log10", "non_finite"))
+
+
+def table(layers: int, quantities: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns the tensor of a record, float32 [len(QUANTITIES), layers].
+
+    Args:
+        layers: How many there are.
+        quantities: Name -> [layers], any of `QUANTITIES`.
+    """
+    found = np.full((len(QUANTITIES), layers), np.nan, np.float32)
+    for name, values in quantities.items():
+        found[QUANTITIES.index(name)] = values
+    return found
+
+
+def filled(table: np.ndarray, latest: np.ndarray) -> np.ndarray:
+    """Puts the latest measurement where a record has none.
+
+    Args:
+        table: Of the record, [..., len(QUANTITIES), layers].
+        latest: Of the record before, filled.
+    """
+    return np.where(_SPARSE[:, None] & np.isnan(table), latest, table)
+
+
+def non_finite_layers(tables: np.ndarray) -> np.ndarray:
+    """Returns the number of layers, [...], whose gradient is not finite.
+
+    Args:
+        tables: [..., len(QUANTITIES), layers].
+    """
+    is_bad = (tables[..., _NON_FINITE, :] > 0) | ~np.isfinite(tables[..., _NORM, :])
+    return is_bad.sum(axis=-1)
+
+
 def flow_value(
-    layers: Sequence[str], quantities: Mapping[str, np.ndarray]
+    table: np.ndarray, layers: Sequence[str] | None = None
 ) -> summary_pb2.Summary.Value:
     """Returns a record.
 
     Args:
-        layers: Names in forward order.
-        quantities: Name -> [layers], any of `QUANTITIES`.
+        table: As `table` returns it.
+        layers: Names in forward order; to be given with the first record of a file.
     """
-    table = np.full((len(QUANTITIES), len(layers)), np.nan, np.float32)
-    for name, values in quantities.items():
-        table[QUANTITIES.index(name)] = values
-    content = {"layers": list(layers), "quantities": QUANTITIES}
-    return summary_pb2.Summary.Value(
-        tag=TAG,
-        metadata=_metadata(json.dumps(content)),
-        tensor=tensor_util.make_tensor_proto(table),
-    )
+    return _value(TAG, table, layers)
+
+
+def overview_value(
+    rows: np.ndarray, layers: Sequence[str] | None = None
+) -> summary_pb2.Summary.Value:
+    """Returns some of the records since the last overview.
+
+    Args:
+        rows: float32 [columns, 1 + len(QUANTITIES) * layers].
+        layers: As `flow_value` takes them.
+    """
+    return _value(OVERVIEW_TAG, rows, layers)
 
 
 def diagnosis_value(diagnosis: Mapping[str, object]) -> summary_pb2.Summary.Value:
     """Returns a diagnosis.
 
     Args:
-        diagnosis: "verdict", "layer" (may be None), "evidence" and "advice".
+        diagnosis: `DIAGNOSIS_FIELDS`, of which "layer" may be None.
     """
     return summary_pb2.Summary.Value(
         tag=DIAGNOSIS_TAG,
         metadata=_metadata("{}"),
         tensor=tensor_util.make_tensor_proto(json.dumps(dict(diagnosis))),
     )
+
+
+def names(content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Returns the names of the quantities and of the layers, None if it has none.
+
+    Args:
+        content: Of the plugin, in the metadata of a series.
+    """
+    try:
+        parsed = json.loads(content)
+        found = parsed["quantities"], parsed["layers"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    for part in found:
+        if not isinstance(part, list) or not all(isinstance(n, str) for n in part):
+            return None
+    return (tuple(found[0]), tuple(found[1])) if all(found) else None
+
+
+def _value(
+    tag: str, array: np.ndarray, layers: Sequence[str] | None
+) -> summary_pb2.Summary.Value:
+    # TensorBoard needs the names once a series; fifty of them are as long as a record.
+    metadata = None
+    if layers is not None:
+        content = {"layers": list(layers), "quantities": QUANTITIES}
+        metadata = _metadata(json.dumps(content))
+    tensor = tensor_util.make_tensor_proto(array)
+    return summary_pb2.Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
 
 
 def _metadata(content: str) -> summary_pb2.SummaryMetadata:

@@ -33,7 +33,8 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.util import tensor_util
 
-from deepxor.board.flow import diagnosis_value, flow_value
+from deepxor.board import flow
+from deepxor.board.overview import Overview
 
 _file_number = itertools.count()
 
@@ -70,6 +71,10 @@ class SummaryWriter:
         self.path = Path(log_dir) / name
         self._values: list[Value] = []
         self._step = 0
+        self._overview = Overview()
+        self._layers: Sequence[str] = ()
+        # The series whose names the file has.
+        self._named: set[str] = set()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="SummaryWriter")
         self._written: Future = Future()
         self._written.set_result(None)
@@ -149,19 +154,34 @@ class SummaryWriter:
 
         Args:
             layers: Names in forward order, the same at every record.
-            quantities: As `flow.flow_value` takes them.
+            quantities: Name -> [layers], any of `flow.QUANTITIES`.
             step: The step.
         """
-        self._add(step, lambda to: to.value.append(flow_value(layers, quantities)))
+        self._add(step, lambda to: self._add_flow(to, layers, quantities, step))
 
     def flow_diagnosis(self, diagnosis: Mapping[str, object], step: int) -> None:
-        """Adds what the Gradient flow tab says of the run.
+        """Adds what the Gradient flow tab says of the run, at its end.
 
         Args:
             diagnosis: As `flow.diagnosis_value` takes it.
             step: The step.
         """
-        self._add(step, lambda to: to.value.append(diagnosis_value(diagnosis)))
+        self._add(step, lambda to: self._add_rows(to, self._overview.end(step)))
+        self._add(step, lambda to: to.value.append(flow.diagnosis_value(diagnosis)))
+
+    def continue_flow(
+        self, layers: Sequence[str], steps: np.ndarray, tables: np.ndarray
+    ) -> None:
+        """Takes up the flow of a run that an earlier writer began.
+
+        Args:
+            layers: As `flow` takes them.
+            steps: [records], of those that are in the run's files.
+            tables: [records, quantities, layers].
+        """
+        self._layers = layers
+        for step, table in zip(steps.tolist(), tables, strict=True):
+            self._overview.add(step, table)
 
     def custom_scalars(self, charts: Sequence[layout_pb2.Chart], category: str) -> None:
         """Lays out the Custom Scalars tab; to be called once a run.
@@ -224,6 +244,30 @@ class SummaryWriter:
             self._worker.shutdown()
             with _os_errors():
                 self._records.close()
+
+    def _add_flow(
+        self,
+        summary: summary_pb2.Summary,
+        layers: Sequence[str],
+        quantities: Mapping[str, np.ndarray],
+        step: int,
+    ) -> None:
+        self._layers = layers
+        table = flow.table(len(layers), quantities)
+        summary.value.append(flow.flow_value(table, self._unnamed(flow.TAG)))
+        self._add_rows(summary, self._overview.add(step, table))
+
+    def _add_rows(self, summary: summary_pb2.Summary, rows: np.ndarray | None) -> None:
+        if rows is not None:
+            layers = self._unnamed(flow.OVERVIEW_TAG)
+            summary.value.append(flow.overview_value(rows, layers))
+
+    def _unnamed(self, tag: str) -> Sequence[str] | None:
+        """Returns the layers if the series does not have them in this file yet."""
+        if tag in self._named:
+            return None
+        self._named.add(tag)
+        return self._layers
 
     def _add(self, step: int, value: Value) -> None:
         if step != self._step:

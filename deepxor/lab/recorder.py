@@ -15,6 +15,7 @@ from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams.summary import session_end_pb
 
 from deepxor.board import surface
+from deepxor.board.flow import DIAGNOSIS_FIELDS
 from deepxor.board.summaries import SummaryWriter
 from deepxor.lab import prose
 from deepxor.lab.activations import ACTIVATIONS
@@ -116,8 +117,8 @@ class RunRecorder(keras.callbacks.Callback):
         """Writes the outcome of a run that has finished."""
         step = self._experiment.num_steps - 1
         self._writer.text("outcome", prose.outcome(self._experiment, results), step)
-        fields = ("verdict", "layer", "evidence", "advice")
-        self._writer.flow_diagnosis({name: results[name] for name in fields}, step)
+        diagnosis = {name: results[name] for name in DIAGNOSIS_FIELDS}
+        self._writer.flow_diagnosis(diagnosis, step)
         self._writer.summary(session_end_pb(api_pb2.STATUS_SUCCESS), step)
         self._writer.flush()
 

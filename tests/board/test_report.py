@@ -139,7 +139,7 @@ def test_a_truncated_file_is_read_as_far_as_it_goes(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"layers": 3}', b"\xff"])
 def test_a_flow_of_another_kind_is_none(tmp_path, content):
-    value = flow.flow_value(("one",), {"norm_log10": np.zeros(1)})
+    value = flow.flow_value(flow.table(1, {"norm_log10": np.zeros(1)}), ["one"])
     value.metadata.plugin_data.content = content
     broken = flow.diagnosis_value(DIAGNOSIS)
     broken.tensor.string_val[0] = content

@@ -13,16 +13,17 @@ from tensorboard.plugins import base_plugin
 
 logger = logging.getLogger(__name__)
 
-# The data server keeps a random 100 records of a plugin's series unless told otherwise,
-# the slow loader 10, and the first record is often not among them.
-MAX_RECORDS = 10_000
+# The values of a series that are kept, at random but for the latest. The data server
+# would keep as many unless told otherwise, the slow loader 10; `board.overview` sees to
+# it that no more are needed.
+MAX_VALUES = 100
 
 
 class GradientFlowLoader(base_plugin.TBLoader):
     """Loads the tab; without it, if anything is wrong with it, TensorBoard starts."""
 
     def fix_flags(self, flags: argparse.Namespace) -> None:
-        """Has the records of a run kept, unless the user said how many.
+        """Has the slow loader keep what the fast one does, unless told how many.
 
         Args:
             flags: TensorBoard's, parsed.
@@ -30,7 +31,7 @@ class GradientFlowLoader(base_plugin.TBLoader):
         try:
             from deepxor.board.flow import PLUGIN_NAME
 
-            flags.samples_per_plugin.setdefault(PLUGIN_NAME, MAX_RECORDS)
+            flags.samples_per_plugin.setdefault(PLUGIN_NAME, MAX_VALUES)
         except Exception:
             logger.warning("Gradient flow sees a sample of the records", exc_info=True)
 

@@ -11,7 +11,6 @@ Header:
     error      why there is nothing to show, or null; then no more keys
     layers     names in forward order
     columns    number of columns
-    records    number of records behind them
     note       what was left out and why, or null
     diagnosis  the object of `flow.DIAGNOSIS_TAG`, or null while there is none
     blocks     [{name, type, low, high}], in the order of the bytes
@@ -36,6 +35,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -57,12 +57,18 @@ _CODING = {
     "dead_fraction": _FRACTION,
     "saturated_fraction": _FRACTION,
 }
-# Measured at some records only: the latest measurement stands until the next.
-_SPARSE = ("update_ratio_log10", "dead_fraction", "saturated_fraction")
 
 
 class UnreadableRunError(ValueError):
     """A run's records are not what `flow` writes; the message says why."""
+
+
+class Datum(Protocol):
+    """A value of a series, as TensorBoard's data provider has it."""
+
+    step: int
+    wall_time: float
+    numpy: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -82,73 +88,85 @@ class Records:
     note: str | None
 
 
-def parse_content(content: bytes) -> tuple[list[str], list[str]]:
-    """Reads what the first record says of all.
+def layer_names(content: bytes) -> list[str]:
+    """Returns the layers, in forward order.
 
     Args:
-        content: The plugin's content of the series.
-
-    Returns:
-        Layers and quantities.
+        content: The plugin's content of a series.
 
     Raises:
         UnreadableRunError: If it is something else.
     """
-    try:
-        parsed = json.loads(content)
-        layers, quantities = parsed["layers"], parsed["quantities"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise UnreadableRunError(
-            "The first record does not name its layers and quantities."
-        ) from None
-    for names in (layers, quantities):
-        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-            raise UnreadableRunError("Layers and quantities are not lists of names.")
-    if not layers or "norm_log10" not in quantities:
-        raise UnreadableRunError("There are no layers, or no gradient norms.")
-    return layers, quantities
+    return list(_names(content)[1])
 
 
 def gather(
-    content: bytes, steps: Sequence[int], times: Sequence[float], tables: Sequence
+    content: bytes, series: Sequence[Datum], overview: Sequence[Datum] = ()
 ) -> Records:
     """Sorts records by step and leaves out what cannot be shown.
 
     Args:
         content: The plugin's content of the series.
-        steps: Of each record.
-        times: When each was written; of records of one step the latest counts.
-        tables: Of each record, an array.
+        series: What there is of `flow.TAG`.
+        overview: What there is of `flow.OVERVIEW_TAG`.
 
     Raises:
         UnreadableRunError: If nothing is left.
     """
-    layers, quantities = parse_content(content)
+    quantities, layers = _names(content)
     shape = (len(quantities), len(layers))
-    by_step = {}
-    left_out = 0
-    for i in np.lexsort((times, steps)):
-        table = np.asarray(tables[i])
-        if table.shape == shape and table.dtype.kind in "fiu":
-            by_step[steps[i]] = table
-        else:
-            left_out += 1
+    found = [
+        (datum.step, datum.wall_time, datum.numpy)
+        for datum in series
+        if datum.numpy.shape == shape and datum.numpy.dtype.kind in "fiu"
+    ]
+    left_out = len(series) - len(found)
+    for datum in overview:
+        found += _columns(datum, shape)
     note = None
     if left_out:
         note = (
-            f"{left_out} of {len(steps)} records left out: not "
+            f"{left_out} of {len(series)} records left out: not "
             f"{shape[0]} quantities x {shape[1]} layers, as the first record says"
         )
-    if not by_step:
+    if not found:
         raise UnreadableRunError(note or "There are no records yet.")
-    found = np.stack(list(by_step.values())).astype(np.float32)
+    # Of one step the latest counts.
+    by_step = {step: table for step, _, table in sorted(found, key=lambda r: r[:2])}
+    written = np.stack(list(by_step.values())).astype(np.float32)
     ordered = np.full(
-        (len(found), len(flow.QUANTITIES), len(layers)), np.nan, np.float32
+        (len(written), len(flow.QUANTITIES), len(layers)), np.nan, np.float32
     )
     for row, name in enumerate(flow.QUANTITIES):
         if name in quantities:
-            ordered[:, row] = found[:, quantities.index(name)]
-    return Records(layers, np.array(list(by_step), np.float64), ordered, note)
+            ordered[:, row] = written[:, quantities.index(name)]
+    return Records(list(layers), np.array(list(by_step), np.float64), ordered, note)
+
+
+def _names(content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    names = flow.names(content)
+    if names is None:
+        raise UnreadableRunError(
+            "The first record does not name its layers and quantities."
+        )
+    return names
+
+
+def _columns(
+    datum: Datum, shape: tuple[int, int]
+) -> list[tuple[int, float, np.ndarray]]:
+    """Returns the records of an overview: step, time and table of each."""
+    rows = datum.numpy
+    if rows.ndim != 2 or rows.shape[1] != 1 + shape[0] * shape[1]:
+        return []
+    if rows.dtype.kind != "f" or not np.isfinite(rows[:, 0]).all():
+        return []
+    tables = rows[:, 1:].reshape(-1, *shape)
+    steps = datum.step - rows[:, 0].astype(int)
+    return [
+        (step, datum.wall_time, table)
+        for step, table in zip(steps.tolist(), tables, strict=True)
+    ]
 
 
 def encode(records: Records, diagnosis: object) -> bytes:
@@ -158,9 +176,8 @@ def encode(records: Records, diagnosis: object) -> bytes:
         records: The run's.
         diagnosis: As `flow.diagnosis_value` takes it; None while there is none.
     """
-    tables = {name: records.tables[:, row] for row, name in enumerate(flow.QUANTITIES)}
-    for name in _SPARSE:
-        tables[name] = _filled_forward(tables[name])
+    filled = _filled_forward(records.tables)
+    tables = {name: filled[:, row] for row, name in enumerate(flow.QUANTITIES)}
     constant = {name: _constant(table) for name, table in tables.items()}
     column_bytes = 8 + len(records.layers) * sum(
         _item_bytes(name) for name in tables if constant[name] is None
@@ -168,13 +185,12 @@ def encode(records: Records, diagnosis: object) -> bytes:
     header: dict[str, object] = {
         "error": None,
         "layers": [layer[:_MAX_NAME] for layer in records.layers],
-        "records": len(records.steps),
         "note": records.note,
         "diagnosis": _cut_diagnosis(diagnosis),
     }
     room = MAX_BYTES - len(_header(header)) - _BLOCKS_BYTES
     columns = min(room // column_bytes, MAX_COLUMNS)
-    chosen = choose(tables, max(1, columns))
+    chosen = choose(flow.non_finite_layers(filled), max(1, columns))
     blocks: list[dict[str, object]] = [{"name": "step", "type": "f64"}]
     parts = [records.steps[chosen].astype("<f8").tobytes()]
     for name, table in tables.items():
@@ -198,14 +214,14 @@ def encode_error(reason: str) -> bytes:
     return _header({"error": reason[:_MAX_TEXT]})
 
 
-def choose(tables: dict[str, np.ndarray], columns: int) -> np.ndarray:
+def choose(non_finite: np.ndarray, columns: int) -> np.ndarray:
     """Returns the indices of the records to show, rising.
 
     Args:
-        tables: Quantity -> [records, layers].
-        columns: How many at most.
+        non_finite: int [records], the number of layers that are not finite.
+        columns: How many to show at most.
     """
-    count = len(tables["norm_log10"])
+    count = len(non_finite)
     if count <= columns:
         return np.arange(count)
     # The first and the last record have a column of their own: what training started
@@ -213,24 +229,21 @@ def choose(tables: dict[str, np.ndarray], columns: int) -> np.ndarray:
     even = np.linspace(0, count - 1, max(1, columns // 2))
     early = np.geomspace(1, count, max(1, columns - columns // 2)) - 1
     starts = np.unique(np.concatenate([even, early]).round().astype(int))
-    bad = (tables["non_finite"] > 0) | ~np.isfinite(tables["norm_log10"])
-    worst = bad.sum(axis=1)
     ends = np.append(starts[1:], count)
     return np.array(
         [
-            start + int(worst[start:end].argmax())
+            start + int(non_finite[start:end].argmax())
             for start, end in zip(starts, ends, strict=True)
         ]
     )
 
 
-def _filled_forward(table: np.ndarray) -> np.ndarray:
+def _filled_forward(tables: np.ndarray) -> np.ndarray:
     """Puts the latest measurement where there is none."""
-    rows = np.where(np.isnan(table), -1, np.arange(len(table))[:, None])
-    rows = np.maximum.accumulate(rows, axis=0)
-    # -1 is the last row, which is NaN wherever nothing was measured before it.
-    filled = np.take_along_axis(table, rows, axis=0)
-    return np.where(rows < 0, np.nan, filled)
+    found = tables.copy()
+    for i in range(1, len(found)):
+        found[i] = flow.filled(found[i], found[i - 1])
+    return found
 
 
 def _constant(table: np.ndarray) -> float | None:
@@ -279,10 +292,9 @@ def _cut_diagnosis(diagnosis: object) -> dict[str, str | None] | None:
     """Returns what the tab shows of it, and nothing that is not text."""
     if not isinstance(diagnosis, dict):
         return None
-    keys = ("verdict", "layer", "evidence", "advice")
     return {
         key: None if diagnosis.get(key) is None else str(diagnosis[key])[:_MAX_TEXT]
-        for key in keys
+        for key in flow.DIAGNOSIS_FIELDS
     }
 
 

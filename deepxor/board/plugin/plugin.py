@@ -18,7 +18,7 @@ from werkzeug import wrappers
 
 from deepxor.board import flow
 from deepxor.board.plugin import payload
-from deepxor.board.plugin.metadata import MAX_RECORDS
+from deepxor.board.plugin.metadata import MAX_VALUES
 
 logger = logging.getLogger(__name__)
 
@@ -141,15 +141,13 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
                 plugin_util.context(request.environ),
                 experiment_id=plugin_util.experiment_id(request.environ),
                 plugin_name=flow.PLUGIN_NAME,
-                downsample=MAX_RECORDS,
+                downsample=MAX_VALUES,
                 run_tag_filter=provider.RunTagFilter([run], _TAGS),
             ).get(run, {})
-            data_of_tag = data.get(flow.TAG, [])
             records = payload.gather(
                 series[flow.TAG].plugin_content,
-                [datum.step for datum in data_of_tag],
-                [datum.wall_time for datum in data_of_tag],
-                [datum.numpy for datum in data_of_tag],
+                data.get(flow.TAG, []),
+                data.get(flow.OVERVIEW_TAG, []),
             )
             diagnosis = _diagnosis(data.get(flow.DIAGNOSIS_TAG, []), records.steps[-1])
             return payload.encode(records, diagnosis)
@@ -171,7 +169,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         )
 
 
-_TAGS = (flow.TAG, flow.DIAGNOSIS_TAG)
+_TAGS = (flow.TAG, flow.OVERVIEW_TAG, flow.DIAGNOSIS_TAG)
 
 
 def _file_app(name: str, content_type: str) -> Callable:
@@ -199,7 +197,7 @@ def _last_step(series: Series) -> int | None:
 
 def _layer_count(series: Series) -> int | None:
     try:
-        return len(payload.parse_content(series[flow.TAG].plugin_content)[0])
+        return len(payload.layer_names(series[flow.TAG].plugin_content))
     except (KeyError, payload.UnreadableRunError):
         return None
 

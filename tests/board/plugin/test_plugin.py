@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -17,11 +18,17 @@ from werkzeug.test import Client
 
 from deepxor.board import flow
 from deepxor.board.plugin import payload
-from deepxor.board.plugin.metadata import GradientFlowLoader
+from deepxor.board.plugin.metadata import MAX_VALUES, GradientFlowLoader
 from deepxor.board.summaries import SummaryWriter
 
 ROUTE = "/data/plugin/gradient_flow"
 LAYERS = ["layer1", "layer2", "out"]
+
+
+class Datum(NamedTuple):
+    step: int
+    wall_time: float
+    numpy: np.ndarray
 
 
 def record(layers=3, norm=-2.0, zero=0.0, bad=0):
@@ -43,7 +50,7 @@ def write(folder, records, layers=LAYERS, diagnosis=None):
 
 
 def serve(logdir):
-    multiplexer = EventMultiplexer(tensor_size_guidance={flow.PLUGIN_NAME: 0})
+    multiplexer = EventMultiplexer(tensor_size_guidance={flow.PLUGIN_NAME: MAX_VALUES})
     multiplexer.AddRunsFromDirectory(str(logdir))
     multiplexer.Reload()
     provider = MultiplexerDataProvider(multiplexer, str(logdir))
@@ -112,6 +119,20 @@ def test_numbers_are_those_of_the_events(tmp_path):
             np.testing.assert_allclose(tables[name], wanted, atol=2e-5)
 
 
+def test_of_many_records_the_overview_and_a_sample_are_shown(tmp_path):
+    records = {step: record(norm=-step / 1000) for step in range(0, 20_000, 10)}
+    records[12_340]["non_finite"][1] = 7
+    write(tmp_path / "a", records, diagnosis={"verdict": "healthy", "evidence": "e"})
+    _, tables = get_flow(serve(tmp_path), "a")
+    steps = tables["step"]
+    assert {0.0, 12_340.0, 19_990.0} <= set(steps)
+    assert len(steps) > 500 and (np.diff(steps) > 0).all()
+    # A column is about 1/192 of the steps before it.
+    assert (np.diff(steps) <= np.maximum(10, steps[1:] / 90)).all()
+    wanted = np.array([records[step]["norm_log10"] for step in steps.astype(int)])
+    np.testing.assert_allclose(tables["norm_log10"], wanted, atol=2e-4)
+
+
 def test_runs_are_listed_and_a_known_version_is_not_sent_again(tmp_path):
     hostile = "<img src=x onerror=alert(1)>"
     write(tmp_path / hostile, {0: record(), 5: record()})
@@ -169,7 +190,7 @@ def test_what_is_not_a_number_arrives(tmp_path, norm, layers):
 
 def test_a_foreign_run_has_its_reason():
     with pytest.raises(payload.UnreadableRunError, match="does not name"):
-        payload.gather(b"{}", [], [], [])
+        payload.gather(b"{}", [])
     header, _ = decode(payload.encode_error("why"))
     assert header == {"error": "why"}
 
@@ -181,8 +202,8 @@ def test_payload_is_small_and_keeps_first_last_and_bad_records(layers):
     tables[:, flow.QUANTITIES.index("non_finite")] = 0
     tables[7777, flow.QUANTITIES.index("non_finite"), 0] = 1
     content = {"layers": list(map(str, range(layers))), "quantities": flow.QUANTITIES}
-    steps = np.arange(10_000)
-    records = payload.gather(json.dumps(content).encode(), steps, steps, tables)
+    series = [Datum(step, step, table) for step, table in enumerate(tables)]
+    records = payload.gather(json.dumps(content).encode(), series)
     data = payload.encode(records, None)
     assert len(data) <= 200_000
     _, decoded = decode(data)
@@ -192,16 +213,22 @@ def test_payload_is_small_and_keeps_first_last_and_bad_records(layers):
 
 def test_of_records_of_one_step_the_latest_counts():
     content = json.dumps({"layers": ["a"], "quantities": ["norm_log10"]}).encode()
-    tables = [np.full((1, 1), value) for value in (1, 2, 3)]
-    records = payload.gather(content, [5, 0, 5], [1, 2, 3], tables)
+    values = ((5, 1), (0, 2), (5, 3))
+    series = [Datum(step, time, np.full((1, 1), time)) for step, time in values]
+    records = payload.gather(content, series)
     assert records.steps.tolist() == [0, 5]
     assert records.tables[:, 0, 0].tolist() == [2, 3]
 
 
 def test_what_is_not_measured_at_every_record_stands_until_the_next():
-    table = np.array([[np.nan], [1], [np.nan], [2], [np.nan]])
-    filled = payload._filled_forward(table)[:, 0]
-    np.testing.assert_array_equal(filled, [np.nan, 1, 1, 2, 2])
+    tables = np.zeros((5, len(flow.QUANTITIES), 1))
+    row = flow.QUANTITIES.index("update_ratio_log10")
+    tables[:, row, 0] = [np.nan, 1, np.nan, 2, np.nan]
+    tables[3, flow.QUANTITIES.index("norm_log10")] = np.nan
+    filled = payload._filled_forward(tables)
+    np.testing.assert_array_equal(filled[:, row, 0], [np.nan, 1, 1, 2, 2])
+    filled[:, row] = tables[:, row]
+    np.testing.assert_array_equal(filled, tables)
 
 
 def test_a_failure_never_reaches_tensorboard(caplog):
@@ -214,7 +241,7 @@ def test_a_failure_never_reaches_tensorboard(caplog):
 def test_the_users_number_of_samples_stands():
     flags = SimpleNamespace(samples_per_plugin={})
     GradientFlowLoader().fix_flags(flags)
-    assert flags.samples_per_plugin == {"gradient_flow": 10_000}
+    assert flags.samples_per_plugin == {"gradient_flow": 100}
     flags.samples_per_plugin["gradient_flow"] = 7
     GradientFlowLoader().fix_flags(flags)
     assert flags.samples_per_plugin == {"gradient_flow": 7}
@@ -229,7 +256,7 @@ class Blocker:
             raise ImportError(name)
 sys.meta_path.insert(0, Blocker())
 from tensorboard.plugins.base_plugin import TBContext
-from deepxor.board.plugin.metadata import GradientFlowLoader
+from deepxor.board.plugin.metadata import MAX_VALUES, GradientFlowLoader
 assert GradientFlowLoader().load(TBContext(data_provider=object())) is not None
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -431,7 +431,7 @@ function updateCard(run, view) {
   draw.drawMap(draw.prepare(card.canvas, width, height), width, height, flow,
     card.picture, axis, theme, {step: view.step, layer: cursor.layer});
   card.canvas.setAttribute('aria-label', `${quantity().label} of ${run.name}, ` +
-    `${flow.layers.length} layers, ${flow.records} records. Arrow keys move the cursor.`);
+    `${flow.layers.length} layers, ${flow.columns} records shown. Arrow keys move the cursor.`);
   updateReadout(card, run, flow, column);
 }
 
