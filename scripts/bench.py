@@ -47,7 +47,7 @@ ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds of measurement.", lower_bound
 ONLY = flags.DEFINE_enum(
     "only",
     "",
-    ["", "step", "instrument", "monitor", "command", "thousand"],
+    ["", "step", "instrument", "monitor", "command", "thousand", "tab"],
     "One table.",
 )
 QUICK = flags.DEFINE_boolean("quick", False, "One round of a few steps: a smoke test.")
@@ -574,6 +574,21 @@ def monitor_report(rounds: int) -> Report:
     return Report(title, headings, rows, bench_monitor.NOTE)
 
 
+def tab_report(folder: Path, rounds: int) -> Report:
+    """Measures TensorBoard's Gradient flow tab on a large logdir."""
+    import bench_tab
+
+    scale = bench_tab.Scale(runs=100, layers=50, records=10_000)
+    return Report(
+        f"The Gradient flow tab: {scale.runs} runs of {scale.layers} layers and "
+        f"{scale.records:,} records",
+        ("", ""),
+        bench_tab.tab_rows(folder, scale, rounds, in_turns),
+        "Once TensorBoard has loaded everything: from the opening of the page, or the "
+        "click, until every heat map is drawn.",
+    )
+
+
 # --- Where the time of a command goes -----------------------------------------------
 
 STAGES = (
@@ -799,6 +814,7 @@ def main(argv: Sequence[str]) -> int:
             "monitor": lambda: monitor_report(rounds),
             "command": lambda: command_report(folder, rounds),
             "thousand": lambda: thousand_report(folder, python, rounds),
+            "tab": lambda: tab_report(folder, rounds),
         }
         for name, report in reports.items():
             if ONLY.value in ("", name):

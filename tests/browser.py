@@ -78,16 +78,22 @@ class TensorBoard:
     Args:
         logdir: The folder whose runs it shows.
         flags: More of TensorBoard's own flags.
+        module: What Python runs.
 
     Raises:
         RuntimeError: If it ends before it serves, with what it printed.
     """
 
-    def __init__(self, logdir: Path, *flags: str) -> None:
+    def __init__(
+        self,
+        logdir: Path,
+        *flags: str,
+        module: tuple[str, str] = ("-m", "tensorboard.main"),
+    ) -> None:
         self.logdir = logdir
         # A file, as nobody would empty a pipe while it serves.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
-        command = [sys.executable, "-m", "tensorboard.main", f"--logdir={logdir}"]
+        command = [sys.executable, *module, f"--logdir={logdir}"]
         command += ["--host=localhost", "--port=0", "--reload_interval=5", *flags]
         # A session of its own, so that the data server it starts ends with it.
         self._process = subprocess.Popen(
@@ -102,6 +108,11 @@ class TensorBoard:
         except BaseException:
             self.stop()
             raise
+
+    @property
+    def pid(self) -> int:
+        """Of the process, and of the group of all that it starts."""
+        return self._process.pid
 
     def __enter__(self) -> TensorBoard:
         return self
