@@ -584,7 +584,7 @@ def tab_report(folder: Path, rounds: int) -> Report:
         f"{scale.records:,} records",
         ("", ""),
         bench_tab.tab_rows(folder, scale, rounds, in_turns),
-        "Once TensorBoard has loaded everything: from the opening of the page, or the "
+        "Once TensorBoard has loaded everything: from the opening of the tab, or the "
         "click, until every heat map is drawn.",
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import deepxor
+from deepxor.board import flow
 from deepxor.board.events import read_scalars
 from deepxor.monitor import diagnosis
 
@@ -70,6 +71,7 @@ def test_every_tag_is_explained(tmp_path):
     found = set(re.findall(r"`([^`]+)`", " ".join(table("In TensorBoard"))))
     written = {re.sub("/.*", "/<layer>", tag) for tag in read_scalars(tmp_path)}
     others = {"gradient_log10_histogram/<layer>", "diagnosis"}
+    others |= {flow.TAG, flow.OVERVIEW_TAG, flow.DIAGNOSIS_TAG}
     assert found == written | others
 
 

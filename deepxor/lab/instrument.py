@@ -204,11 +204,12 @@ class ReplicaMonitor(GradientMonitor):
         if not len(self._history):
             self._first_norms = exact
         self._recent_norms = [*self._recent_norms[1 - WINDOW :], exact]
-        table = self._table(gradients, exact)
+        p10, median, p90 = statistics.finite_percentiles(exact, 10, 50, 90)
+        table = self._table(gradients, median)
         total = np.sqrt(np.square(exact.astype(np.float64)).sum(axis=0))
         self._history.add(step, table, float(np.median(total)), loss)
         if self._writer is not None:
-            self._write_record(self._writer, step, norms)
+            self._write_record(self._writer, step, norms, (p10, p90))
 
     def _exact_norms(self, gradients: np.ndarray) -> np.ndarray:
         """Returns float32 [layers, R]; the norms of the steps underflow below 1e-19.
@@ -218,18 +219,17 @@ class ReplicaMonitor(GradientMonitor):
         squares = np.square(gradients.astype(np.float64))
         return np.sqrt(np.add.reduceat(squares, self._starts)).astype(np.float32)
 
-    def _table(self, gradients: np.ndarray, norms: np.ndarray) -> np.ndarray:
+    def _table(self, gradients: np.ndarray, norm: np.ndarray) -> np.ndarray:
         """Returns [quantities, layers], as a history's records are."""
         sizes = np.diff([*self._starts, len(gradients)])
 
         def mean(values: np.ndarray) -> np.ndarray:
             return np.add.reduceat(values.mean(axis=1), self._starts) / sizes
 
-        (median,) = statistics.finite_percentiles(norms, 50)
         absolute = np.abs(gradients)
         finite = np.isfinite(gradients)
         values = dict.fromkeys(QUANTITIES, np.full(len(sizes), np.nan))
-        values["norm"] = median
+        values["norm"] = norm
         values["mean_abs"] = mean(absolute)
         values["max_abs"] = np.maximum.reduceat(absolute.max(axis=1), self._starts)
         values["zero_fraction"] = mean(gradients == 0)
@@ -237,8 +237,20 @@ class ReplicaMonitor(GradientMonitor):
         return np.array([values[name] for name in QUANTITIES], np.float32)
 
     def _write_record(
-        self, writer: SummaryWriter, step: int, norms: np.ndarray
+        self,
+        writer: SummaryWriter,
+        step: int,
+        norms: np.ndarray,
+        band: tuple[np.ndarray, np.ndarray],
     ) -> None:
+        """Hands a record to the writer.
+
+        Args:
+            writer: The run's.
+            step: The step.
+            norms: Those not yet in a histogram, [steps, layers, R].
+            band: 10th and 90th percentile over replicas, [layers] each.
+        """
         before, self._counts = self._counts, np.zeros_like(self._counts)
 
         # Counted once, on the writer's thread, when the first layer asks.
@@ -248,12 +260,10 @@ class ReplicaMonitor(GradientMonitor):
 
         log10 = statistics.log10_norm(self._history.latest("norm"))
         zeros = self._history.latest("zero_fraction")
-        # Of the norms of the step that is the record.
-        p10, p90 = statistics.finite_percentiles(self._recent_norms[-1], 10, 90)
         flow = {
             "norm_log10": log10,
-            "norm_log10_p10": statistics.log10_norm(p10),
-            "norm_log10_p90": statistics.log10_norm(p90),
+            "norm_log10_p10": statistics.log10_norm(band[0]),
+            "norm_log10_p90": statistics.log10_norm(band[1]),
             "zero_fraction": zeros,
             "non_finite": self._history.latest("non_finite"),
         }

@@ -43,7 +43,8 @@ def small(**settings):
 def events_of(run_dir):
     """Returns all that a run's files say, but for times and the names in the graph.
 
-    Keras counts its functions in a process, so the graph's names tell a second run.
+    Keras counts its functions in a process, so the graph's names tell a second run; and
+    what a series is stands at its first value in each file.
     """
     ignored = ("_hparams_", "__run_graph__")
     events = []
@@ -51,6 +52,7 @@ def events_of(run_dir):
         for event in EventFileLoader(os.fspath(path)).Load():
             for value in event.summary.value:
                 if not value.tag.startswith(ignored):
+                    value.ClearField("metadata")
                     events.append((event.step, value.tag, value.SerializeToString()))
     return events
 
