@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepxor.lab.initializers import orthogonal
+from deepxor.lab.maxout import MaxoutConv2D, MaxoutDense
 from deepxor.lab.networks import ReplicaDense
 from deepxor.monitor.interception import replaced
 
@@ -66,7 +67,8 @@ def lsuv(
     Left as they are: frozen layers, embeddings, recurrent layers with their cells,
     normalizations, layers of one's own whose kernel is not called `kernel`, and what
     the model does not call. Kernels of one's own layers are taken for Keras's usual
-    [..., units].
+    [..., units]. Each piece of a maxout layer is orthonormal; the variance is that of
+    all pieces, before the maximum.
 
     Args:
         model: Any Keras model, built or not.
@@ -240,6 +242,9 @@ def _roles(layer: keras.layers.Layer, name: str) -> tuple[tuple[int, ...], str]:
     if isinstance(layer, TRANSPOSED):
         # One input pixel is spread over a window of every filter.
         return shape, "u" * (len(shape) - 1) + "f"
+    if isinstance(layer, MaxoutConv2D | MaxoutDense):
+        units = shape[-1] // layer.pieces
+        return (*shape[:-1], units, layer.pieces), f"{space}fug"
     groups = getattr(layer, "groups", 1)
     if isinstance(groups, int) and groups > 1:
         return (*shape[:-1], groups, shape[-1] // groups), f"{space}fgu"
