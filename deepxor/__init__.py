@@ -14,16 +14,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from deepxor.lab.experiment import Experiment
+    from deepxor.lab.lsuv import lsuv
     from deepxor.lab.training import train_experiment
     from deepxor.monitor.backprop import explain
     from deepxor.monitor.gradients import GradientMonitor
 
-__all__ = ["Experiment", "GradientMonitor", "explain", "train_experiment"]
+__all__ = ["Experiment", "GradientMonitor", "explain", "lsuv", "train_experiment"]
 
 _MODULES = {
     "Experiment": "deepxor.lab.experiment",
     "GradientMonitor": "deepxor.monitor.gradients",
     "explain": "deepxor.monitor.backprop",
+    "lsuv": "deepxor.lab.lsuv",
     "train_experiment": "deepxor.lab.training",
 }
 

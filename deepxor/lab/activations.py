@@ -5,6 +5,7 @@ The table itself needs no TensorFlow, so that flags can be checked against it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,34 +21,46 @@ class Activation:
         largest_slope: The largest value of its derivative: what one layer can at most
             pass back of a gradient, weights aside.
         initializer: What `--initializer=auto` picks for it.
+        gain: What a kernel of variance 1 / inputs is multiplied by for pre-activations
+            that keep their size from layer to layer: one over the root mean square of
+            the activation of standard normal numbers. The argument is that of He et al.
+            2015, eq. 10 and 15, whose factors these are for ReLU and its leaky kind.
         options: Keyword arguments of the Keras function.
     """
 
     keras_name: str | None
     largest_slope: float
     initializer: str
+    gain: float
     options: Mapping[str, float] = field(default_factory=dict)
 
 
 MAXOUT = "maxout"
 
+
+def _leaky_relu(slope: float) -> Activation:
+    gain = math.sqrt(2 / (1 + slope**2))
+    return Activation("leaky_relu", 1.0, "he", gain, {"negative_slope": slope})
+
+
 # The largest slopes of selu (scale * alpha, Klambauer et al. 2017), gelu (at x = sqrt
-# 2) and silu (at x = 2.3994) are rounded to four places.
+# 2) and silu (at x = 2.3994) are rounded to four places, as are the gains that have no
+# closed form. Maxout's gain is that of two pieces.
 ACTIVATIONS: dict[str, Activation] = {
-    "sigmoid": Activation("sigmoid", 0.25, "glorot"),
-    "tanh": Activation("tanh", 1.0, "glorot"),
-    "relu": Activation("relu", 1.0, "he"),
-    "leaky_relu": Activation("leaky_relu", 1.0, "he", {"negative_slope": 0.1}),
-    "very_leaky_relu": Activation("leaky_relu", 1.0, "he", {"negative_slope": 1 / 3}),
-    "elu": Activation("elu", 1.0, "he"),
+    "sigmoid": Activation("sigmoid", 0.25, "glorot", 1.8462),
+    "tanh": Activation("tanh", 1.0, "glorot", 1.5925),
+    "relu": Activation("relu", 1.0, "he", math.sqrt(2)),
+    "leaky_relu": _leaky_relu(0.1),
+    "very_leaky_relu": _leaky_relu(1 / 3),
+    "elu": Activation("elu", 1.0, "he", 1.2452),
     # He's factor 2 makes up for the half of its input that ReLU drops. The larger of
     # two linear pieces keeps the variance as it is, so maxout wants Glorot.
-    MAXOUT: Activation(None, 1.0, "glorot"),
-    "selu": Activation("selu", 1.7581, "lecun"),
-    "gelu": Activation("gelu", 1.1289, "he"),
-    "silu": Activation("silu", 1.0998, "he"),
-    "softplus": Activation("softplus", 1.0, "glorot"),
-    "linear": Activation("linear", 1.0, "glorot"),
+    MAXOUT: Activation(None, 1.0, "glorot", 1.0),
+    "selu": Activation("selu", 1.7581, "lecun", 1.0),
+    "gelu": Activation("gelu", 1.1289, "he", 1.5335),
+    "silu": Activation("silu", 1.0998, "he", 1.6765),
+    "softplus": Activation("softplus", 1.0, "glorot", 1.0419),
+    "linear": Activation("linear", 1.0, "glorot", 1.0),
 }
 
 

@@ -10,8 +10,8 @@ import keras
 import tensorflow as tf
 
 # Activations whose slope says nothing of a unit: none at all, and those that act on a
-# whole vector.
-NOT_ELEMENTWISE = ("linear", "softmax", "log_softmax", "sparsemax", "glu")
+# whole vector or on the pieces of a unit.
+NOT_ELEMENTWISE = ("linear", "softmax", "log_softmax", "sparsemax", "glu", "maxout")
 
 
 class Tap:
@@ -153,11 +153,11 @@ class Interception:
             return scale_loss(loss)
 
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_replaced(optimizer, "apply", monitored_apply))
-            stack.enter_context(_replaced(outer, "scale_loss", monitored_scale_loss))
+            stack.enter_context(replaced(optimizer, "apply", monitored_apply))
+            stack.enter_context(replaced(outer, "scale_loss", monitored_scale_loss))
             for layer, name, tap in self._slots:
                 tap.passed_to = getattr(layer, name)
-                stack.enter_context(_replaced(layer, name, tap))
+                stack.enter_context(replaced(layer, name, tap))
             try:
                 yield
             finally:
@@ -275,7 +275,7 @@ class MonitoredTrainFunction:
         It runs only where a step is traced, or eager: a step that is compiled already
         costs no Python of ours.
         """
-        return _replaced(self._model, "train_step", self._train_step)
+        return replaced(self._model, "train_step", self._train_step)
 
     def _train_step(self, *args: Any, **kwargs: Any) -> Any:
         self._see()
@@ -293,8 +293,16 @@ class MonitoredTrainFunction:
 
 
 @contextlib.contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    # Past Keras's __setattr__, which would track it.
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Gives an object another attribute for the time of the context.
+
+    Past Keras's `__setattr__`, which would track it.
+
+    Args:
+        owner: The object.
+        name: The attribute's name.
+        value: What it is in this context.
+    """
     attributes = vars(owner)
     is_own = name in attributes
     before = attributes.get(name)

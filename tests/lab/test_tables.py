@@ -57,6 +57,26 @@ def test_the_largest_slope_is_the_largest_slope(name):
     assert slope == pytest.approx(ACTIVATIONS[name].largest_slope, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", sorted(FORMULAS))
+def test_the_gain_keeps_the_second_moment(name):
+    z, step = np.linspace(-12, 12, 240_001, retstep=True)
+    second_moment = np.sum(FORMULAS[name](z) ** 2 * norm.pdf(z)) * step
+    gain = ACTIVATIONS[name].gain
+    assert gain == pytest.approx(second_moment**-0.5, abs=1e-4)
+
+
+def test_the_gain_of_maxout_keeps_the_second_moment_of_two_pieces():
+    z, step = np.linspace(-12, 12, 240_001, retstep=True)
+    # The density of the larger of two.
+    second_moment = np.sum(z**2 * 2 * norm.pdf(z) * norm.cdf(z)) * step
+    assert ACTIVATIONS["maxout"].gain == pytest.approx(second_moment**-0.5, abs=1e-9)
+
+
+def test_the_gains_of_he():
+    assert ACTIVATIONS["relu"].gain == np.sqrt(2)
+    assert ACTIVATIONS["very_leaky_relu"].gain == np.sqrt(2 / (1 + 1 / 9))
+
+
 def test_alpha_is_the_limit_of_elu():
     x = tf.constant([-100.0, 3.0])
     np.testing.assert_allclose(activation_function("elu", 0.5)(x), [-0.5, 3.0])
