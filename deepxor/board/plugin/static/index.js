@@ -104,8 +104,9 @@ function build() {
   });
   ui.ends = h('ul', {id: 'ends'});
   ui.empty = h('p', {id: 'empty'});
-  ui.main = h('main', {}, ui.empty, ui.cards, h('section', {id: 'side'},
-    ui.profileTitle, ui.profile, ui.slider, ui.ends));
+  ui.side = h('section', {id: 'side'},
+    ui.profileTitle, ui.profile, ui.slider, ui.ends);
+  ui.main = h('main', {}, ui.empty, ui.cards, ui.side);
   document.body.append(
     h('header', {},
       field('Quantity', ui.quantity), field('Step axis', ui.axis),
@@ -478,10 +479,11 @@ function profileRange(view, loaded) {
   if (quantity().band) {
     for (const {flow} of loaded) {
       for (const id of ['norm_log10_p10', 'norm_log10_p90']) {
-        for (const value of flow[id]) {
-          if (value < low) low = value;
+        flow[id].forEach((value, i) => {
+          if (data.kind(flow, quantity(), i) !== data.FINITE) return;
+          if (value < low && value > -Infinity) low = value;
           if (value > high && value < Infinity) high = value;
-        }
+        });
       }
     }
   }
@@ -490,18 +492,23 @@ function profileRange(view, loaded) {
 
 function updateProfile(view, loaded) {
   if (!loaded.length) return;
+  const ends = loaded.map((run) => [run, endsOf(run.flow, view.step)]);
+  listEnds(ends);
   const width = ui.profile.clientWidth;
-  // As tall as the window lets it be without a scroll bar of its own.
-  const height = Math.max(240, Math.min(400, window.innerHeight - 260));
+  // As tall as lets slider and list stay in sight while the cards scroll.
+  const others = ui.side.offsetHeight - ui.profile.offsetHeight;
+  const height = Math.max(220, Math.min(400, ui.main.clientHeight - 24 - others));
   draw.drawProfile(draw.prepare(ui.profile, width, height), width, height, loaded,
     quantity(), view.step, profileRange(view, loaded), theme);
   setText(ui.profileTitle, `${quantity().label} by layer at step ${view.step}`);
   ui.slider.max = steps.length - 1;
   ui.slider.value = data.columnAt({step: steps, columns: steps.length}, view.step);
   ui.slider.setAttribute('aria-valuetext', `step ${view.step}`);
-  const ends = loaded.map((run) => [run, endsOf(run.flow, view.step)]);
   ui.profile.setAttribute('aria-label', `${quantity().label} by layer at step ${view.step}: ` +
     ends.map(([run, text]) => `${run.name}: ${text}`).join('; '));
+}
+
+function listEnds(ends) {
   const key = JSON.stringify(ends.map(([run, text]) => [run.name, run.index, text]));
   if (ui.ends.dataset.key === key) return;
   ui.ends.dataset.key = key;
