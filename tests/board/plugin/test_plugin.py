@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 import logging
 import subprocess
@@ -110,6 +112,27 @@ def test_numbers_are_those_of_the_events(tmp_path):
         np.testing.assert_allclose(tables[name], wanted, atol=0.003)
         if "log10" in name:
             np.testing.assert_allclose(tables[name], wanted, atol=2e-5)
+
+
+def test_csv_has_every_record_as_exact_as_the_events(tmp_path):
+    rng = np.random.default_rng(1)
+    # More than the page has columns, and no fraction of 254.
+    count = payload.MAX_COLUMNS + 100
+    zero = rng.uniform(0, 1, (count, 2)).astype(np.float32)
+    layers = ["=1+1", 'say "a", b']
+    records = {step: record(2) | {"zero_fraction": zero[step]} for step in range(count)}
+    write(tmp_path / "+a", records, layers)
+    response = serve(tmp_path).get(ROUTE + "/csv?run=%2Ba")
+    assert response.mimetype == "text/csv"
+    rows = list(csv.DictReader(io.StringIO(response.text)))
+    assert [int(row["step"]) for row in rows] == [i // 2 for i in range(2 * count)]
+    assert {(row["run"], row["layer"]) for row in rows} == {
+        ("'+a", "'=1+1"),
+        ("'+a", 'say "a", b'),
+    }
+    found = np.array([row["zero_fraction"] for row in rows], np.float32)
+    np.testing.assert_array_equal(found.reshape(count, 2), zero)
+    assert {row["dead_fraction"] for row in rows} == {""}
 
 
 def test_runs_are_listed_and_a_known_version_is_not_sent_again(tmp_path):

@@ -92,6 +92,9 @@ function build() {
     id: 'axis', onchange: () => { choice.log = ui.axis.value === 'log'; changed(); },
   }, h('option', {value: 'linear'}, 'linear'),
   h('option', {value: 'log', selected: choice.log}, 'logarithmic'));
+  ui.csv = h('button', {
+    id: 'csv', onclick: saveCsv, title: 'Download all records of the runs shown as CSV',
+  }, 'CSV');
   ui.scale = h('canvas', {id: 'scale', role: 'img'});
   ui.status = h('p', {id: 'status', role: 'status'});
   ui.list = h('div', {id: 'runs', role: 'group', 'aria-label': 'Runs'});
@@ -114,8 +117,7 @@ function build() {
         swatch(data.ZERO, 'exactly zero'), swatch(data.NON_FINITE, 'not finite'),
         h('span', {class: 'key'}, h('i', {class: 'missing'}), 'not measured')),
       h('div', {class: 'buttons'},
-        h('button', {id: 'png', onclick: savePng, title: 'Download as PNG'}, 'PNG'),
-        h('button', {id: 'csv', onclick: saveCsv, title: 'Download as CSV'}, 'CSV'))),
+        h('button', {id: 'png', onclick: savePng, title: 'Download as PNG'}, 'PNG'), ui.csv)),
     h('div', {id: 'body'},
       h('nav', {'aria-label': 'Choice of runs'}, field('Runs', ui.filter),
         h('div', {class: 'buttons'},
@@ -541,8 +543,21 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
-function saveCsv() {
-  save(new Blob([data.csv(shownFlows())], {type: 'text/csv'}), 'gradient-flow.csv');
+async function saveCsv() {
+  ui.csv.disabled = true;
+  try {
+    const parts = [];
+    for (const {name} of shownFlows()) {
+      const text = await data.fetchCsv(name);
+      // The line of headings once.
+      parts.push(parts.length ? text.slice(text.indexOf('\n') + 1) : text);
+    }
+    if (parts.length) save(new Blob(parts, {type: 'text/csv'}), 'gradient-flow.csv');
+  } catch (error) {
+    trouble = `No CSV: ${error.message || error}.`;
+    schedule();
+  }
+  ui.csv.disabled = false;
 }
 
 function savePng() {
