@@ -77,9 +77,8 @@ function niceTicks(low, high, count) {
   return ticks;
 }
 
-/** Sizes a canvas for the screen's pixels, and returns its context in CSS pixels. */
-export function prepare(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
+/** Sizes a canvas in pixels, and returns its context in CSS pixels. */
+export function prepare(canvas, width, height, ratio = window.devicePixelRatio || 1) {
   const pixels = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== pixels[0] || canvas.height !== pixels[1]) {
     [canvas.width, canvas.height] = pixels;

@@ -563,7 +563,7 @@ async function saveCsv() {
 function savePng() {
   const loaded = shownFlows();
   if (!loaded.length) return;
-  const [width, gap, title, ratio] = [560, 16, 26, 2];
+  const [width, gap, title] = [560, 16, 26];
   const view = viewOf(loaded);
   const perRow = Math.min(2, loaded.length);
   const height = title + Math.max(...loaded.map(({flow}) => draw.mapHeight(flow.layers.length)));
@@ -572,8 +572,9 @@ function savePng() {
   const total = [gap + (width + gap) * perRow,
     50 + (height + gap) * rows + title + profile + gap];
   const canvas = document.createElement('canvas');
-  [canvas.width, canvas.height] = total.map((size) => size * ratio);
-  const context = draw.prepare(canvas, ...total);
+  // As fine as a browser's largest canvas lets it be.
+  const ratio = Math.min(2, 30000 / total[1]);
+  const context = draw.prepare(canvas, ...total, ratio);
   context.fillStyle = theme.background;
   context.fillRect(0, 0, ...total);
   const at = (x, y, paint) => {
@@ -599,7 +600,7 @@ function savePng() {
       const inner = [width - draw.MARGIN.left - draw.MARGIN.right,
         draw.mapHeight(run.flow.layers.length) - draw.MARGIN.top - draw.MARGIN.bottom];
       const picture = draw.renderCells(run.flow, quantity(), view.scale, view.axis,
-        ...inner.map((size) => size * ratio));
+        ...inner.map((size) => Math.round(size * ratio)));
       draw.drawMap(context, width, draw.mapHeight(run.flow.layers.length), run.flow, picture,
         view.axis, theme, {step: view.step, layer: null});
     }));
