@@ -121,6 +121,12 @@ class FlowTab(Page):
         (colour,) = self._colours(canvas, x, 6, 1, 1)
         return colour
 
+    def scale_colours(self) -> set[Colour]:
+        """Returns all colours of the legend's scale."""
+        (canvas,) = self.elements("#scale")
+        width = canvas.size["width"] - 2 * SCALE_MARGIN
+        return self._colours(canvas, SCALE_MARGIN, 6, width, 1)
+
     def _colours(self, canvas: WebElement, *box: float) -> set[Colour]:
         found = self.driver.execute_script(_COLOURS, canvas, *map(int, box))
         return {tuple(map(int, colour.split(","))) for colour in found}
