@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from browser import Page
 from selenium.webdriver.common.action_chains import ActionChains
@@ -96,6 +97,18 @@ class FlowTab(Page):
         """Moves the pointer to the middle of a cell."""
         y = (grid.layers - layer - 0.5) / grid.layers
         self.point(grid.run, (column + 0.5) / grid.columns, y)
+
+    def download(self, kind: str, folder: Path) -> Path:
+        """Presses the button "png" or "csv", and returns the file that comes."""
+        self.driver.execute_cdp_cmd(
+            "Browser.setDownloadBehavior",
+            {"behavior": "allow", "downloadPath": str(folder)},
+        )
+        path = folder / f"gradient-flow.{kind}"
+        self.elements(f"#{kind}")[0].click()
+        # While it is being written, it has another name.
+        self.until(path.exists, str(path))
+        return path
 
     def cell(self, grid: Grid, column: int, layer: int) -> set[Colour]:
         """Returns the colours inside a cell, away from its edges and the cursor."""

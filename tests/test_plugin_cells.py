@@ -179,20 +179,9 @@ def test_the_step_axis_is_linear_or_logarithmic(page: FlowTab) -> None:
         wait_for_readout(page, text_of(step // 10, 3))
 
 
-@pytest.fixture
-def downloads(page: FlowTab, tmp_path: Path) -> Path:
-    page.driver.execute_cdp_cmd(
-        "Browser.setDownloadBehavior",
-        {"behavior": "allow", "downloadPath": str(tmp_path)},
-    )
-    return tmp_path
-
-
-def test_csv_has_the_numbers_of_the_events(page: FlowTab, downloads: Path) -> None:
-    page.elements("#csv")[0].click()
-    path = downloads / "gradient-flow.csv"
-    page.until(path.exists, "the download")
-    rows = list(csv.DictReader(path.read_text().splitlines()))
+def test_csv_has_the_numbers_of_the_events(page: FlowTab, tmp_path: Path) -> None:
+    text = page.download("csv", tmp_path).read_text()
+    rows = list(csv.DictReader(text.splitlines()))
     assert {row["run"] for row in rows} == {f"'{GRID.run}"}
     assert [row["layer"] for row in rows] == LAYERS * GRID.columns
     steps = np.repeat(10 * np.arange(GRID.columns), GRID.layers)
@@ -202,11 +191,8 @@ def test_csv_has_the_numbers_of_the_events(page: FlowTab, downloads: Path) -> No
         np.testing.assert_array_equal(found, CELLS[name].ravel(), name)
 
 
-def test_png_is_a_picture_of_the_cards(page: FlowTab, downloads: Path) -> None:
-    page.elements("#png")[0].click()
-    path = downloads / "gradient-flow.png"
-    page.until(path.exists, "the download")
-    picture = Image.open(path).convert("RGB")
+def test_png_is_a_picture_of_the_cards(page: FlowTab, tmp_path: Path) -> None:
+    picture = Image.open(page.download("png", tmp_path)).convert("RGB")
     # A card of 560, twice as fine as a plain screen.
     assert picture.width > 2 * 560
     shown = {colour for _, colour in picture.getcolors(1 << 24)}

@@ -177,6 +177,8 @@ def test_in_a_frame_of_another_origin(page: FlowTab, tmp_path: Path) -> None:
         page.wait_for(lambda: [page.readout(GRID.run)], {wanted})
         page.filter("^good$")
         page.until(lambda: page.texts(".card h2") == [GRID.run], "one card")
+        lines = page.download("csv", tmp_path).read_text().splitlines()
+        assert len(lines) == 1 + GRID.columns * GRID.layers
         page.filter("")
         page.wait_for_texts(".card h2", set(REASONS))
     page.enter(set(REASONS))
