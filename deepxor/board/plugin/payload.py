@@ -78,7 +78,8 @@ class Records:
     Attributes:
         layers: Names in forward order.
         steps: float64 [records], rising.
-        tables: float32 [records, quantities, layers], as in `flow.QUANTITIES`.
+        tables: float32 [records, quantities, layers], as in `flow.QUANTITIES`; of
+            those that are measured now and then, the latest until the next.
         note: What was left out and why, if anything was.
     """
 
@@ -140,7 +141,8 @@ def gather(
     for row, name in enumerate(flow.QUANTITIES):
         if name in quantities:
             ordered[:, row] = written[:, quantities.index(name)]
-    return Records(list(layers), np.array(list(by_step), np.float64), ordered, note)
+    steps = np.array(list(by_step), np.float64)
+    return Records(list(layers), steps, _filled_forward(ordered), note)
 
 
 def _names(content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -176,8 +178,7 @@ def encode(records: Records, diagnosis: object) -> bytes:
         records: The run's.
         diagnosis: As `flow.diagnosis_value` takes it; None while there is none.
     """
-    filled = _filled_forward(records.tables)
-    tables = {name: filled[:, row] for row, name in enumerate(flow.QUANTITIES)}
+    tables = {name: records.tables[:, row] for row, name in enumerate(flow.QUANTITIES)}
     constant = {name: _constant(table) for name, table in tables.items()}
     column_bytes = 8 + len(records.layers) * sum(
         _item_bytes(name) for name in tables if constant[name] is None
@@ -190,7 +191,7 @@ def encode(records: Records, diagnosis: object) -> bytes:
     }
     room = MAX_BYTES - len(_header(header)) - _BLOCKS_BYTES
     columns = min(room // column_bytes, MAX_COLUMNS)
-    chosen = choose(flow.non_finite_layers(filled), max(1, columns))
+    chosen = choose(flow.non_finite_layers(records.tables), max(1, columns))
     blocks: list[dict[str, object]] = [{"name": "step", "type": "f64"}]
     parts = [records.steps[chosen].astype("<f8").tobytes()]
     for name, table in tables.items():

@@ -17,7 +17,7 @@ from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
 from deepxor.board import flow
-from deepxor.board.plugin import payload
+from deepxor.board.plugin import payload, table
 from deepxor.board.plugin.metadata import MAX_VALUES
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,11 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
     def get_plugin_apps(self) -> dict[str, Callable]:
         """Returns route -> WSGI application."""
         files = {f"/{name}": _file_app(name, kind) for name, kind in _FILES.items()}
-        return files | {"/runs": self._serve_runs, "/flow": self._serve_flow}
+        return files | {
+            "/runs": self._serve_runs,
+            "/flow": self._serve_flow,
+            "/csv": self._serve_csv,
+        }
 
     def is_active(self) -> bool:
         """Returns False: TensorBoard itself sees when a run has data of this plugin."""
@@ -95,12 +99,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
     @wrappers.Request.application  # type: ignore[arg-type]
     def _serve_flow(self, request: wrappers.Request) -> wrappers.Response:
         """Serves the records of the run `run`, as `payload` lays them out."""
-        run = request.args.get("run")
-        if run is None:
-            raise errors.InvalidArgumentError("Which run? /flow?run=...")
-        series = self._list(request, [run]).get(run)
-        if series is None:
-            raise errors.NotFoundError("no gradient flow of such a run")
+        run, series = self._asked(request)
         version = _version(series)
         headers = [("ETag", f'"{version}"')]
         if version in request.if_none_match:
@@ -111,6 +110,27 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         return http_util.Respond(
             request, reply, "application/octet-stream", headers=headers
         )
+
+    # As above.
+    @wrappers.Request.application  # type: ignore[arg-type]
+    def _serve_csv(self, request: wrappers.Request) -> wrappers.Response:
+        """Serves the records of the run `run` as CSV, as exact as the events are."""
+        run, series = self._asked(request)
+        try:
+            records, _ = self._records(request, run, series)
+        except payload.UnreadableRunError as error:
+            raise errors.NotFoundError(str(error)) from None
+        return http_util.Respond(request, table.csv_bytes(run, records), "text/csv")
+
+    def _asked(self, request: wrappers.Request) -> tuple[str, Series]:
+        """Returns the run that a request names, and its series."""
+        run = request.args.get("run")
+        if run is None:
+            raise errors.InvalidArgumentError("Which run? ?run=...")
+        series = self._list(request, [run]).get(run)
+        if series is None:
+            raise errors.NotFoundError("no gradient flow of such a run")
+        return run, series
 
     def _reply(
         self, request: wrappers.Request, run: str, series: Series, version: str
@@ -135,27 +155,34 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         A foreign run may hold anything under these tags.
         """
         try:
-            if flow.TAG not in series:
-                raise payload.UnreadableRunError(f"It has no tag {flow.TAG}.")
-            data = self._provider.read_tensors(
-                plugin_util.context(request.environ),
-                experiment_id=plugin_util.experiment_id(request.environ),
-                plugin_name=flow.PLUGIN_NAME,
-                downsample=MAX_VALUES,
-                run_tag_filter=provider.RunTagFilter([run], _TAGS),
-            ).get(run, {})
-            records = payload.gather(
-                series[flow.TAG].plugin_content,
-                data.get(flow.TAG, []),
-                data.get(flow.OVERVIEW_TAG, []),
-            )
-            diagnosis = _diagnosis(data.get(flow.DIAGNOSIS_TAG, []), records.steps[-1])
+            records, diagnosis = self._records(request, run, series)
             return payload.encode(records, diagnosis)
         except payload.UnreadableRunError as error:
             return payload.encode_error(str(error))
         except Exception as error:
             logger.warning("Gradient flow cannot read a run", exc_info=True)
             return payload.encode_error(f"{type(error).__name__}: {error}")
+
+    def _records(
+        self, request: wrappers.Request, run: str, series: Series
+    ) -> tuple[payload.Records, object]:
+        """Returns a run's records and its diagnosis."""
+        if flow.TAG not in series:
+            raise payload.UnreadableRunError(f"It has no tag {flow.TAG}.")
+        data = self._provider.read_tensors(
+            plugin_util.context(request.environ),
+            experiment_id=plugin_util.experiment_id(request.environ),
+            plugin_name=flow.PLUGIN_NAME,
+            downsample=MAX_VALUES,
+            run_tag_filter=provider.RunTagFilter([run], _TAGS),
+        ).get(run, {})
+        records = payload.gather(
+            series[flow.TAG].plugin_content,
+            data.get(flow.TAG, []),
+            data.get(flow.OVERVIEW_TAG, []),
+        )
+        diagnosis = _diagnosis(data.get(flow.DIAGNOSIS_TAG, []), records.steps[-1])
+        return records, diagnosis
 
     def _list(
         self, request: wrappers.Request, runs: Iterable[str] | None

@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 import logging
 import subprocess
@@ -131,6 +133,27 @@ def test_of_many_records_the_overview_and_a_sample_are_shown(tmp_path):
     assert (np.diff(steps) <= np.maximum(10, steps[1:] / 90)).all()
     wanted = np.array([records[step]["norm_log10"] for step in steps.astype(int)])
     np.testing.assert_allclose(tables["norm_log10"], wanted, atol=2e-4)
+
+
+def test_csv_is_as_exact_as_the_events(tmp_path):
+    rng = np.random.default_rng(1)
+    # No fraction of 254, as the page has.
+    count = 150
+    zero = rng.uniform(0, 1, (count, 2)).astype(np.float32)
+    layers = ["=1+1", 'say "a", b']
+    records = {step: record(2) | {"zero_fraction": zero[step]} for step in range(count)}
+    write(tmp_path / "+a", records, layers, {"verdict": "healthy", "evidence": "e"})
+    response = serve(tmp_path).get(ROUTE + "/csv?run=%2Ba")
+    assert response.mimetype == "text/csv"
+    rows = list(csv.DictReader(io.StringIO(response.text)))
+    assert [int(row["step"]) for row in rows] == [i // 2 for i in range(2 * count)]
+    assert {(row["run"], row["layer"]) for row in rows} == {
+        ("'+a", "'=1+1"),
+        ("'+a", 'say "a", b'),
+    }
+    found = np.array([row["zero_fraction"] for row in rows], np.float32)
+    np.testing.assert_array_equal(found.reshape(count, 2), zero)
+    assert {row["dead_fraction"] for row in rows} == {""}
 
 
 def test_runs_are_listed_and_a_known_version_is_not_sent_again(tmp_path):

@@ -30,6 +30,13 @@ export async function fetchFlow(name) {
   }
 }
 
+/** Returns a run's records as CSV: the page itself may have a part, and rounded. */
+export async function fetchCsv(name) {
+  const response = await fetch(url('./csv?run=' + encodeURIComponent(name)));
+  if (!response.ok) throw new Error(`TensorBoard answers ${response.status}`);
+  return response.text();
+}
+
 export function decode(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const text = new TextDecoder().decode(new Uint8Array(buffer, 4, length));
@@ -156,33 +163,4 @@ export function describe(flow, quantity, column, layer) {
     parts.push(`${quantity.label.toLowerCase()} ${format(quantity, flow[quantity.id][i])}`);
   }
   return parts.join(' \u00b7 ');
-}
-
-const COLUMNS = [
-  'norm_log10', 'norm_log10_p10', 'norm_log10_p90', 'zero_fraction', 'non_finite',
-  'update_ratio_log10', 'dead_fraction', 'saturated_fraction',
-];
-
-/** Returns what the cards show, as CSV. */
-export function csv(runs) {
-  const lines = [['run', 'step', 'layer', ...COLUMNS].join(',')];
-  for (const {name, flow} of runs) {
-    for (let column = 0; column < flow.columns; column++) {
-      flow.layers.forEach((layer, j) => {
-        const i = column * flow.layers.length + j;
-        const numbers = COLUMNS.map((id) => {
-          const value = flow[id][i];
-          return Number.isNaN(value) ? '' : +value.toPrecision(6);
-        });
-        lines.push([quoted(name), flow.step[column], quoted(layer), ...numbers].join(','));
-      });
-    }
-  }
-  return lines.join('\r\n') + '\r\n';
-}
-
-// A spreadsheet takes a name that begins with = + - @ for a formula.
-function quoted(text) {
-  const safe = /^[=+\-@\t\r]/.test(text) ? "'" + text : text;
-  return '"' + safe.replaceAll('"', '""') + '"';
 }

@@ -77,9 +77,8 @@ function niceTicks(low, high, count) {
   return ticks;
 }
 
-/** Sizes a canvas for the screen's pixels, and returns its context in CSS pixels. */
-export function prepare(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
+/** Sizes a canvas in pixels, and returns its context in CSS pixels. */
+export function prepare(canvas, width, height, ratio = window.devicePixelRatio || 1) {
   const pixels = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== pixels[0] || canvas.height !== pixels[1]) {
     [canvas.width, canvas.height] = pixels;
@@ -189,7 +188,7 @@ function drawStepAxis(context, axis, left, y, width, theme) {
   context.strokeStyle = theme.text;
   context.lineWidth = 1;
   let free = -Infinity;
-  for (const tick of axis.ticks(Math.max(2, Math.floor(width / 80)))) {
+  for (const tick of axis.ticks(Math.max(2, Math.floor(width / 60)))) {
     const x = left + axis.position(tick) * width;
     const text = compact(tick);
     const half = context.measureText(text).width / 2;
@@ -262,7 +261,7 @@ export function drawSwatch(canvas, cell) {
 
 /** Draws all runs' quantity by layer at a step. */
 export function drawProfile(context, width, height, runs, quantity, step, range, theme) {
-  const area = {left: 52, right: 12, top: 10, bottom: 74};
+  const area = {left: 52, right: 12, top: 10, bottom: 80};
   const w = width - area.left - area.right, h = height - area.top - area.bottom;
   const longest = runs.reduce((best, {flow}) =>
     flow.layers.length > best.length ? flow.layers : best, []);
@@ -299,9 +298,10 @@ function drawProfileAxes(context, area, w, h, names, quantity, range, xOf, yOf, 
     const last = names.length - 1;
     if ((layer % every || last - layer < every) && layer !== last) return;
     context.save();
-    context.translate(xOf(layer) + 3, area.top + h + 6);
+    // Below the rings of what is exactly zero.
+    context.translate(xOf(layer) + 3, area.top + h + 11);
     context.rotate(-Math.PI / 3);
-    context.fillText(fitted(context, name, area.bottom - 6), 0, 0);
+    context.fillText(fitted(context, name, area.bottom - 8), 0, 0);
     context.restore();
   });
 }
@@ -313,6 +313,9 @@ function drawBand(context, {run, quantity, from, xOf, yOf}) {
   const n = flow.layers.length;
   const edge = (values, layer) => [xOf(layer), yOf(values[from + layer])];
   for (let layer = 0; layer + 1 < n; layer++) {
+    // What is exactly zero or not finite is not on the scale, and nor is its band.
+    const ends = [layer, layer + 1].map((end) => kind(flow, quantity, from + end));
+    if (ends.some((cell) => cell !== FINITE)) continue;
     const corners = [
       edge(flow.norm_log10_p10, layer), edge(flow.norm_log10_p10, layer + 1),
       edge(flow.norm_log10_p90, layer + 1), edge(flow.norm_log10_p90, layer),

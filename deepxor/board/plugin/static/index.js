@@ -92,6 +92,9 @@ function build() {
     id: 'axis', onchange: () => { choice.log = ui.axis.value === 'log'; changed(); },
   }, h('option', {value: 'linear'}, 'linear'),
   h('option', {value: 'log', selected: choice.log}, 'logarithmic'));
+  ui.csv = h('button', {
+    id: 'csv', onclick: saveCsv, title: 'Download the records of the runs shown as CSV',
+  }, 'CSV');
   ui.scale = h('canvas', {id: 'scale', role: 'img'});
   ui.status = h('p', {id: 'status', role: 'status'});
   ui.list = h('div', {id: 'runs', role: 'group', 'aria-label': 'Runs'});
@@ -104,8 +107,9 @@ function build() {
   });
   ui.ends = h('ul', {id: 'ends'});
   ui.empty = h('p', {id: 'empty'});
-  ui.main = h('main', {}, ui.empty, ui.cards, h('section', {id: 'side'},
-    ui.profileTitle, ui.profile, ui.slider, ui.ends));
+  ui.side = h('section', {id: 'side'},
+    ui.profileTitle, ui.profile, ui.slider, ui.ends);
+  ui.main = h('main', {}, ui.empty, ui.cards, ui.side);
   document.body.append(
     h('header', {},
       field('Quantity', ui.quantity), field('Step axis', ui.axis),
@@ -113,8 +117,7 @@ function build() {
         swatch(data.ZERO, 'exactly zero'), swatch(data.NON_FINITE, 'not finite'),
         h('span', {class: 'key'}, h('i', {class: 'missing'}), 'not measured')),
       h('div', {class: 'buttons'},
-        h('button', {id: 'png', onclick: savePng, title: 'Download as PNG'}, 'PNG'),
-        h('button', {id: 'csv', onclick: saveCsv, title: 'Download as CSV'}, 'CSV'))),
+        h('button', {id: 'png', onclick: savePng, title: 'Download as PNG'}, 'PNG'), ui.csv)),
     h('div', {id: 'body'},
       h('nav', {'aria-label': 'Choice of runs'}, field('Runs', ui.filter),
         h('div', {class: 'buttons'},
@@ -478,10 +481,11 @@ function profileRange(view, loaded) {
   if (quantity().band) {
     for (const {flow} of loaded) {
       for (const id of ['norm_log10_p10', 'norm_log10_p90']) {
-        for (const value of flow[id]) {
-          if (value < low) low = value;
+        flow[id].forEach((value, i) => {
+          if (data.kind(flow, quantity(), i) !== data.FINITE) return;
+          if (value < low && value > -Infinity) low = value;
           if (value > high && value < Infinity) high = value;
-        }
+        });
       }
     }
   }
@@ -490,18 +494,23 @@ function profileRange(view, loaded) {
 
 function updateProfile(view, loaded) {
   if (!loaded.length) return;
+  const ends = loaded.map((run) => [run, endsOf(run.flow, view.step)]);
+  listEnds(ends);
   const width = ui.profile.clientWidth;
-  // As tall as the window lets it be without a scroll bar of its own.
-  const height = Math.max(240, Math.min(400, window.innerHeight - 260));
+  // As tall as lets slider and list stay in sight while the cards scroll.
+  const others = ui.side.offsetHeight - ui.profile.offsetHeight;
+  const height = Math.max(220, Math.min(400, ui.main.clientHeight - 24 - others));
   draw.drawProfile(draw.prepare(ui.profile, width, height), width, height, loaded,
     quantity(), view.step, profileRange(view, loaded), theme);
   setText(ui.profileTitle, `${quantity().label} by layer at step ${view.step}`);
   ui.slider.max = steps.length - 1;
   ui.slider.value = data.columnAt({step: steps, columns: steps.length}, view.step);
   ui.slider.setAttribute('aria-valuetext', `step ${view.step}`);
-  const ends = loaded.map((run) => [run, endsOf(run.flow, view.step)]);
   ui.profile.setAttribute('aria-label', `${quantity().label} by layer at step ${view.step}: ` +
     ends.map(([run, text]) => `${run.name}: ${text}`).join('; '));
+}
+
+function listEnds(ends) {
   const key = JSON.stringify(ends.map(([run, text]) => [run.name, run.index, text]));
   if (ui.ends.dataset.key === key) return;
   ui.ends.dataset.key = key;
@@ -534,14 +543,27 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
-function saveCsv() {
-  save(new Blob([data.csv(shownFlows())], {type: 'text/csv'}), 'gradient-flow.csv');
+async function saveCsv() {
+  ui.csv.disabled = true;
+  try {
+    const parts = [];
+    for (const {name} of shownFlows()) {
+      const text = await data.fetchCsv(name);
+      // The line of headings once.
+      parts.push(parts.length ? text.slice(text.indexOf('\n') + 1) : text);
+    }
+    if (parts.length) save(new Blob(parts, {type: 'text/csv'}), 'gradient-flow.csv');
+  } catch (error) {
+    trouble = `No CSV: ${error.message || error}.`;
+    schedule();
+  }
+  ui.csv.disabled = false;
 }
 
 function savePng() {
   const loaded = shownFlows();
   if (!loaded.length) return;
-  const [width, gap, title, ratio] = [560, 16, 26, 2];
+  const [width, gap, title] = [560, 16, 26];
   const view = viewOf(loaded);
   const perRow = Math.min(2, loaded.length);
   const height = title + Math.max(...loaded.map(({flow}) => draw.mapHeight(flow.layers.length)));
@@ -550,8 +572,9 @@ function savePng() {
   const total = [gap + (width + gap) * perRow,
     50 + (height + gap) * rows + title + profile + gap];
   const canvas = document.createElement('canvas');
-  [canvas.width, canvas.height] = total.map((size) => size * ratio);
-  const context = draw.prepare(canvas, ...total);
+  // As fine as a browser's largest canvas lets it be.
+  const ratio = Math.min(2, 30000 / total[1]);
+  const context = draw.prepare(canvas, ...total, ratio);
   context.fillStyle = theme.background;
   context.fillRect(0, 0, ...total);
   const at = (x, y, paint) => {
@@ -577,7 +600,7 @@ function savePng() {
       const inner = [width - draw.MARGIN.left - draw.MARGIN.right,
         draw.mapHeight(run.flow.layers.length) - draw.MARGIN.top - draw.MARGIN.bottom];
       const picture = draw.renderCells(run.flow, quantity(), view.scale, view.axis,
-        ...inner.map((size) => size * ratio));
+        ...inner.map((size) => Math.round(size * ratio)));
       draw.drawMap(context, width, draw.mapHeight(run.flow.layers.length), run.flow, picture,
         view.axis, theme, {step: view.step, layer: null});
     }));
