@@ -31,10 +31,15 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     app.run(lambda argv: _guard(main, argv), flags_parser=_parse)
 
 
-def load_tensorflow() -> None:
-    """Imports TensorFlow as a command needs it: on one thread, and quiet.
+def load_tensorflow(threads: int = 1) -> None:
+    """Imports TensorFlow as a command needs it: quiet, and by default on one thread.
 
     Its log lines are silent unless they are errors.
+
+    Args:
+        threads: Of an operation; 0 for one a core. The loops of the lab are too small
+            to share out: one thread is a tenth faster, and leaves the other cores to
+            the writer of summaries.
 
     Some are written before TensorFlow reads its log level, and at the first look for a
     GPU it calls the lack of one an error; both are held back, and shown if it fails.
@@ -48,9 +53,7 @@ def load_tensorflow() -> None:
         try:
             import tensorflow as tf
 
-            # The loops of the lab are too small to share out: one thread is a tenth
-            # faster, and leaves the other cores to the writer of summaries.
-            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.list_logical_devices()
         except Exception:
             held.seek(0)

@@ -83,7 +83,6 @@ def build_convnet(
     kernel_initializer: Any,
     scale: float = 1.0,
     dropout: bool = True,
-    weight_decay: float = 0.0,
     seed: int = 0,
 ) -> keras.Model:
     """Returns a convolutional network that ends in logits.
@@ -103,8 +102,6 @@ def build_convnet(
         scale: What the hidden widths are multiplied by; rounded, at least 1.
         dropout: Whether 0.2 of the input, of each pooling's output and of the hidden
             layer's are dropped in training.
-        weight_decay: As in Caffe, half of it times the kernels' squared L2 norm is
-            added to the loss; biases do not decay.
         seed: Of weights and dropout. The weights are the same with and without dropout.
 
     Returns:
@@ -119,11 +116,9 @@ def build_convnet(
     if isinstance(kernel_initializer, str) and kernel_initializer not in INITIALIZERS:
         _check_keras_initializer(kernel_initializer)
     shape = CONVNETS[network]
-    _check_numbers(classes, scale, weight_decay, seed)
+    _check_numbers(classes, scale, seed)
     _check_input_shape(network, input_shape)
-    builder = _Builder(
-        activation, kernel_initializer, scale, dropout, weight_decay, seed
-    )
+    builder = _Builder(activation, kernel_initializer, scale, dropout, seed)
     return builder.build(network, shape, tuple(input_shape), classes)
 
 
@@ -135,7 +130,6 @@ class _Builder:
     kernel_initializer: Any
     scale: float
     dropout: bool
-    weight_decay: float
     seed: int
 
     def build(
@@ -202,17 +196,13 @@ class _Builder:
         return keras.activations.get(activation.keras_name)
 
     def _options(self, name: str, pieces: int = 1) -> dict[str, Any]:
-        import keras
 
         from deepxor.lab.maxout import EachPiece
 
         each = [self._initializer(f"{name}/{piece}") for piece in range(pieces)]
-        # In Keras, L2 is the whole of the squared norm, not half.
-        decay = keras.regularizers.L2(self.weight_decay / 2)
         return {
             "name": name,
             "kernel_initializer": each[0] if pieces == 1 else EachPiece(each),
-            "kernel_regularizer": decay if self.weight_decay else None,
         }
 
     def _initializer(self, name: str) -> Any:
@@ -267,15 +257,11 @@ def _check_keras_initializer(name: str) -> None:
         ) from None
 
 
-def _check_numbers(classes: int, scale: float, weight_decay: float, seed: int) -> None:
+def _check_numbers(classes: int, scale: float, seed: int) -> None:
     if classes < 2:
         raise ValueError(f"classes={classes}: allowed is at least 2")
     if not 0 < scale < float("inf"):
         raise ValueError(f"scale={scale}: allowed is a finite number above 0")
-    if not 0 <= weight_decay < float("inf"):
-        raise ValueError(
-            f"weight_decay={weight_decay}: allowed is 0 or a finite number above it"
-        )
     if seed < 0:
         raise ValueError(f"seed={seed}: allowed is at least 0")
 

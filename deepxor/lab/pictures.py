@@ -22,7 +22,7 @@ DIGITS_TEST_SHARE = 5
 SMALLEST_CONTRAST = 1e-8
 
 
-class DownloadError(ValueError):
+class DownloadError(OSError):
     """Says that a data set could not be downloaded, and what to do instead."""
 
 

@@ -1,0 +1,136 @@
+"""Trains convolutional networks by activation and initializer, and tables the outcome.
+
+For example: python -m deepxor.images --seeds=1
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+
+from deepxor import door
+from deepxor.lab.cell import RECIPES
+from deepxor.lab.convnets import CONVNETS, INITIALIZERS
+from deepxor.lab.grid import Grid
+from deepxor.lab.pictures import DATASETS
+
+DISTRIBUTIONS = ("none", "mirrored")
+
+DATASET = flags.DEFINE_enum("dataset", "digits", DATASETS, "The pictures.")
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "The folder of the data set's files; without it: download."
+)
+NETWORK = flags.DEFINE_enum("network", "fitnet4", CONVNETS, "The network.")
+ACTIVATIONS = flags.DEFINE_list(
+    "activations",
+    ["maxout", "relu", "very_leaky_relu", "tanh", "sigmoid"],
+    "The columns of the table.",
+)
+INITIALIZER_NAMES = flags.DEFINE_list(
+    "initializers", ["lsuv", "orthogonal", "orthogonal_scaled", "glorot", "he"],
+    f"The rows of the table, of {', '.join(INITIALIZERS)}.",
+)  # fmt: skip
+SEEDS = flags.DEFINE_integer("seeds", 3, "Networks of each cell.")
+SCALE = flags.DEFINE_float(
+    "scale", None, "What the widths are multiplied by; 0.25 for digits, else 1."
+)
+EPOCHS = flags.DEFINE_integer(
+    "epochs", None, "Passes over the pictures; the recipe of the data set's by default."
+)
+BATCH_SIZE = flags.DEFINE_integer("batch_size", None, "Pictures in a step; likewise.")
+LEARNING_RATE = flags.DEFINE_float(
+    "learning_rate", None, "Of gradient descent with momentum, at first; likewise."
+)
+DISTRIBUTE = flags.DEFINE_enum(
+    "distribute",
+    DISTRIBUTIONS[0],
+    DISTRIBUTIONS,
+    "mirrored trains every network on all devices.",
+)
+JOBS = flags.DEFINE_integer(
+    "jobs", None, "Networks trained at once; one a core for digits, else 1."
+)
+LOGDIR = flags.DEFINE_string("logdir", "logdir", "Where the table's folder is made.")
+QUIET = flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+
+
+def grid_from_flags() -> Grid:
+    """Returns the table that the flags describe.
+
+    Raises:
+        ValueError: If a flag is out of range.
+    """
+    recipe = RECIPES[DATASET.value]
+    if EPOCHS.value is not None:
+        if EPOCHS.value < 1:
+            raise ValueError(f"epochs={EPOCHS.value}: allowed is at least 1")
+        recipe = recipe.with_epochs(EPOCHS.value)
+    changes: dict[str, Any] = {
+        flag.name: flag.value
+        for flag in (SCALE, BATCH_SIZE, LEARNING_RATE)
+        if flag.value is not None
+    }
+    return Grid(
+        DATASET.value,
+        NETWORK.value,
+        tuple(ACTIVATIONS.value),
+        tuple(INITIALIZER_NAMES.value),
+        SEEDS.value,
+        dataclasses.replace(recipe, **changes),
+    )
+
+
+def jobs_from_flags() -> int:
+    """Returns how many networks to train at once.
+
+    Raises:
+        ValueError: If it is out of range, or more than one while each takes all
+            devices.
+    """
+    jobs = JOBS.value
+    if jobs is None:
+        is_small = DATASET.value == "digits" and DISTRIBUTE.value == DISTRIBUTIONS[0]
+        return len(os.sched_getaffinity(0)) if is_small else 1
+    if jobs < 1:
+        raise ValueError(f"jobs={jobs}: allowed is at least 1")
+    if jobs > 1 and DISTRIBUTE.value != DISTRIBUTIONS[0]:
+        raise ValueError(
+            f"jobs={jobs}: allowed with distribute={DISTRIBUTE.value!r} is 1"
+        )
+    return jobs
+
+
+def main(argv: Sequence[str]) -> int:
+    """Trains what has not been trained yet; returns the exit status."""
+    door.check_no_arguments(argv)
+    grid, jobs = grid_from_flags(), jobs_from_flags()
+    _check_pictures(grid.dataset, DATA_DIR.value)
+    from deepxor.lab.grid_session import run_on_console
+
+    # One thread each where there are as many processes as cores.
+    start = functools.partial(door.load_tensorflow, threads=1 if jobs > 1 else 0)
+    return run_on_console(
+        grid, LOGDIR.value, jobs, start, DATA_DIR.value, DISTRIBUTE.value, QUIET.value
+    )
+
+
+def _check_pictures(dataset: str, data_dir: str | None) -> None:
+    """Loads them once: what is missing is one line then, and not one a process."""
+    from deepxor.lab.pictures import load
+    from deepxor.lab.runs import RunError
+
+    if dataset != "digits" and data_dir is None:
+        door.load_tensorflow()  # Keras, which downloads them, takes it
+    try:
+        load(dataset, data_dir)
+    except ImportError as error:
+        raise RunError(str(error)) from error
+
+
+if __name__ == "__main__":
+    door.run(main)
