@@ -112,6 +112,8 @@ def main(argv: Sequence[str]) -> int:
     _check_pictures(grid.dataset, DATA_DIR.value)
     from deepxor.lab.grid_session import run_on_console
 
+    # TensorFlow calls it an error where it cannot fuse a leaky ReLU, and goes on.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # One thread each where there are as many processes as cores.
     start = functools.partial(door.load_tensorflow, threads=1 if jobs > 1 else 0)
     return run_on_console(

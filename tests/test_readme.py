@@ -139,7 +139,8 @@ def test_the_python_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    names = {"model": model, "x": np.ones((8, 2)), "y": np.ones((8, 1))}
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    names = {"model": model, "x": x, "y": np.ones((200, 1))}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
     printed = capsys.readouterr().out

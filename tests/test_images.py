@@ -1,0 +1,175 @@
+"""The table of activations and initializers, from outside."""
+
+import csv
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from deepxor.board import flow
+from deepxor.board.events import read_run
+
+# Enough epochs for the ReLU family to leave the guess.
+GRID = ["--seeds=1", "--activations=relu,maxout,sigmoid", "--initializers=lsuv"]
+
+
+def images(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "deepxor.images", *arguments],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    logdir = tmp_path_factory.mktemp("images")
+    done = images(*GRID, "--epochs=12", f"--logdir={logdir}")
+    assert (done.returncode, done.stderr) == (0, "")
+    return done, logdir / "digits-fitnet4"
+
+
+def test_sigmoid_does_not_converge_and_relu_and_maxout_do(table):
+    done, folder = table
+    rows = list(csv.DictReader((folder / "table.csv").open()))
+    found = {row["column"]: row for row in rows}
+    assert float(found["relu"]["mean"]) > 60 < float(found["maxout"]["mean"])
+    assert found["sigmoid"]["converged"] == "0"
+    assert found["sigmoid"]["verdict"] == "vanishing"
+    assert "n/c" in done.stdout and "vanishing" in done.stdout
+    assert "n/c" in (folder / "table.html").read_text()
+    results = json.loads((folder / "sigmoid-lsuv" / "cell.json").read_text())["results"]
+    assert results["layer"] == "conv1" and "decades are lost" in results["evidence"]
+
+
+def test_every_cell_is_a_run_with_cost_accuracy_flow_and_hparams(table):
+    _, folder = table
+    for activation in ("relu", "maxout", "sigmoid"):
+        path = folder / f"{activation}-lsuv"
+        events = read_run(path)
+        for tag in ("cost", "accuracy", "cost/test", "accuracy/test"):
+            assert len(events.scalars[tag]) == 12
+        results = json.loads((path / "cell.json").read_text())["results"]
+        last = list(events.scalars["accuracy/test"].values())[-1]
+        assert results["accuracy_test"] == pytest.approx(last)
+        assert events.flow.layers == (*(f"conv{i + 1}" for i in range(17)),
+                                      "hidden", "logits")  # fmt: skip
+        assert events.diagnosis["verdict"] == results["verdict"]
+        tags = EventAccumulator(str(path)).Reload().Tags()["tensors"]
+        assert flow.TAG in tags and "_hparams_/session_start_info" in tags
+
+
+def test_what_has_been_trained_is_kept(table):
+    _, folder = table
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/cell.json")}
+    # No process of its own, so no TensorFlow.
+    again = images(*GRID, "--epochs=12", f"--logdir={folder.parent}")
+    assert again.returncode == 0 and "n/c" in again.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    other = images(*GRID, "--epochs=1", f"--logdir={folder.parent}")
+    assert other.returncode == 1 and "other settings" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--activations=relu,step", "activation='step': allowed are sigmoid"),
+        ("--activations=relu,relu", "activations='relu,relu': allowed"),
+        ("--initializers=", "initializers='': allowed is at least one"),
+        ("--seeds=0", "seeds=0: allowed is at least 1"),
+        ("--epochs=0", "epochs=0: allowed is at least 1"),
+        ("--batch_size=0", "batch_size=0: allowed"),
+        ("--learning_rate=-1", "learning_rate=-1.0: allowed"),
+        ("--scale=0", "scale=0.0: allowed"),
+        ("--jobs=0", "jobs=0: allowed"),
+        ("--dataset=mnist", "should be one of"),
+        ("--data_dir=/nowhere", "data_dir='/nowhere' does nothing"),
+        ("--jobs=2 --distribute=mirrored", "jobs=2: allowed with distribute"),
+    ],
+)
+def test_a_wrong_flag_is_one_line_without_tensorflow(tmp_path, flag, words):
+    done = images(*flag.split(" "), f"--logdir={tmp_path / 'logdir'}")
+    assert done.returncode in (1, 2) and words in done.stderr
+    assert done.stderr.startswith("deepxor.images: ") and done.stderr.count("\n") == 1
+    assert not any(tmp_path.iterdir())
+
+
+def test_without_the_files_of_a_data_set_the_message_says_what_to_do(tmp_path):
+    done = images("--dataset=cifar10", f"--data_dir={tmp_path}")
+    assert done.returncode in (1, 2) and done.stderr.count("\n") == 1
+    assert "cifar-10-batches-py" in done.stderr
+
+
+def write_cifar10(folder, count=20):
+    """Writes a small set in CIFAR-10's own format."""
+    rng = np.random.default_rng(0)
+    batches = folder / "cifar-10-batches-py"
+    batches.mkdir()
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
+        labels = np.arange(count) % 10
+        data = rng.integers(0, 256, (count, 3072), np.uint8)
+        content = {b"data": data, b"labels": labels.tolist()}
+        (batches / name).write_bytes(pickle.dumps(content, protocol=2))
+
+
+def test_cifar10_from_its_files_has_the_papers_numbers_beside(tmp_path):
+    write_cifar10(tmp_path)
+    done = images(
+        "--dataset=cifar10", f"--data_dir={tmp_path}", f"--logdir={tmp_path / 'log'}",
+        "--activations=relu", "--initializers=glorot", "--seeds=1", "--epochs=1",
+        "--scale=0.1", "--batch_size=50",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "90.63" in done.stdout
+    assert "90.63" in (tmp_path / "log" / "cifar10-fitnet4" / "table.html").read_text()
+
+
+def wait_for(condition):
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def processes(group):
+    """Returns the processes of a group that still run."""
+    states = subprocess.run(
+        ["ps", "-eo", "pgid=,stat="], capture_output=True, text=True, check=True
+    ).stdout
+    lines = [line.split() for line in states.splitlines()]
+    return [state for found, state in lines if int(found) == group and state[0] != "Z"]
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+def test_it_can_be_stopped_and_goes_on(tmp_path, number, status):
+    command = [sys.executable, "-m", "deepxor.images", f"--logdir={tmp_path}"]
+    command += ["--network=cnn", "--activations=relu,tanh", "--initializers=he"]
+    command += ["--seeds=1", "--epochs=3", "--jobs=1"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    folder = tmp_path / "digits-cnn"
+    first = folder / "relu-he" / "cell.json"
+    wait_for((folder / "tanh-he" / "cell.json").exists)
+    written = first.read_bytes()
+    # As the terminal does: Ctrl-C goes to the whole group, kill -9 to one process.
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.kill()
+    errors = process.communicate()[1]
+    assert process.returncode == status and "Traceback" not in errors
+    wait_for(lambda: not processes(process.pid))
+    assert read_run(folder / "relu-he").scalars["cost"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "relu" in done.stdout and first.read_bytes() == written
+    assert len(list((folder / "tanh-he").glob("events.*"))) == 1
