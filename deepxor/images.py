@@ -115,10 +115,19 @@ def main(argv: Sequence[str]) -> int:
     # TensorFlow calls it an error where it cannot fuse a leaky ReLU, and goes on.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # One thread each where there are as many processes as cores.
-    start = functools.partial(door.load_tensorflow, threads=1 if jobs > 1 else 0)
+    start = functools.partial(_start, threads=1 if jobs > 1 else 0)
     return run_on_console(
         grid, LOGDIR.value, jobs, start, DATA_DIR.value, DISTRIBUTE.value, QUIET.value
     )
+
+
+def _start(threads: int) -> None:
+    """Loads TensorFlow in a process that trains."""
+    door.load_tensorflow(threads)
+    import tensorflow as tf
+
+    # It warns of functions that are traced often, as those of so many models are.
+    tf.get_logger().setLevel("ERROR")
 
 
 def _check_pictures(dataset: str, data_dir: str | None) -> None:

@@ -59,6 +59,14 @@ class Score:
         return Counter(self.verdicts).most_common(1)[0][0] if self.verdicts else ""
 
     @property
+    def verdict_text(self) -> str:
+        """The verdict, or each with its seeds, such as "2 dead, 1 healthy"."""
+        counts = Counter(self.verdicts).most_common()
+        if len(counts) < 2:
+            return self.verdict
+        return ", ".join(f"{count} {verdict}" for verdict, count in counts)
+
+    @property
     def text(self) -> str:
         """As it stands in the table, such as "96.1 ± 0.4 (2 of 3)"."""
         if not self.verdicts:
@@ -108,7 +116,7 @@ def console_table(
 def _console_cell(score: Score) -> Text:
     text = Text(score.text)
     if score.verdicts and score.mean is None:
-        text.append(f"\n{score.verdict}", COLOURS.get(score.verdict, ""))
+        text.append(f"\n{score.verdict_text}", COLOURS.get(score.verdict, ""))
     if score.is_published:
         text.append(f"\n[{score.published_text}]", "dim")
     return text
@@ -130,7 +138,7 @@ def score_csv(rows: Sequence[str], columns: Sequence[str], scores: Scores) -> st
             score = scores[row, column]
             seeds, converged = len(score.verdicts), len(score.accuracies)
             numbers = [_rounded(value) for value in (score.mean, score.spread)]
-            texts = (score.verdict, score.published_text)
+            texts = (score.verdict_text, score.published_text)
             writer.writerow([row, column, seeds, converged, *numbers, *texts])
     return file.getvalue()
 

@@ -24,12 +24,10 @@ from deepxor.lab.convnets import CONVNETS, INITIALIZERS, build_convnet
 from deepxor.lab.decayed_sgd import DecayedSGD
 from deepxor.lab.lsuv import lsuv
 from deepxor.lab.pictures import Pictures, load
+from deepxor.lab.runs import RunError
 from deepxor.monitor.gradients import GradientMonitor
 
 LSUV = "lsuv"
-
-# Pictures in a batch of the test, which needs no gradients.
-TEST_BATCH = 500
 
 MIRRORED = "mirrored"
 DISTRIBUTIONS = ("none", MIRRORED)
@@ -77,12 +75,13 @@ def train_cell(
     writer = SummaryWriter(run.path)
     monitor = GradientMonitor(writer)
     recorder = CellRecorder(writer, cell)
+    devices = model.distribute_strategy.num_replicas_in_sync
     try:
         model.fit(
             training_batches(cell.recipe, pictures, cell.seed),
             epochs=cell.recipe.epochs,
-            validation_data=test_batches(pictures),
-            callbacks=[monitor, recorder, keras.callbacks.TerminateOnNaN()],
+            validation_data=test_batches(cell.recipe, pictures, devices),
+            callbacks=[monitor, recorder],
             shuffle=False,  # the batches are
             verbose=0,
         )
@@ -104,6 +103,8 @@ def train_cell(
 
 class CellRecorder(keras.callbacks.Callback):
     """Writes cost and accuracy of every epoch, and the row of the HParams tab.
+
+    It ends a training whose cost is no longer finite.
 
     In TensorBoard: `cost` and `accuracy` of the training, means over the epoch;
     `cost/test` and `accuracy/test` after it.
@@ -127,7 +128,7 @@ class CellRecorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
-        step = int(self.model.optimizer.iterations) - 1
+        step = int(self.model.optimizer.iterations.numpy()) - 1
         self._last = {
             "cost": logs["loss"],
             "accuracy": logs["accuracy"],
@@ -137,9 +138,12 @@ class CellRecorder(keras.callbacks.Callback):
         for tag, value in self._last.items():
             self._writer.scalar(tag, value, step)
         self._writer.write()
+        # Keras's callback for it prints, across the progress bar.
+        if not math.isfinite(logs["loss"]):
+            self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        step = int(self.model.optimizer.iterations) - 1
+        step = int(self.model.optimizer.iterations.numpy()) - 1
         self._writer.summary(session_end_pb(api_pb2.STATUS_SUCCESS), max(step, 0))
 
     def results(self, classes: int) -> dict[str, Any]:
@@ -173,14 +177,23 @@ def training_batches(recipe: Recipe, pictures: Pictures, seed: int) -> tf.data.D
     return batches.prefetch(2)
 
 
-def test_batches(pictures: Pictures) -> tf.data.Dataset:
+def test_batches(
+    recipe: Recipe, pictures: Pictures, devices: int = 1
+) -> tf.data.Dataset:
     """Returns the test pictures in batches.
 
     Args:
+        recipe: Gives the batch size, at most.
         pictures: The set.
+        devices: Keras cannot begin with a batch that does not part evenly among them,
+            nor end with one of fewer pictures; so of several there are two batches at
+            least, nearly of one size.
     """
+    count = len(pictures.x_test)
+    batches = max(math.ceil(count / recipe.batch_size), min(devices, 2))
+    size = math.ceil(count / batches / devices) * devices
     pairs = tf.data.Dataset.from_tensor_slices((pictures.x_test, pictures.y_test))
-    return pairs.batch(TEST_BATCH)
+    return pairs.batch(size)
 
 
 # A test runner would take it for a test.
@@ -203,8 +216,13 @@ def schedule(
 
 def _model(cell: Cell, pictures: Pictures, distribute: str) -> keras.Model:
     """Returns the compiled model at its start."""
-    with _strategy(distribute).scope():
-        recipe = cell.recipe
+    recipe, strategy = cell.recipe, _strategy(distribute)
+    if recipe.batch_size % strategy.num_replicas_in_sync:
+        raise RunError(
+            f"batch_size={recipe.batch_size}: allowed is a multiple of the "
+            f"{strategy.num_replicas_in_sync} devices"
+        )
+    with strategy.scope():
         model = build_convnet(
             cell.network,
             pictures.x_train.shape[1:],

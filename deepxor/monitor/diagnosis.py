@@ -218,13 +218,14 @@ def find_not_finite(evidence: Evidence) -> tuple[str | None, str] | None:
     """Finds NaN and infinity: once in the weights, they stay.
 
     A single batch may overflow and be skipped, as under a LossScaleOptimizer; so the
-    latest record has to have it.
+    latest record has to have it, unless training ended before another one.
     """
     history = evidence.history
     bad = np.flatnonzero(history["non_finite"][-1])
-    if not len(bad) and np.isfinite(history["loss"][-1]):
-        return None
     step, layer = history["step"][-1], None
+    is_later = history["first_bad"] is not None and history["first_bad"][0] > step
+    if not len(bad) and not is_later and np.isfinite(history["loss"][-1]):
+        return None
     if len(bad):
         layer = evidence.layers[bad[-1]]
     if history["first_bad"] is not None:
@@ -232,7 +233,8 @@ def find_not_finite(evidence: Evidence) -> tuple[str | None, str] | None:
         layer = first or layer
     before = history["global_norm"][history["step"] < step]
     grown = f" after {np.nanmax(before):.1e} at most before" if len(before) else ""
-    return layer, f"The gradient is NaN or infinite since step {step}{grown}."
+    what = "loss" if layer is None else "gradient"
+    return layer, f"The {what} is NaN or infinite since step {step}{grown}."
 
 
 def find_dead(evidence: Evidence) -> tuple[str | None, str] | None:

@@ -217,6 +217,9 @@ class GradientMonitor(keras.callbacks.Callback):
         self._train_function.end()
         if self._schedule is not None:
             self._look(logs or {})
+            # The mean of the last epoch: there may have been no record since.
+            if not np.isfinite(float((logs or {}).get("loss", 0))):
+                self._note_bad((self._next_step - 1, None))
         if self._writer is not None:
             self._write_diagnosis(self._writer)
             self._writer.flush()

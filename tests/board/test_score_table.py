@@ -44,7 +44,7 @@ def test_csv_has_a_line_a_score():
     lines = list(csv.DictReader(io.StringIO(score_csv(ROWS, COLUMNS, SCORES))))
     assert [(line["row"], line["column"]) for line in lines] == list(SCORES)
     assert lines[0]["mean"] == "96.25" and lines[0]["published"] == "92.11"
-    assert lines[1]["mean"] == "" and lines[1]["verdict"] == "vanishing"
+    assert lines[1]["mean"] == "" and lines[1]["verdict"] == "2 vanishing, 1 dead"
     assert [line["converged"] for line in lines] == ["2", "0", "1", "0"]
 
 
@@ -67,4 +67,6 @@ def test_the_page_needs_nothing_else_and_names_stay_text():
     assert "script" not in page.tags and not page.links
     assert page.tags.count("td") == 4
     assert page.texts.count(HOSTILE) == 3  # title, heading, row
-    assert {"n/c", "vanishing", "92.11", "96.2 ± 1.8", "seeds"} <= set(page.texts)
+    assert {"n/c", "2 vanishing, 1 dead", "92.11", "96.2 ± 1.8", "seeds"} <= set(
+        page.texts
+    )

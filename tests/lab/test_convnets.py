@@ -1,4 +1,4 @@
-"""The convolutional networks: shapes, sizes, seeds, decay."""
+"""The convolutional networks: shapes, sizes, seeds."""
 
 import subprocess
 import sys
@@ -6,10 +6,12 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import deepxor
 from deepxor.lab.activations import ACTIVATIONS, activation_function
 from deepxor.lab.convnets import CONVNETS, INITIALIZERS, build_convnet
+from deepxor.lab.pictures import load
 
 RNG = np.random.default_rng(0)
 FITNET4 = [32, 32, 32, 48, 48, *[80] * 6, *[128] * 6]
@@ -254,3 +256,23 @@ def test_flags_can_be_checked_without_tensorflow():
     code = "import sys, deepxor.lab.convnets; assert 'tensorflow' not in sys.modules; "
     code += "assert 'keras' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_lsuv_gives_every_layer_of_fitnet4_variance_one():
+    pictures = load("digits").x_train[:128]
+    model = build_convnet("fitnet4", (8, 8, 1), 10, "relu", "lsuv", scale=0.25)
+    deepxor.lsuv(model, pictures)
+    y, variances = pictures, {}
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        if not hasattr(layer, "kernel"):
+            y = layer(y, training=False)
+            continue
+        kernel = layer.kernel.numpy()
+        z = tf.nn.conv2d(y, kernel, 1, "SAME") if kernel.ndim == 4 else y @ kernel
+        variances[layer.name] = np.var(z.numpy(), dtype=np.float64)
+        y = tf.nn.relu(z)
+    assert len(variances) == 19
+    # The tolerance of the paper, and float32.
+    np.testing.assert_allclose(list(variances.values()), 1, atol=0.02 + 1e-4)

@@ -102,6 +102,20 @@ def test_evidence_is_in_numbers():
     assert "the loss went from 0.69 to 0.69" in found.evidence
 
 
+def test_a_fit_that_ended_at_once_where_the_loss_was_nan_is_exploding():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1e30), "mse")
+    monitor = deepxor.GradientMonitor(every=100)
+    x = np.random.default_rng(0).normal(size=(64, 2))
+    nan = keras.callbacks.TerminateOnNaN()
+    model.fit(x, x[:, :1], 8, epochs=200, verbose=0, callbacks=[monitor, nan])
+    assert monitor.history["step"].tolist() == [0]
+    assert monitor.diagnosis.verdict == "exploding"
+    step, _ = monitor.history["first_bad"]
+    assert 0 < step < 8 and f"since step {step}" in monitor.diagnosis.evidence
+
+
 def test_the_first_bad_step_and_layer_are_named():
     bad = np.where(np.arange(RECORDS)[:, None] >= 20, 5, 0)
     found = diagnose(
