@@ -14,12 +14,10 @@ from typing import Any
 from absl import flags
 
 from deepxor import door
-from deepxor.lab.cell import RECIPES
+from deepxor.lab.cell import DISTRIBUTIONS, RECIPES
 from deepxor.lab.convnets import CONVNETS, INITIALIZERS
 from deepxor.lab.grid import Grid
 from deepxor.lab.pictures import DATASETS
-
-DISTRIBUTIONS = ("none", "mirrored")
 
 DATASET = flags.DEFINE_enum("dataset", "digits", DATASETS, "The pictures.")
 DATA_DIR = flags.DEFINE_string(

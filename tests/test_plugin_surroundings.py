@@ -51,7 +51,7 @@ def record(writer: SummaryWriter, step: int, layers: list[str] = LAYERS) -> None
 
 def foreign(content: bytes, tensor: object, tag: str = flow.TAG) -> summary_pb2.Summary:
     """Returns a summary that claims to be this tab's."""
-    value = flow.flow_value(LAYERS, {})
+    value = flow.flow_value(flow.table(len(LAYERS), {}), LAYERS)
     value.tag = tag
     value.metadata.plugin_data.content = content
     value.tensor.CopyFrom(tensor_util.make_tensor_proto(tensor))

@@ -153,7 +153,6 @@ def score_html(
     rows: Sequence[str],
     columns: Sequence[str],
     scores: Scores,
-    note: str = "",
 ) -> str:
     """Returns a page of its own, without script and with nothing to load.
 
@@ -163,7 +162,6 @@ def score_html(
         rows: As of `console_table`, as are the others.
         columns: The columns.
         scores: The scores.
-        note: Stands below the table.
     """
     template = resources.files("deepxor.board").joinpath("score_table.html.j2")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -173,6 +171,5 @@ def score_html(
         rows=rows,
         columns=columns,
         scores=scores,
-        note=note,
         has_published=any(score.is_published for score in scores.values()),
     )

@@ -15,6 +15,9 @@ from deepxor.lab.activations import ACTIVATIONS
 from deepxor.lab.convnets import CONVNETS, INITIALIZERS
 from deepxor.lab.pictures import DATASETS
 
+MIRRORED = "mirrored"
+DISTRIBUTIONS = ("none", MIRRORED)
+
 
 @dataclass(frozen=True)
 class Recipe:

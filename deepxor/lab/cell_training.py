@@ -18,7 +18,7 @@ from tensorboard.plugins.hparams.summary import session_end_pb
 from deepxor.board.summaries import SummaryWriter
 from deepxor.lab.activations import ACTIVATIONS
 from deepxor.lab.augmentation import augmented
-from deepxor.lab.cell import Cell, Recipe
+from deepxor.lab.cell import DISTRIBUTIONS, MIRRORED, Cell, Recipe
 from deepxor.lab.cell_run import CellRun
 from deepxor.lab.convnets import CONVNETS, INITIALIZERS, build_convnet
 from deepxor.lab.decayed_sgd import DecayedSGD
@@ -28,9 +28,6 @@ from deepxor.lab.runs import RunError
 from deepxor.monitor.gradients import GradientMonitor
 
 LSUV = "lsuv"
-
-MIRRORED = "mirrored"
-DISTRIBUTIONS = ("none", MIRRORED)
 
 HPARAMS = (
     hparams.HParam("network", hparams.Discrete(list(CONVNETS))),

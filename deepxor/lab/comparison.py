@@ -177,7 +177,8 @@ def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:
     }
     for key, norm in (("first_gradient", norms[0]), ("last_gradient", norms[-1])):
         results[key] = float(norm) if np.isfinite(norm) else None
-    for tag, key in (*((loss, "cost") for loss in LOSSES), ("accuracy", "accuracy")):
+    costs = ((tag, "cost") for tag in ("cost", *LOSSES))
+    for tag, key in (*costs, ("accuracy", "accuracy")):
         values = list(events.scalars.get(tag, {}).values())
         if values and key not in results and math.isfinite(values[-1]):
             results[key] = values[-1]

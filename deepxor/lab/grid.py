@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepxor.lab.cell import Cell, Recipe
+from deepxor.lab.cell import DISTRIBUTIONS, Cell, Recipe
 from deepxor.lab.cell_run import CellRun
 
 
@@ -77,7 +77,7 @@ def run_grid(
     jobs: int,
     start: Callable[[], None],
     data_dir: str | None = None,
-    distribute: str = "none",
+    distribute: str = DISTRIBUTIONS[0],
 ) -> Iterator[Trained]:
     """Trains the cells that have not been trained yet, several at once.
 

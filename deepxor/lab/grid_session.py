@@ -26,10 +26,9 @@ from deepxor.board.score_table import (
     score_html,
 )
 from deepxor.board.tables import make_console
+from deepxor.lab.cell import DISTRIBUTIONS
 from deepxor.lab.grid import Grid, Trained, run_grid
 from deepxor.lab.paper import MISHKIN_2015
-
-NOTE = "CIFAR-10's published numbers are those of the whole network and recipe."
 
 
 def run_on_console(
@@ -38,7 +37,7 @@ def run_on_console(
     jobs: int,
     start: Callable[[], None],
     data_dir: str | None = None,
-    distribute: str = "none",
+    distribute: str = DISTRIBUTIONS[0],
     quiet: bool = False,
 ) -> int:
     """Trains a table with a progress bar, prints it and writes it as CSV and HTML.
