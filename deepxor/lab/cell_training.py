@@ -240,8 +240,11 @@ def _model(cell: Cell, pictures: Pictures, distribute: str) -> keras.Model:
         model.compile(
             DecayedSGD(rate, recipe.momentum, recipe.weight_decay),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
+            metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         )
+        # Variables that Keras made while it traced the step, as those of the momentum
+        # and of a metric that is but a name, would have it trace the step again.
+        model.optimizer.build(model.trainable_variables)
     return model
 
 

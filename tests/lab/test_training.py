@@ -98,14 +98,14 @@ def test_a_run_where_every_replica_diverges_still_ends_and_says_so(tmp_path):
 def whole(tmp_path_factory):
     """A run that was never interrupted."""
     logdir = tmp_path_factory.mktemp("whole")
-    command = [*TRAIN, f"--logdir={logdir}", "--num_steps=100001"]
+    command = [*TRAIN, f"--logdir={logdir}", "--num_steps=40001"]
     subprocess.run([*command, "--replicas=20", "--log_every=1000"], check=True)
     return Run.load(logdir / "deep-relu")
 
 
 def interrupt(logdir, number):
     """Starts the run of `whole` and sends it a signal once it has a checkpoint."""
-    command = [*TRAIN, f"--logdir={logdir}", "--num_steps=100001"]
+    command = [*TRAIN, f"--logdir={logdir}", "--num_steps=40001"]
     command += ["--replicas=20", "--log_every=1000"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
