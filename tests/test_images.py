@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from deepxor.board import flow
 from deepxor.board.events import read_run
 
-TRAINS = ("relu", "very_leaky_relu", "maxout")
+TRAINS = ("relu", "maxout")
 INITIALIZERS = ("lsuv", "orthogonal", "orthogonal_scaled", "glorot", "he")
 # Enough epochs for the ReLU family to leave the guess.
 LSUV = ["--seeds=1", "--epochs=12", "--initializers=lsuv"]

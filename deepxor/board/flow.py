@@ -15,6 +15,11 @@ from tensorboard.util import tensor_util
 
 PLUGIN_NAME = "gradient_flow"
 
+# The values of a series that TensorBoard keeps, at random but for the latest. The data
+# server would keep as many unless told otherwise, the slow loader 10; no more are
+# needed, as `overview` sees to.
+MAX_VALUES = 100
+
 # A float32 tensor [len(QUANTITIES), layers] at each record.
 TAG = "gradient_flow/layers"
 

@@ -13,11 +13,6 @@ from tensorboard.plugins import base_plugin
 
 logger = logging.getLogger(__name__)
 
-# The values of a series that are kept, at random but for the latest. The data server
-# would keep as many unless told otherwise, the slow loader 10; `board.overview` sees to
-# it that no more are needed.
-MAX_VALUES = 100
-
 
 class GradientFlowLoader(base_plugin.TBLoader):
     """Loads the tab; without it, if anything is wrong with it, TensorBoard starts."""
@@ -29,7 +24,7 @@ class GradientFlowLoader(base_plugin.TBLoader):
             flags: TensorBoard's, parsed.
         """
         try:
-            from deepxor.board.flow import PLUGIN_NAME
+            from deepxor.board.flow import MAX_VALUES, PLUGIN_NAME
 
             flags.samples_per_plugin.setdefault(PLUGIN_NAME, MAX_VALUES)
         except Exception:

@@ -18,7 +18,6 @@ from werkzeug import wrappers
 
 from deepxor.board import flow
 from deepxor.board.plugin import payload, table
-from deepxor.board.plugin.metadata import MAX_VALUES
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +172,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
             plugin_util.context(request.environ),
             experiment_id=plugin_util.experiment_id(request.environ),
             plugin_name=flow.PLUGIN_NAME,
-            downsample=MAX_VALUES,
+            downsample=flow.MAX_VALUES,
             run_tag_filter=provider.RunTagFilter([run], _TAGS),
         ).get(run, {})
         records = payload.gather(

@@ -20,7 +20,7 @@ from werkzeug.test import Client
 
 from deepxor.board import flow
 from deepxor.board.plugin import payload
-from deepxor.board.plugin.metadata import MAX_VALUES, GradientFlowLoader
+from deepxor.board.plugin.metadata import GradientFlowLoader
 from deepxor.board.summaries import SummaryWriter
 
 ROUTE = "/data/plugin/gradient_flow"
@@ -52,7 +52,9 @@ def write(folder, records, layers=LAYERS, diagnosis=None):
 
 
 def serve(logdir):
-    multiplexer = EventMultiplexer(tensor_size_guidance={flow.PLUGIN_NAME: MAX_VALUES})
+    multiplexer = EventMultiplexer(
+        tensor_size_guidance={flow.PLUGIN_NAME: flow.MAX_VALUES}
+    )
     multiplexer.AddRunsFromDirectory(str(logdir))
     multiplexer.Reload()
     provider = MultiplexerDataProvider(multiplexer, str(logdir))
@@ -279,7 +281,7 @@ class Blocker:
             raise ImportError(name)
 sys.meta_path.insert(0, Blocker())
 from tensorboard.plugins.base_plugin import TBContext
-from deepxor.board.plugin.metadata import MAX_VALUES, GradientFlowLoader
+from deepxor.board.plugin.metadata import GradientFlowLoader
 assert GradientFlowLoader().load(TBContext(data_provider=object())) is not None
 """
     subprocess.run([sys.executable, "-c", code], check=True)
