@@ -17,13 +17,13 @@ from deepxor.board import flow
 from deepxor.board.events import read_run
 
 TRAINS = ("relu", "maxout")
-INITIALIZERS = ("lsuv", "orthogonal", "orthogonal_scaled", "glorot", "he")
+OTHERS = ("orthogonal", "orthogonal_scaled", "glorot", "he")
 # Enough epochs for the ReLU family to leave the guess.
 LSUV = ["--seeds=1", "--epochs=12", "--initializers=lsuv"]
 LSUV.append(f"--activations={','.join((*TRAINS, 'sigmoid'))}")
 # Where its gradient goes, one sees in the first epoch.
 SIGMOID = ["--seeds=1", "--epochs=1", "--activations=sigmoid"]
-SIGMOID.append(f"--initializers={','.join(INITIALIZERS)}")
+SIGMOID.append(f"--initializers={','.join(OTHERS)}")
 
 
 def images(*arguments):
@@ -60,9 +60,9 @@ def test_with_lsuv_the_relu_family_and_maxout_train_and_sigmoid_does_not(table):
     assert results["layer"] == "conv1" and "decades are lost" in results["evidence"]
 
 
-def test_sigmoids_gradient_vanishes_with_every_initializer(table):
+def test_sigmoids_gradient_vanishes_with_every_other_initializer(table):
     _, _, rows = table["sigmoid"]
-    assert [row["row"] for row in rows] == list(INITIALIZERS)
+    assert [row["row"] for row in rows] == list(OTHERS)
     assert {(row["converged"], row["verdict"]) for row in rows} == {("0", "vanishing")}
 
 
