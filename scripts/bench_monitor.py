@@ -153,6 +153,9 @@ def compare(name: str, is_compiled: bool, turns: int) -> dict[str, float]:
         keras.utils.set_random_seed(0)
         trainings[way] = Training(make(), is_compiled, callbacks)
     gc.collect()
+    # A full collection takes a second with so many traced steps in one process, and
+    # would be counted for whoever makes an object next.
+    gc.freeze()
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     # In an order of their own each time: what runs after the second pass finds the
     # cache full of something else.
@@ -160,6 +163,7 @@ def compare(name: str, is_compiled: bool, turns: int) -> dict[str, float]:
     for _ in range(turns):
         for way in order.sample(list(ways), len(ways)):
             seconds[way].append(trainings[way].steps(TURN))
+    gc.unfreeze()
     result = {"bare": median(seconds["bare"])}
     for way in list(ways)[1:]:
         # Means of five turns, lest the one with the record be dropped by the median.
