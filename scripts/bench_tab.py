@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ FIRST_RUNS = 8
 # TensorBoard as its command starts it, but for this plugin.
 WITHOUT_TAB = """
 import sys
-from tensorboard import default, main, program
+from tensorboard import default, main
 load = default.get_plugins
 default.get_plugins = lambda: [
     plugin for plugin in load()
@@ -37,13 +36,11 @@ sys.argv[0] = "tensorboard"
 main.run_main()
 """
 
-
 # The tab is a frame of TensorBoard's page.
 _FRAME = """
 const frame = [...document.querySelectorAll('iframe')].find(
   (frame) => frame.contentDocument?.querySelector('.card'));
 """
-
 
 # When TensorBoard opened it, in milliseconds since 1970.
 _OPENED = _FRAME + "return frame.contentWindow.performance.timeOrigin;"
@@ -69,8 +66,7 @@ def make_logdir(folder: Path, scale: Scale) -> None:
 
     Args:
         folder: Where.
-        scale: Its size. All runs are copies of one, as nothing is compressed or kept
-            across runs.
+        scale: Its size. All runs are copies of one: nothing is kept across runs.
     """
     rng = np.random.default_rng(0)
     names = [f"layer{i + 1}" for i in range(scale.layers)]
@@ -283,7 +279,3 @@ def _wait_until_idle(leader: int) -> None:
         now = _cpu_seconds(leader)
         quiet = quiet + 1 if now - before < 0.05 else 0
         before = now
-
-
-if __name__ == "__main__":
-    sys.exit("scripts/bench --only=tab measures this")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepxor.board.significance import Comparison
+from deepxor.board.spreadsheet import text_cell
 
 # Of a row, in this order; what is not known is None. Gradients are those of the first
 # record, `decades` is log10 of the last layer's over the first layer's.
@@ -18,9 +19,6 @@ COLUMNS = (
     "cost", "accuracy", "first_layer", "first_gradient", "last_layer", "last_gradient",
     "decades", "verdict", "layer", "evidence", "advice", "seconds",
 )  # fmt: skip
-
-# Spreadsheets take a cell that begins so for a formula and run it.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -79,6 +77,4 @@ def _finite(value: Any) -> Any:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return _finite(value)
+    return text_cell(value) if isinstance(value, str) else _finite(value)

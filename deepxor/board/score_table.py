@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -144,7 +143,7 @@ def score_csv(rows: Sequence[str], columns: Sequence[str], scores: Scores) -> st
 
 
 def _rounded(value: float | None) -> float | None:
-    return value if value is None or math.isnan(value) else round(value, 3)
+    return None if value is None else round(value, 3)
 
 
 def score_html(

@@ -130,9 +130,10 @@ def train(
         monitor = ReplicaMonitor(writer, experiment.log_every)
         checkpoints = Checkpoints(run.path, monitor, writer, experiment.num_steps)
         checkpoints.restore(model)
-        written = events.read_run(run.path, tags=()).flow
-        if written is not None:
-            writer.continue_flow(written.layers, written.steps, written.tables)
+        if last_step >= 0:
+            written = events.read_run(run.path, tags=()).flow
+            if written is not None:
+                writer.continue_flow(written.layers, written.steps, written.tables)
         recorder = RunRecorder(writer, experiment, run.name, last_step >= 0)
         try:
             fit(model, experiment, [stop, monitor, recorder, checkpoints, *callbacks])

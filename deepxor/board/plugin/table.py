@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 from deepxor.board import flow
 from deepxor.board.plugin.payload import Records
+from deepxor.board.spreadsheet import text_cell
 
 _HEADINGS = ("run", "step", "layer", *flow.QUANTITIES)
 
@@ -15,18 +19,14 @@ def csv_bytes(run: str, records: Records) -> bytes:
         run: Its name.
         records: The run's.
     """
-    name, *layers = (_quoted(text) for text in (run, *records.layers))
-    lines = [",".join(_HEADINGS)]
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(_HEADINGS)
+    name, *layers = map(text_cell, (run, *records.layers))
     for step, table in zip(records.steps, records.tables, strict=True):
         # The shortest text that is this float32 and no other.
         for layer, numbers in zip(layers, table.T.astype(str).tolist(), strict=True):
             cells = ("" if number == "nan" else number for number in numbers)
-            lines.append(",".join([name, f"{step:.0f}", layer, *cells]))
+            writer.writerow([name, f"{step:.0f}", layer, *cells])
     # A lone surrogate, which JSON may hold, is not UTF-8.
-    return ("\r\n".join(lines) + "\r\n").encode(errors="replace")
-
-
-def _quoted(text: str) -> str:
-    # A spreadsheet takes a name that begins with one of these for a formula.
-    safe = "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-    return '"' + safe.replace('"', '""') + '"'
+    return file.getvalue().encode(errors="replace")
