@@ -265,19 +265,33 @@ def test_fashion_mnist_from_its_files(tmp_path):
     assert pictures.classes == 10 and pictures.y_test.tolist() == arrays[3].tolist()
 
 
+GARBLED_IDX_FILES = {
+    "no gzip": (0, b"no gzip", "train-images-idx3-ubyte.gz is no gzip file"),
+    "short": (0, gzip.compress(b"abc"), "is no idx file of bytes with 3 axes"),
+    "float": (
+        2,
+        idx(np.zeros((2, 3, 3), "u1"), kind=0x0D),
+        "t10k-images.*is no idx file",
+    ),
+    "two axes": (1, idx(np.zeros((30, 1), "u1")), "train-labels.*with 1 axes"),
+    "a label less": (1, idx(np.zeros(29, "u1")), "has 29 labels of 30 pictures"),
+    "unknown labels": (3, idx(np.full(7, 200, "u1")), "labels that are no class"),
+    "other size": (2, idx(np.zeros((7, 9, 9), "u1")), "allowed is one size"),
+    "cut": (0, idx(np.zeros((30, 28, 28), "u1"))[:-30], "not all of one"),
+    "huge": (
+        0,
+        gzip.compress(b"\0\0\x08\x03" + b"\xff" * 12 + b"1"),
+        "not all of one",
+    ),
+}
+
+
+# The files have a time in them: names of their own keep the tests' ids the same in
+# every worker.
 @pytest.mark.parametrize(
     ("number", "content", "message"),
-    [
-        (0, b"no gzip", "train-images-idx3-ubyte.gz is no gzip file"),
-        (0, gzip.compress(b"abc"), "is no idx file of bytes with 3 axes"),
-        (2, idx(np.zeros((2, 3, 3), "u1"), kind=0x0D), "t10k-images.*is no idx file"),
-        (1, idx(np.zeros((30, 1), "u1")), "train-labels.*with 1 axes"),
-        (1, idx(np.zeros(29, "u1")), "has 29 labels of 30 pictures"),
-        (3, idx(np.full(7, 200, "u1")), "labels that are no class"),
-        (2, idx(np.zeros((7, 9, 9), "u1")), "allowed is one size"),
-        (0, idx(np.zeros((30, 28, 28), "u1"))[:-30], "not all of one"),
-        (0, gzip.compress(b"\0\0\x08\x03" + b"\xff" * 12 + b"1"), "not all of one"),
-    ],
+    GARBLED_IDX_FILES.values(),
+    ids=GARBLED_IDX_FILES.keys(),
 )
 def test_garbled_idx_files_are_refused(tmp_path, number, content, message):
     write_fashion(tmp_path)
