@@ -82,8 +82,9 @@ class Checkpoints(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         is_due = time.monotonic() - self._last >= self._seconds
-        is_last = int(self.model.optimizer.iterations) >= self._num_steps
-        if (is_due or self.model.stop_training) and not is_last:
+        if not (is_due or self.model.stop_training):
+            return
+        if int(self.model.optimizer.iterations) < self._num_steps:
             self.save()
 
     def save(self) -> None:
