@@ -20,6 +20,9 @@ from deepxor.monitor.statistics import (
 # step for NaN and infinity: those of one layer spread to all layers before it.
 WATCHED_SIZE = 1024
 
+# A step that does not come.
+NEVER = np.iinfo(np.int32).max
+
 # Records kept on the device, at least: several calls may go by before they are read,
 # and a training step of somebody's own may call the optimizer several times.
 MIN_CAPACITY = 64
@@ -87,8 +90,8 @@ class Probe:
         size = int(np.prod(self._shape)) + 1
         self._step = _variable(start, tf.int32)
         self._seen = start
-        self._bad_step = _variable(-1, tf.int32)
-        self._bad_rows = _variable(np.zeros(len(layers) + 1, bool), tf.bool)
+        # Of each row, the first step watched that was not finite.
+        self._bad_steps = _variable(np.full(len(layers) + 1, NEVER), tf.int32)
         self._slots = _variable(np.zeros((self._capacity, size)), tf.float32)
         self._counts: tf.Variable | None = None
         if has_histograms:
@@ -152,11 +155,14 @@ class Probe:
         Of several layers the last; None if it is not one of `layers`. None if there is
         no such step. Where every step is a record, none is watched.
         """
-        step = -1 if self._every == 1 else int(self._bad_step.numpy())
-        if step < 0:
+        if self._every == 1:
             return None
-        bad = np.flatnonzero(self._bad_rows.numpy()[:-1])
-        return step, self.layers[bad[-1]] if len(bad) else None
+        steps = self._bad_steps.numpy()
+        first = steps.min()
+        if first == NEVER:
+            return None
+        bad = np.flatnonzero(steps[:-1] == first)
+        return int(first), self.layers[bad[-1]] if len(bad) else None
 
     def _unpack(
         self, step: int, slots: np.ndarray, counts: np.ndarray | None
@@ -191,14 +197,18 @@ class Probe:
         ]
         if not small:
             return
+        numbers = np.array([number for number, _ in small])
+        if self._is_compiled:
+            # XLA makes a loop over the elements of a segment sum.
+            zeros = tf.stack([tf.reduce_sum(elements * 0) for _, elements in small])
+        else:
+            zeros = tf.concat([elements for _, elements in small], axis=0) * 0
+            numbers = np.repeat(numbers, [x.shape[0] for _, x in small])
         # 0, unless something is not finite: no mask to build, and no overflow.
-        zeros = tf.concat([elements for _, elements in small], axis=0) * 0
-        is_bad = tf.reduce_sum(zeros) != 0
-        numbers, sizes = zip(*((n, x.shape[0]) for n, x in small), strict=True)
-        sums = tf.math.unsorted_segment_sum(zeros, np.repeat(numbers, sizes), len(rows))
-        is_first = is_bad & (self._bad_step < 0)
-        self._bad_rows.assign(tf.where(is_first, sums != 0, self._bad_rows))
-        self._bad_step.assign(tf.where(is_first, step, self._bad_step))
+        sums = tf.math.unsorted_segment_sum(zeros, numbers, len(rows))
+        bad_steps = self._bad_steps.read_value()
+        is_first = (sums != 0) & (bad_steps == NEVER)
+        self._bad_steps.assign(tf.where(is_first, step, bad_steps))
 
     def _put(
         self,
