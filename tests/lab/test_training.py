@@ -19,6 +19,8 @@ from deepxor.lab.runs import FINISHED, INTERRUPTED, KILLED, Run, RunError
 from deepxor.lab.training import plan_batches, train
 
 TRAIN = [sys.executable, "-m", "deepxor.train", "--quiet", "--activation=relu"]
+# Long enough to be stopped three times.
+WHOLE = ["--num_steps=40001", "--replicas=20", "--log_every=1000"]
 
 
 @given(
@@ -61,8 +63,14 @@ def comparable(results):
     return {key: value for key, value in results.items() if key != "seconds"}
 
 
-def test_train_experiment_returns_what_it_wrote(tmp_path):
-    run = deepxor.train_experiment(small(), tmp_path)
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory):
+    """A run of `small()`."""
+    return deepxor.train_experiment(small(), tmp_path_factory.mktemp("small"))
+
+
+def test_train_experiment_returns_what_it_wrote(small_run):
+    run = small_run
     assert run.status == FINISHED
     assert Run.load(run.path).results == run.results
     assert run.results["steps"] == 301
@@ -79,8 +87,8 @@ def test_the_last_step_is_a_record(tmp_path):
         assert list(scalars[tag]) == [0, 50, 100, 150, 200, 250, 274]
 
 
-def test_two_runs_of_the_same_settings_are_the_same_to_the_bit(tmp_path):
-    first, second = (deepxor.train_experiment(small(), tmp_path) for _ in range(2))
+def test_two_runs_of_the_same_settings_are_the_same_to_the_bit(small_run):
+    first, second = small_run, deepxor.train_experiment(small(), small_run.path.parent)
     assert (first.name, second.name) == ("deep-relu", "deep-relu-2")
     assert comparable(first.results) == comparable(second.results)
     assert events_of(first.path) == events_of(second.path)
@@ -98,60 +106,64 @@ def test_a_run_where_every_replica_diverges_still_ends_and_says_so(tmp_path):
 def whole(tmp_path_factory):
     """A run that was never interrupted."""
     logdir = tmp_path_factory.mktemp("whole")
-    command = [*TRAIN, f"--logdir={logdir}", "--num_steps=40001"]
-    subprocess.run([*command, "--replicas=20", "--log_every=1000"], check=True)
+    subprocess.run([*TRAIN, f"--logdir={logdir}", *WHOLE], check=True)
     return Run.load(logdir / "deep-relu")
 
 
-def interrupt(logdir, number):
-    """Starts the run of `whole` and sends it a signal once it has a checkpoint."""
-    command = [*TRAIN, f"--logdir={logdir}", "--num_steps=40001"]
-    command += ["--replicas=20", "--log_every=1000"]
+def interrupt(command, checkpoint, number):
+    """Starts a command and sends it a signal once it has written a checkpoint."""
+
+    def written():
+        return checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
+
+    before = written()
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not (logdir / "deep-relu" / "checkpoint.npz").exists():
+    while written() == before:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    return command, process.returncode, errors
+    return process.returncode, errors
 
 
-@pytest.mark.parametrize(
-    ("number", "status"),
-    [
-        (signal.SIGINT, INTERRUPTED),
-        (signal.SIGTERM, INTERRUPTED),
-        (signal.SIGKILL, KILLED),
-    ],
+# One after the other, so that what has been resumed is stopped again.
+STOPS = (
+    (signal.SIGINT, INTERRUPTED, 130),
+    (signal.SIGTERM, INTERRUPTED, 143),
+    (signal.SIGKILL, KILLED, -9),
 )
-def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, whole, number, status):
-    command, code, errors = interrupt(tmp_path, number)
-    run = Run.load(tmp_path / "deep-relu")
-    assert run.status == status
-    assert code == (-9 if number == signal.SIGKILL else 128 + number)
-    assert "Traceback" not in errors
-    scalars = read_scalars(run.path)
-    assert scalars["cost"]
-    compare = subprocess.run(
-        [sys.executable, "-m", "deepxor.compare", str(tmp_path)],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert status in compare and "deep-relu" in compare
 
-    subprocess.run([*command, "--resume"], check=True)
-    resumed = Run.load(run.path)
+
+def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, whole):
+    path = tmp_path / "deep-relu"
+    command = [*TRAIN, f"--logdir={tmp_path}", *WHOLE]
+    resume = [*command, "--resume"]
+    for number, status, code in STOPS:
+        start = resume if path.exists() else command
+        returned, errors = interrupt(start, path / "checkpoint.npz", number)
+        assert returned == code and "Traceback" not in errors
+        assert Run.load(path).status == status
+        assert read_scalars(path)["cost"]
+        compare = subprocess.run(
+            [sys.executable, "-m", "deepxor.compare", str(tmp_path)],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        assert status in compare and "deep-relu" in compare
+
+    subprocess.run(resume, check=True)
+    resumed = Run.load(path)
     assert resumed.status == FINISHED
     assert comparable(resumed.results) == comparable(whole.results)
     assert resumed.results["seconds"] > 0
-    events = events_of(run.path)
+    events = events_of(path)
     keys = [(step, tag) for step, tag, _ in events]
     assert len(keys) == len(set(keys)), "a step was written twice"
     assert events == events_of(whole.path)
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_run_killed_before_its_first_checkpoint_starts_over(tmp_path):
+def test_a_run_killed_before_its_first_checkpoint_starts_over(tmp_path, small_run):
     experiment = small()
     Run.create(tmp_path, experiment).close()
     stray = tmp_path / "deep-relu" / "events.out.tfevents.0000000001.host.1.0"
@@ -159,9 +171,8 @@ def test_a_run_killed_before_its_first_checkpoint_starts_over(tmp_path):
     run = Run.resume(tmp_path, experiment)
     train(run)
     run.close()
-    expected = deepxor.train_experiment(experiment, tmp_path)
     assert not stray.exists()
-    assert events_of(run.path) == events_of(expected.path)
+    assert events_of(run.path) == events_of(small_run.path)
 
 
 def test_ctrl_c_ends_a_loop_over_experiments_too(tmp_path):
