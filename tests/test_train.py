@@ -88,20 +88,29 @@ def test_a_run_prints_one_table_and_the_next_command(tmp_path):
     assert "\x1b" not in done.stdout  # no bar, no colours where there is no terminal
 
 
-def test_quiet_prints_nothing(tmp_path):
-    done = train(*QUICK, f"--logdir={tmp_path}", "--quiet")
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory):
+    """A run in the logdir by default, and what it printed."""
+    folder = tmp_path_factory.mktemp("quiet")
+    done = train(*QUICK, "--quiet", "--hidden_units=", cwd=folder)
+    return folder, done
+
+
+def test_quiet_prints_nothing(quiet):
+    _, done = quiet
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_logdir_is_logdir_here(tmp_path):
-    assert train(*QUICK, "--quiet", cwd=tmp_path).returncode == 0
-    assert Run.load(tmp_path / "logdir" / "deep-sigmoid").status == "finished"
+def test_the_logdir_is_logdir_here(quiet):
+    folder, _ = quiet
+    (path,) = (folder / "logdir").iterdir()
+    assert Run.load(path).status == "finished"
 
 
-def test_hidden_units_may_be_empty(tmp_path):
-    done = train(*QUICK, "--quiet", f"--logdir={tmp_path}", "--hidden_units=")
-    assert done.returncode == 0, done.stderr
-    assert Run.load(tmp_path / "hidden_none-sigmoid").experiment.shape == "2-1"
+def test_hidden_units_may_be_empty(quiet):
+    folder, _ = quiet
+    run = Run.load(folder / "logdir" / "hidden_none-sigmoid")
+    assert run.experiment.shape == "2-1"
 
 
 def test_flags_reach_the_experiment(tmp_path):
