@@ -86,7 +86,7 @@ FEW = "--only=a few steps"
 
 
 def test_the_script_scores_and_checks_cases(tmp_path):
-    printed = run(f"--cache={tmp_path}", "--part=all", f"{FEW}|short: glyphs")
+    printed = run(f"--cache={tmp_path}", "--part=all", f"{FEW}|short: plane")
     assert "2 models, 1 of them faulty" in printed and "AutoTrainer" in printed
     assert len(list(tmp_path.glob("*.npz"))) == 2
     # One is enough here: test_diagnosis_cases.py has the outcomes of both.
