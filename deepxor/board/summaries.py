@@ -64,9 +64,10 @@ class SummaryWriter:
 
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
         Path(log_dir).mkdir(parents=True, exist_ok=True)
+        # Readers take a folder's files in the order of their names.
         name = (
             f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
-            f".{os.getpid()}.{next(_file_number)}"
+            f".{os.getpid()}.{next(_file_number):04d}"
         )
         self.path = Path(log_dir) / name
         self._values: list[Value] = []

@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import numpy as np
@@ -85,6 +86,19 @@ def test_two_writers_do_not_share_a_file(tmp_path):
         writer.scalar("cost", value, int(value))
         writer.close()
     assert read_scalars(tmp_path) == {"cost": {1: 1.0, 2: 2.0}}
+
+
+def test_files_of_one_second_are_read_in_the_order_they_were_made(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(summaries, "_file_number", itertools.count(9))
+    monkeypatch.setattr(summaries.time, "time", lambda: 1.7e9)
+    for value in (1.0, 2.0):
+        writer = SummaryWriter(tmp_path)
+        writer.scalar("cost", value, 0)
+        writer.close()
+    written = read(tmp_path).Tensors("cost")
+    assert [tf.make_ndarray(event.tensor_proto) for event in written] == [1, 2]
 
 
 def test_an_error_of_the_worker_reaches_the_caller(tmp_path):
