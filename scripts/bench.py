@@ -569,7 +569,7 @@ def monitor_report(rounds: int) -> Report:
     """Compares `fit` of ordinary models with and without the monitor."""
     import bench_monitor
 
-    rows = bench_monitor.monitor_rows(turns=5 * rounds)
+    rows = bench_monitor.monitor_rows(rounds)
     title, headings = bench_monitor.TITLE, bench_monitor.HEADINGS
     return Report(title, headings, rows, bench_monitor.NOTE)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import random
+import sys
 import time
 from collections.abc import Callable
 from statistics import geometric_mean, median
@@ -21,8 +22,10 @@ import deepxor
 from deepxor.monitor.gradients import GradientMonitor
 
 L = keras.layers
-WARM_UP = 60  # steps, in which all of the monitor's functions are traced
+WARM_UP = 120  # steps, in which all of the monitor's functions are traced
 TURN = 20  # steps
+TURNS = 20  # of every way, with models of its own, a round
+RECORD = 5  # turns, in which the default monitor has one record
 
 Task = tuple[keras.Model, np.ndarray, np.ndarray, int]
 
@@ -114,7 +117,9 @@ class Training:
             callbacks, model=self._model, epochs=1, steps=10**6
         )
         self._model.stop_training = False
-        self._model.make_train_function()
+        # Makes the variables of metrics and optimizer. A step that made them would be
+        # traced once more, at its second call.
+        self._model.fit(x[:size], y[:size], batch_size=size, verbose=0)
         self._callbacks.on_train_begin()
         self._batch = 0
         self.steps(WARM_UP)
@@ -130,15 +135,31 @@ class Training:
         return (time.perf_counter() - begin) / count
 
 
-def compare(name: str, is_compiled: bool, turns: int) -> dict[str, float]:
+def compare(name: str, is_compiled: bool, rounds: int) -> dict[str, float]:
     """Returns what one step takes: way -> seconds for "bare", else ratios to it.
 
     Args:
         name: Of `MODELS`.
         is_compiled: Whether XLA compiles the step.
-        turns: How often each way takes `TURN` steps. With five, every way has a hundred
-            steps, and so one record of the default monitor, which counts in full.
+        rounds: How often new models are made, each of which takes `TURNS` turns.
     """
+    bare: list[float] = []
+    ratios: dict[str, list[float]] = {}
+    for number in range(rounds):
+        seconds = _take_turns(name, is_compiled, number)
+        # Sums, lest the turn with the record be dropped by the median.
+        groups = [slice(i, i + RECORD) for i in range(0, TURNS, RECORD)]
+        bare += seconds["bare"]
+        for way in list(seconds)[1:]:
+            ratios.setdefault(way, []).extend(
+                sum(seconds[way][group]) / sum(seconds["bare"][group])
+                for group in groups
+            )
+    return {"bare": median(bare), **{way: median(r) for way, r in ratios.items()}}
+
+
+def _take_turns(name: str, is_compiled: bool, seed: int) -> dict[str, list[float]]:
+    """Returns the seconds of a step in each turn of every way, "bare" the first."""
     make = MODELS[name]
     _, x, y, size = make()
     ways: dict[str, list[keras.callbacks.Callback]] = {
@@ -148,41 +169,35 @@ def compare(name: str, is_compiled: bool, turns: int) -> dict[str, float]:
         "every=1": [GradientMonitor(every=1)],
         "second pass": [SecondPass(x[:size], y[:size])],
     }
+    # In orders of their own: two models that do the same can differ by some hundredths
+    # for as long as they live, and what runs after the second pass finds the cache full
+    # of something else.
+    order = random.Random(seed)
     trainings = {}
-    for way, callbacks in ways.items():
+    for way in order.sample(list(ways), len(ways)):
         keras.utils.set_random_seed(0)
-        trainings[way] = Training(make(), is_compiled, callbacks)
+        trainings[way] = Training(make(), is_compiled, ways[way])
     gc.collect()
     # A full collection takes a second with so many traced steps in one process, and
     # would be counted for whoever makes an object next.
     gc.freeze()
     seconds: dict[str, list[float]] = {way: [] for way in ways}
-    # In an order of their own each time: what runs after the second pass finds the
-    # cache full of something else.
-    order = random.Random(0)
-    for _ in range(turns):
+    for _ in range(TURNS):
         for way in order.sample(list(ways), len(ways)):
             seconds[way].append(trainings[way].steps(TURN))
     gc.unfreeze()
-    result = {"bare": median(seconds["bare"])}
-    for way in list(ways)[1:]:
-        # Means of five turns, lest the one with the record be dropped by the median.
-        groups = range(0, turns, 5)
-        result[way] = median(
-            sum(seconds[way][i : i + 5]) / sum(seconds["bare"][i : i + 5])
-            for i in groups
-        )
-    return result
+    return seconds
 
 
-def monitor_rows(turns: int) -> list[tuple[str, ...]]:
+def monitor_rows(rounds: int) -> list[tuple[str, ...]]:
     """Returns the cells of the table: a row a model, and the geometric means."""
     rows, ratios = [], []
     for name in MODELS:
         for is_compiled in (False, True):
-            found = compare(name, is_compiled, turns)
+            found = compare(name, is_compiled, rounds)
             ratios.append(list(found.values())[1:])
             label = f"{name}, {'XLA' if is_compiled else 'graph'}"
+            print(f"the monitor: {label}", file=sys.stderr)
             rows.append((label, f"{found['bare'] * 1e3:.2f}", *map(_ratio, ratios[-1])))
     means = [geometric_mean(column) for column in zip(*ratios, strict=True)]
     return [*rows, ("geometric mean", "", *map(_ratio, means))]
