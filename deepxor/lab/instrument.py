@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from deepxor.board.step_summary import StepSummary
 from deepxor.board.summaries import SummaryWriter
 from deepxor.lab.networks import ReplicaNetwork
 from deepxor.lab.verdict import WINDOW, judge
@@ -65,6 +65,7 @@ class ReplicaMonitor(GradientMonitor):
         self._first_norms: np.ndarray | None = None
         self._recent_norms: list[np.ndarray] = []
         self._counts = np.zeros((0, 0), np.int64)
+        self._last_record = -1
 
     @property
     def history(self) -> dict[str, Any]:
@@ -74,6 +75,7 @@ class ReplicaMonitor(GradientMonitor):
         recorded. Also "first" [layers, R] and "recent" [up to `verdict.WINDOW`, layers,
         R], every replica's norms at the first and at the latest records.
         """
+        self._settle()
         shape = (len(self._history.layers), getattr(self.model, "replicas", 0))
         first = self._first_norms
         recent = np.array(self._recent_norms, np.float32)
@@ -91,6 +93,7 @@ class ReplicaMonitor(GradientMonitor):
     def state(self) -> dict[str, np.ndarray]:
         """Returns all that it has measured, for a checkpoint between two batches."""
         self._read({})
+        self._settle()
         state = {**self._history.state(), "counts": self._counts}
         if self._first_norms is not None:
             state["first"] = self._first_norms
@@ -138,6 +141,7 @@ class ReplicaMonitor(GradientMonitor):
             bins = len(statistics.LOG10_EDGES) - 1
             self._counts = np.zeros((len(names), bins), np.int64)
         self._seen = int(interception.optimizer.iterations)
+        self._last_record = self._history.steps[-1] if len(self._history) else -1
         self._counter = tf.Variable(self._seen, dtype=tf.int32, trainable=False)
         steps = buffer_steps(self.every, len(names), model.replicas)
         norms = tf.zeros([steps, len(names), model.replicas])
@@ -182,21 +186,50 @@ class ReplicaMonitor(GradientMonitor):
         self._seen = end
         norms = self._norms.numpy()[steps % capacity]
         is_due = len(steps) and (end - 1) % self.every == 0
-        recorded = self._history.steps
-        if is_due or (is_last and end and (not recorded or recorded[-1] < end - 1)):
-            self._record(end - 1, norms, float(logs.get("loss", np.nan)))
+        if is_due or (is_last and end and self._last_record < end - 1):
+            self._take_record(end - 1, norms, float(logs.get("loss", np.nan)))
         elif self._writer is not None and len(steps):
             self._counts = self._counts + statistics.log10_counts(norms)
 
-    def _record(self, step: int, norms: np.ndarray, loss: float) -> None:
-        """Records a step.
+    def _take_record(self, step: int, norms: np.ndarray, loss: float) -> None:
+        """Takes what a record is made of; if there is a writer, its thread makes it.
 
         Args:
             step: The step.
             norms: Those not yet in a histogram, [steps, layers, R].
             loss: As `fit` logs it.
         """
+        self._last_record = step
         gradients = self._gathered().numpy()
+        if self._writer is None:
+            self._keep(step, gradients, loss)
+            return
+        counts, self._counts = self._counts, np.zeros_like(self._counts)
+
+        def fill(summary: StepSummary) -> None:
+            band = self._keep(step, gradients, loss)
+            self._add_record(summary, counts + statistics.log10_counts(norms), band)
+
+        self._writer.add(fill, step)
+
+    def _settle(self) -> None:
+        """Waits until the writer's thread has kept every record taken."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def _keep(
+        self, step: int, gradients: np.ndarray, loss: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Adds a record to the history.
+
+        Args:
+            step: The step.
+            gradients: Its gradients, [weights, R].
+            loss: As `fit` logs it.
+
+        Returns:
+            10th and 90th percentile of the norms over the replicas, [layers] each.
+        """
         exact = self._exact_norms(gradients)
         if not len(self._history):
             self._first_norms = exact
@@ -205,8 +238,7 @@ class ReplicaMonitor(GradientMonitor):
         table = self._table(gradients, median)
         total = np.sqrt(np.square(exact.astype(np.float64)).sum(axis=0))
         self._history.add(step, table, float(np.median(total)), loss)
-        if self._writer is not None:
-            self._write_record(self._writer, step, norms, (p10, p90))
+        return p10, p90
 
     def _gather(self) -> tf.Tensor:
         """Returns the last step's gradients, layer after layer, as [weights, R]."""
@@ -238,28 +270,19 @@ class ReplicaMonitor(GradientMonitor):
         values["non_finite"] = np.add.reduceat((~finite).sum(axis=1), self._starts)
         return np.array([values[name] for name in QUANTITIES], np.float32)
 
-    def _write_record(
+    def _add_record(
         self,
-        writer: SummaryWriter,
-        step: int,
-        norms: np.ndarray,
+        summary: StepSummary,
+        counts: np.ndarray,
         band: tuple[np.ndarray, np.ndarray],
     ) -> None:
-        """Hands a record to the writer.
+        """Adds the latest record of the history to its step's summary.
 
         Args:
-            writer: The run's.
-            step: The step.
-            norms: Those not yet in a histogram, [steps, layers, R].
-            band: 10th and 90th percentile over replicas, [layers] each.
+            summary: The step's.
+            counts: Of the norms of all steps since the record before, [layers, bins].
+            band: As `_keep` returns it.
         """
-        before, self._counts = self._counts, np.zeros_like(self._counts)
-
-        # Counted once, on the writer's thread, when the first layer asks.
-        @functools.cache
-        def counts() -> np.ndarray:
-            return before + statistics.log10_counts(norms)
-
         log10 = statistics.log10_norm(self._history.latest("norm"))
         zeros = self._history.latest("zero_fraction")
         flow = {
@@ -269,15 +292,14 @@ class ReplicaMonitor(GradientMonitor):
             "zero_fraction": zeros,
             "non_finite": self._history.latest("non_finite"),
         }
-        writer.flow(self._history.layers, flow, step)
-        for i, layer in enumerate(self._history.layers):
-            writer.scalar(f"gradient_norm_log10/{layer}", log10[i], step)
-            writer.scalar(f"gradient_zero_fraction/{layer}", zeros[i], step)
-            writer.histogram_counts(
-                f"gradient_norm_log10_histogram/{layer}",
-                statistics.LOG10_EDGES,
-                functools.partial(lambda i: counts()[i], i),
-                step,
+        layers = self._history.layers
+        summary.flow(layers, flow)
+        rows = zip(layers, log10, zeros, counts, strict=True)
+        for layer, norm, zero_fraction, row in rows:
+            summary.scalar(f"gradient_norm_log10/{layer}", norm)
+            summary.scalar(f"gradient_zero_fraction/{layer}", zero_fraction)
+            summary.histogram_counts(
+                f"gradient_norm_log10_histogram/{layer}", statistics.LOG10_EDGES, row
             )
 
     def _write_diagnosis(self, writer: SummaryWriter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from tensorboard.plugins.hparams.summary import session_end_pb
 
 from deepxor.board import surface
 from deepxor.board.flow import DIAGNOSIS_FIELDS
+from deepxor.board.step_summary import StepSummary
 from deepxor.board.summaries import SummaryWriter
 from deepxor.lab import prose
 from deepxor.lab.activations import ACTIVATIONS
@@ -110,7 +112,9 @@ class RunRecorder(keras.callbacks.Callback):
             self._has_head = True
         if step % self._experiment.log_every and step != self._experiment.num_steps - 1:
             return
-        self._write_record(step)
+        # The rest is the worker's, while the next steps are trained.
+        snapshot = Snapshot(self.model)
+        self._writer.add(functools.partial(self._add_record, snapshot, step), step)
         self._writer.write()
 
     def write_end(self, results: dict[str, Any]) -> None:
@@ -126,7 +130,8 @@ class RunRecorder(keras.callbacks.Callback):
         # The graph of the very step that was just compiled and run.
         self._writer.graph(self.model.step_graph)
         self._writer.text("settings", prose.settings(self._experiment), 0)
-        self._writer.custom_scalars(_charts(self._experiment.layer_names), "deepxor")
+        charts = _charts(self._experiment.layer_names)
+        self._writer.add(lambda to: to.custom_scalars(charts, "deepxor"), 0)
         metrics = [hparams.Metric(tag) for tag in ("solved", "cost", "accuracy")]
         self._writer.summary(hparams.hparams_config_pb(HPARAMS, metrics), 0)
         settings = {
@@ -141,21 +146,18 @@ class RunRecorder(keras.callbacks.Callback):
             settings["network"] = "hidden_units"
         self._writer.summary(hparams.hparams_pb(settings, trial_id=self._run_name), 0)
 
-    def _write_record(self, step: int) -> None:
-        snapshot = Snapshot(self.model)
+    def _add_record(self, snapshot: Snapshot, step: int, to: StepSummary) -> None:
         for tag, value in snapshot.numbers().items():
-            self._writer.scalar(tag, value, step)
+            to.scalar(tag, value)
         names = [layer.name for layer in self.model.stack]
         kernels, biases = snapshot.weights[::2], snapshot.weights[1::2]
         columns = zip(names, kernels, biases, snapshot.outputs, strict=True)
         for name, kernel, bias, output in columns:
-            self._writer.histogram(f"weights/{name}", kernel, step)
-            self._writer.histogram(f"biases/{name}", bias, step)
-            self._writer.histogram(f"activations/{name}", output, step)
+            to.histogram(f"weights/{name}", kernel)
+            to.histogram(f"biases/{name}", bias)
+            to.histogram(f"activations/{name}", output)
         if self._is_pictured(step):
-            self._writer.image(
-                "decision_surface", lambda: self._picture(snapshot.weights), step
-            )
+            to.image("decision_surface", self._picture(snapshot.weights))
 
     def _is_pictured(self, step: int) -> bool:
         """Whether a step is the first, the last or a power of ten."""

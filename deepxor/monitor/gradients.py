@@ -9,13 +9,14 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from deepxor.board.step_summary import StepSummary
 from deepxor.board.summaries import SummaryWriter
 from deepxor.monitor import quantities, statistics
 from deepxor.monitor.diagnosis import HEALTHY, Diagnosis, diagnose
@@ -402,13 +403,8 @@ class GradientMonitor(keras.callbacks.Callback):
             record.counts is not None
             and (len(self._history) - 1) % self.histograms == 0
         ):
-            for layer, counts in zip(self._history.layers, record.counts, strict=True):
-                writer.histogram_counts(
-                    f"gradient_log10_histogram/{layer}",
-                    statistics.LOG10_EDGES,
-                    functools.partial(np.asarray, counts),
-                    step,
-                )
+            tags = [f"gradient_log10_histogram/{x}" for x in self._history.layers]
+            writer.add(functools.partial(_add_histograms, tags, record.counts), step)
 
     def _write_diagnosis(self, writer: SummaryWriter) -> None:
         if not len(self._history):
@@ -421,6 +417,13 @@ class GradientMonitor(keras.callbacks.Callback):
             text = json.dumps(fields, indent=2)
             path = writer.path.with_name("diagnosis.json")
             path.write_text(text + "\n", encoding="utf-8")
+
+
+def _add_histograms(
+    tags: Sequence[str], counts: np.ndarray, summary: StepSummary
+) -> None:
+    for tag, row in zip(tags, counts, strict=True):
+        summary.histogram_counts(tag, statistics.LOG10_EDGES, row)
 
 
 def _matcher(pattern: str | None) -> Callable[[str], bool]:

@@ -10,6 +10,7 @@ from tensorboard.plugins.histogram import summary_v2 as histogram_summary
 
 from deepxor.board import flow, summaries
 from deepxor.board.events import cut, event_files, read_scalars
+from deepxor.board.step_summary import count
 from deepxor.board.summaries import SummaryWriter
 
 RNG = np.random.default_rng(0)
@@ -33,12 +34,13 @@ def test_every_kind_is_read_back_by_tensorboard(tmp_path):
     values = RNG.normal(size=(7, 5)).astype(np.float32)
     pixels = RNG.integers(0, 255, (6, 4, 3), np.uint8)
     writer.scalar("cost", 0.25, 3)
-    writer.histogram("weights", values, 3)
-    writer.histogram_counts("counts", np.arange(5.0), lambda: np.array([0, 2, 1, 0]), 3)
-    writer.image("picture", lambda: pixels, 3)
+    writer.add(lambda to: to.histogram("weights", values), 3)
+    counts = np.array([0, 2, 1, 0])
+    writer.add(lambda to: to.histogram_counts("counts", np.arange(5.0), counts), 3)
+    writer.add(lambda to: to.image("picture", pixels), 3)
     writer.text("words", "# said", 3)
     chart = layout_pb2.Chart(title="one")
-    writer.custom_scalars([chart], "charts")
+    writer.add(lambda to: to.custom_scalars([chart], "charts"), 3)
     writer.close()
 
     plugins = {
@@ -104,10 +106,10 @@ def test_files_of_one_second_are_read_in_the_order_they_were_made(
 def test_an_error_of_the_worker_reaches_the_caller(tmp_path):
     writer = SummaryWriter(tmp_path)
 
-    def draw():
+    def draw(summary):
         raise OSError("no picture")
 
-    writer.image("picture", draw, 0)
+    writer.add(draw, 0)
     with pytest.raises(OSError, match="no picture"):
         writer.flush()
 
@@ -124,7 +126,7 @@ def test_an_error_of_the_worker_reaches_the_caller(tmp_path):
 )
 def test_counts_are_those_of_tensorboards_own_histogram(values):
     values = values.astype(np.float32)
-    edges, counts = summaries.count(values, 30)
+    edges, counts = count(values, 30)
     expected = tf.make_ndarray(
         histogram_summary.histogram_pb("x", values).value[0].tensor
     )
@@ -137,22 +139,22 @@ def test_counts_are_those_of_tensorboards_own_histogram(values):
 
 def test_what_is_not_finite_is_left_out_of_a_histogram():
     values = np.array([np.nan, 1, 2, np.inf, -np.inf], np.float32)
-    edges, counts = summaries.count(values, 2)
+    edges, counts = count(values, 2)
     assert (edges[0], edges[-1], counts.sum()) == (1, 2, 2)
-    _, counts = summaries.count(np.array([np.nan], np.float32), 2)
+    _, counts = count(np.array([np.nan], np.float32), 2)
     assert counts.sum() == 0
 
 
 @pytest.mark.parametrize("values", [[-3e38, 3e38], [0, 3e-38], [0, 1e-45]])
 def test_numbers_at_the_ends_of_float32_do_not_break_a_histogram(values):
-    edges, counts = summaries.count(np.array(values, np.float32), 30)
+    edges, counts = count(np.array(values, np.float32), 30)
     assert counts.sum() == 2 and np.isfinite(edges).all()
 
 
 def test_neighbouring_numbers_do_not_break_a_histogram():
     one = np.float32(1)
     values = np.array([one, np.nextafter(one, np.float32(2))])
-    assert summaries.count(values, 30)[1].sum() == 2
+    assert count(values, 30)[1].sum() == 2
 
 
 @pytest.fixture
