@@ -11,6 +11,7 @@ import itertools
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,9 @@ from deepxor.board.flow_series import FlowSeries
 from deepxor.board.step_summary import StepSummary
 
 _file_number = itertools.count()
+
+# Events that wait for the worker.
+MOST_PENDING = 8
 
 
 class SummaryWriter:
@@ -54,8 +58,7 @@ class SummaryWriter:
         self._step = 0
         self._flow = FlowSeries()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="SummaryWriter")
-        self._written: Future = Future()
-        self._written.set_result(None)
+        self._pending: deque[Future] = deque()
         with _os_errors():
             self._records = tf.io.TFRecordWriter(os.fspath(self.path))
         self._submit(lambda: event_pb2.Event(file_version="brain.Event:2"))
@@ -139,7 +142,7 @@ class SummaryWriter:
     def flush(self) -> None:
         """Writes what has been gathered, and returns when a reader finds it there."""
         self.write()
-        self._written.result()
+        self._wait(0)
 
     def close(self) -> None:
         """Flushes and closes the file."""
@@ -151,10 +154,17 @@ class SummaryWriter:
                 self._records.close()
 
     def _submit(self, make_event: Callable[[], event_pb2.Event]) -> None:
-        # One event at a time, so that a slow disk holds training up instead of filling
-        # the memory, and an error comes to light at the next step.
-        self._written.result()
-        self._written = self._worker.submit(self._write, make_event, time.time())
+        # A few, so that a picture holds nothing up; not more, so that a slow disk does,
+        # instead of filling the memory, and an error comes to light soon.
+        self._wait(MOST_PENDING - 1)
+        self._pending.append(self._worker.submit(self._write, make_event, time.time()))
+
+    def _wait(self, most: int) -> None:
+        """Waits until at most so many events are still to be written."""
+        while len(self._pending) > most:
+            # One that failed stays, and fails whatever comes after it.
+            self._pending[0].result()
+            self._pending.popleft()
 
     def _write(
         self, make_event: Callable[[], event_pb2.Event], wall_time: float
