@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import subprocess
@@ -26,20 +27,26 @@ def freeze_what_stays() -> None:
 
 
 @pytest.fixture(scope="session")
-def demo_logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_logdir(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Trains the runs deep-relu and deep-sigmoid, as a user would, but for less long.
 
     Returns:
-        The logdir with the two runs; not to be written to.
+        The logdir with the two runs, which all workers share; not to be written to.
     """
-    logdir = tmp_path_factory.mktemp("demo")
-    # In one process for both, and not in this one, where names of functions in the
-    # runs' graphs would depend on the tests before.
-    code = (
-        "import sys, deepxor\n"
-        "for activation in ('relu', 'sigmoid'):\n"
-        "    e = deepxor.Experiment(activation=activation, num_steps=2001)\n"
-        "    deepxor.train_experiment(e, sys.argv[1])\n"
-    )
-    subprocess.run([sys.executable, "-c", code, str(logdir)], check=True)
+    root = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        root = root.parent
+    logdir = root / "demo"
+    with (root / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not logdir.exists():
+            # In one process for both, and not in this one, where names of functions in
+            # the runs' graphs would depend on the tests before.
+            code = (
+                "import sys, deepxor\n"
+                "for activation in ('relu', 'sigmoid'):\n"
+                "    e = deepxor.Experiment(activation=activation, num_steps=2001)\n"
+                "    deepxor.train_experiment(e, sys.argv[1])\n"
+            )
+            subprocess.run([sys.executable, "-c", code, str(logdir)], check=True)
     return logdir
