@@ -144,7 +144,7 @@ def test_a_flow_of_another_kind_is_none(tmp_path, content):
     broken = flow.diagnosis_value(DIAGNOSIS)
     broken.tensor.string_val[0] = content
     writer = SummaryWriter(tmp_path)
-    writer._add(0, lambda to: to.value.extend([value, broken]))
+    writer.add(lambda to: to.message.value.extend([value, broken]), 0)
     writer.close()
     found = read_run(tmp_path)
     assert found.flow is None and found.diagnosis == {}
