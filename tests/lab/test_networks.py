@@ -1,6 +1,7 @@
 """The invariants of replicas and of the compiled loop."""
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from deepxor.lab.activations import ACTIVATIONS, activation_function
 from deepxor.lab.data import xor
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.initializers import INITIALIZERS
-from deepxor.lab.instrument import ReplicaMonitor
+from deepxor.lab.instrument import ReplicaMonitor, squared_norms
 from deepxor.lab.networks import ReplicaMaxout, build
 from deepxor.lab.optimizers import OPTIMIZERS
 from deepxor.lab.training import fit
@@ -155,6 +156,21 @@ def test_losses_and_gradients_are_those_of_stock_keras(activation, optimizer):
     np.testing.assert_allclose(
         norms, np.median(stock_norms, axis=2), rtol=1e-4, atol=1e-6
     )
+
+
+def test_the_norms_of_all_steps_are_those_of_numpy():
+    # Layers of odd and of even numbers of units, and the single one of the output.
+    rng = np.random.default_rng(0)
+    units = (2, 10, 7, 3, 1)
+    kernels = [rng.normal(size=(*pair, 6)) for pair in itertools.pairwise(units)]
+    biases = [rng.normal(size=kernel.shape[1:]) for kernel in kernels]
+    compiled = tf.function(squared_norms, jit_compile=True)
+    measured = compiled(*([tf.constant(x) for x in each] for each in (kernels, biases)))
+    expected = [
+        (kernel**2).sum(axis=(0, 1)) + (bias**2).sum(axis=0)
+        for kernel, bias in zip(kernels, biases, strict=True)
+    ]
+    np.testing.assert_allclose(measured, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "maxout", "selu"])

@@ -283,7 +283,7 @@ class Poison(keras.callbacks.Callback):
             kernel.assign(np.full(kernel.shape, np.nan))
 
 
-@pytest.mark.parametrize("options", [{}, {"jit_compile": False}])
+@pytest.mark.parametrize("options", [{"jit_compile": True}, {"jit_compile": False}])
 @pytest.mark.parametrize("every", [1, 3, 100])
 def test_the_first_gradient_that_is_not_finite_is_kept(every, options):
     monitor = deepxor.GradientMonitor(every=every)
@@ -292,8 +292,12 @@ def test_the_first_gradient_that_is_not_finite_is_kept(every, options):
     assert history["first_bad"] == (5, "output")
     steps = history["step"]
     assert (history["non_finite"][steps < 5] == 0).all()
-    # The weights are NaN from then on, and so is every gradient.
-    assert (history["non_finite"][steps >= 5] == [35, 24, 5]).all()
+    bad = history["non_finite"][steps >= 5]
+    assert (bad[:, -1] == 5).all()
+    # The weights are NaN from then on, and so is every gradient; of some NaN, XLA's
+    # relu makes 0.
+    if not options["jit_compile"]:
+        assert (bad == [35, 24, 5]).all()
 
 
 def test_without_small_variables_the_first_bad_record_is_kept():
