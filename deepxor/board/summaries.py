@@ -7,6 +7,7 @@ eighty of them, and an event each would cost more than the training they describ
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import socket
@@ -61,7 +62,7 @@ class SummaryWriter:
         self._pending: deque[Future] = deque()
         with _os_errors():
             self._records = tf.io.TFRecordWriter(os.fspath(self.path))
-        self._submit(lambda: event_pb2.Event(file_version="brain.Event:2"))
+        self._submit_event(lambda: event_pb2.Event(file_version="brain.Event:2"))
         self.flush()
 
     def add(self, fill: Callable[[StepSummary], None], step: int) -> None:
@@ -118,7 +119,7 @@ class SummaryWriter:
         """
         # Deterministic, so that the same run writes the same bytes.
         graph_def = step_graph_def(graph)
-        self._submit(
+        self._submit_event(
             lambda: event_pb2.Event(
                 graph_def=graph_def.SerializeToString(deterministic=True)
             )
@@ -137,7 +138,16 @@ class SummaryWriter:
                 fill(summary)
             return event_pb2.Event(step=step, summary=summary.message)
 
-        self._submit(event)
+        self._submit_event(event)
+
+    def after(self, function: Callable[[], None]) -> None:
+        """Has the worker call a function once all that was added before is written.
+
+        Args:
+            function: If it raises, so does the next method that adds something.
+        """
+        self.write()
+        self._submit(function)
 
     def flush(self) -> None:
         """Writes what has been gathered, and returns when a reader finds it there."""
@@ -153,11 +163,14 @@ class SummaryWriter:
             with _os_errors():
                 self._records.close()
 
-    def _submit(self, make_event: Callable[[], event_pb2.Event]) -> None:
+    def _submit_event(self, make_event: Callable[[], event_pb2.Event]) -> None:
+        self._submit(functools.partial(self._write, make_event, time.time()))
+
+    def _submit(self, task: Callable[[], None]) -> None:
         # A few, so that a picture holds nothing up; not more, so that a slow disk does,
         # instead of filling the memory, and an error comes to light soon.
         self._wait(MOST_PENDING - 1)
-        self._pending.append(self._worker.submit(self._write, make_event, time.time()))
+        self._pending.append(self._worker.submit(task))
 
     def _wait(self, most: int) -> None:
         """Waits until at most so many events are still to be written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import time
 import zipfile
@@ -50,7 +51,7 @@ class Checkpoints(keras.callbacks.Callback):
     Args:
         run_dir: The run's folder.
         monitor: Its history is part of the checkpoint.
-        writer: Flushed before every checkpoint, which vouches for the events before it.
+        writer: Writes them, each after the events before it, for which it vouches.
         num_steps: Optimizer steps of the whole training. The last one needs none: what
             is written after it is then never written twice.
         seconds: At least this long from one checkpoint to the next.
@@ -88,23 +89,25 @@ class Checkpoints(keras.callbacks.Callback):
             self.save()
 
     def save(self) -> None:
-        """Writes a checkpoint, whole or not at all.
+        """Has the writer's thread write one, whole or not at all.
 
-        Raises:
-            OSError: If it cannot be written; the one before stays.
+        If it cannot, the one before stays, and the writer's next method raises.
         """
+        self._last = time.monotonic()
         arrays = {
-            f"variable/{i}": variable.numpy()
+            # What is read stays as it is when the next batch assigns to the variable.
+            f"variable/{i}": variable.value.read_value()
             for i, variable in enumerate(_variables(self.model))
         }
-        self._writer.flush()
+        arrays["elapsed"] = np.array(self.elapsed)
+        self._writer.after(functools.partial(self._write, arrays))
+
+    def _write(self, arrays: dict[str, Any]) -> None:
         for name, array in self._monitor.state().items():
             arrays[f"monitor/{name}"] = array
-        arrays["elapsed"] = np.array(self.elapsed)
         content = io.BytesIO()
         np.savez(content, **arrays)
         write_atomically(self._path, content.getvalue())
-        self._last = time.monotonic()
 
     def restore(self, model: keras.Model) -> None:
         """Sets a model and the monitor to the checkpoint, if there is one.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from deepxor.board.step_summary import StepSummary
 from deepxor.board.summaries import SummaryWriter
-from deepxor.lab.networks import ReplicaNetwork
+from deepxor.lab.networks import ReplicaNetwork, pack
 from deepxor.lab.verdict import WINDOW, judge
 from deepxor.monitor import statistics
 from deepxor.monitor.diagnosis import Diagnosis
@@ -66,6 +67,7 @@ class ReplicaMonitor(GradientMonitor):
         self._recent_norms: list[np.ndarray] = []
         self._counts = np.zeros((0, 0), np.int64)
         self._last_record = -1
+        self._traced: list[tf.Tensor] = []
 
     @property
     def history(self) -> dict[str, Any]:
@@ -91,9 +93,10 @@ class ReplicaMonitor(GradientMonitor):
         return judge(self.history)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all that it has measured, for a checkpoint between two batches."""
-        self._read({})
-        self._settle()
+        """Returns all that it has measured, for a checkpoint between two batches.
+
+        Where there is a writer, it is to be called on the writer's thread.
+        """
         state = {**self._history.state(), "counts": self._counts}
         if self._first_norms is not None:
             state["first"] = self._first_norms
@@ -112,27 +115,48 @@ class ReplicaMonitor(GradientMonitor):
             self._first_norms = state["first"]
             self._recent_norms = list(state["recent"])
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        super().on_train_begin(logs)
-        self._most_steps = 1
-        self._batch_start = self._seen
-
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        end = int(self._counter)
-        self._most_steps = max(self._most_steps, end - self._batch_start)
-        self._batch_start = end
-        is_full = end - self._seen + self._most_steps > self._norms.shape[0]
-        if is_full or (end - 1) // self.every * self.every >= self._seen:
-            self._read(logs or {})
+        start, self._seen = self._seen, int(self.model.optimizer.iterations.value)
+        norms, self._gradients = self.model.latest.kept[self._number]
+        # Rows are used again if a batch has more steps than there are.
+        steps = np.arange(max(0, self._seen - start - len(norms)), self._seen - start)
+        take = functools.partial(self._take, norms, steps % len(norms))
+        if (self._seen - 1) % self.every == 0:
+            self._record(take, logs or {})
+        elif self._writer is not None:
+            self._writer.after(take)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._read(logs or {}, is_last=True)
+        self.model.observers.remove(self)
+        if self._gradients is not None and self._last_record < self._seen - 1:
+            self._record(lambda: None, logs or {})
         super().on_train_end(logs)
 
+    def nothing(self, replicas: int | tf.Tensor) -> list[tf.Tensor]:
+        """As `networks.Observer`: norms [steps, layers, R], then the gradients."""
+        layers = len(self._history.layers)
+        steps = buffer_steps(self.every, layers, self.model.replicas)
+        shapes = [variable.shape[:-1] for variable in self.model.trainable_variables]
+        return [tf.zeros([*shape, replicas]) for shape in [(steps, layers), *shapes]]
+
+    def observe(self, i: tf.Tensor, kept: list[tf.Tensor]) -> list[tf.Tensor]:
+        """As `networks.Observer`: adds the norms; keeps the last gradients only."""
+        norms, *_ = kept
+        gradients, self._traced = self._traced, []
+        with tf.name_scope("gradient_monitor"):
+            row = tf.sqrt(squared_norms(gradients[::2], gradients[1::2]))
+            index = [[i % norms.shape[0]]]
+            return [tf.tensor_scatter_nd_update(norms, index, row[None]), *gradients]
+
+    def result(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
+        """As `networks.Observer`: the norms, and the gradients as [weights, R]."""
+        norms, *gradients = kept
+        return [norms, pack(gradients)]
+
     def _set_up(self, interception: Interception) -> None:
-        """Makes the variables that the steps write to."""
+        """Has the steps that are about to be traced keep what it records."""
         model: ReplicaNetwork = self.model
         names = [layer.name for layer in model.stack]
         if self._history.layers != names:
@@ -140,77 +164,48 @@ class ReplicaMonitor(GradientMonitor):
             self._first_norms, self._recent_norms = None, []
             bins = len(statistics.LOG10_EDGES) - 1
             self._counts = np.zeros((len(names), bins), np.int64)
-        self._seen = int(interception.optimizer.iterations)
+        self._seen = int(interception.optimizer.iterations.value)
         self._last_record = self._history.steps[-1] if len(self._history) else -1
-        self._counter = tf.Variable(self._seen, dtype=tf.int32, trainable=False)
-        steps = buffer_steps(self.every, len(names), model.replicas)
-        norms = tf.zeros([steps, len(names), model.replicas])
-        self._norms = tf.Variable(norms, trainable=False)
-        # The last step's gradients, a kernel and a bias a layer, each in a variable of
-        # its own: to gather them at every step would cost twice as much.
-        self._gradients = [
-            tf.Variable(tf.zeros(variable.shape), trainable=False)
-            for variable in model.trainable_variables
-        ]
-        rows = [np.prod(variable.shape[:-1], dtype=int) for variable in self._gradients]
+        self._gradients: tf.Tensor | None = None
+        # An exception may have left some in place.
+        model.observers[:] = [x for x in model.observers if x is not self]
+        self._number = len(model.observers)
+        model.observers.append(self)
+        shapes = [variable.shape for variable in model.trainable_variables]
+        rows = [np.prod(shape[:-1], dtype=int) for shape in shapes]
         self._starts = np.cumsum([0, *rows])[:-1:2]
-        self._gathered = tf.function(self._gather).get_concrete_function()
 
     def _monitored_apply(
         self, interception: Interception, apply, grads, trainable_variables=None
     ) -> Any:
-        """Adds to the step being traced what keeps its norms and its gradients."""
+        """Stands in for the optimizer's `apply` while a step is traced."""
         grads = list(grads)
-        with tf.name_scope("gradient_monitor"):
-            seen = [tf.cast(gradient, tf.float32) for gradient in grads]
-            norms = tf.sqrt(squared_norms(seen[::2], seen[1::2]))
-            step = self._counter.read_value()
-            row = [[step % self._norms.shape[0]]]
-            self._norms.assign(
-                tf.tensor_scatter_nd_update(self._norms, row, norms[None])
-            )
-            for kept, gradient in zip(self._gradients, seen, strict=True):
-                kept.assign(gradient)
-            self._counter.assign_add(1)
+        self._traced = [tf.cast(gradient, tf.float32) for gradient in grads]
         return apply(grads, trainable_variables)
 
-    def _read(self, logs: dict[str, Any], is_last: bool = False) -> None:
-        """Takes the norms of the steps since the last time; records the last of them.
+    def _record(self, take: Callable[[], None], logs: dict[str, Any]) -> None:
+        """Makes a record of the last step; if there is a writer, on its thread.
 
         Args:
+            take: Takes the norms not yet in a histogram.
             logs: Of `fit`.
-            is_last: Whether the last step is a record in any case.
         """
-        capacity, end = self._norms.shape[0], int(self._counter)
-        steps = np.arange(max(self._seen, end - capacity), end)
-        self._seen = end
-        norms = self._norms.numpy()[steps % capacity]
-        is_due = len(steps) and (end - 1) % self.every == 0
-        if is_due or (is_last and end and self._last_record < end - 1):
-            self._take_record(end - 1, norms, float(logs.get("loss", np.nan)))
-        elif self._writer is not None and len(steps):
-            self._counts = self._counts + statistics.log10_counts(norms)
-
-    def _take_record(self, step: int, norms: np.ndarray, loss: float) -> None:
-        """Takes what a record is made of; if there is a writer, its thread makes it.
-
-        Args:
-            step: The step.
-            norms: Those not yet in a histogram, [steps, layers, R].
-            loss: As `fit` logs it.
-        """
-        self._last_record = step
-        gradients = self._gathered().numpy()
+        self._last_record = step = self._seen - 1
+        gradients, loss = self._gradients, float(logs.get("loss", np.nan))
         if self._writer is None:
             self._keep(step, gradients, loss)
             return
-        counts, self._counts = self._counts, np.zeros_like(self._counts)
 
         def fill(summary: StepSummary) -> None:
-            band = self._keep(step, gradients, loss)
-            self._add_record(summary, counts + statistics.log10_counts(norms), band)
+            take()
+            counts, self._counts = self._counts, np.zeros_like(self._counts)
+            self._add_record(summary, counts, self._keep(step, gradients, loss))
 
         self._writer.add(fill, step)
+
+    def _take(self, norms: tf.Tensor, rows: np.ndarray) -> None:
+        """Counts the norms of some steps for the next record's histogram."""
+        self._counts = self._counts + statistics.log10_counts(np.asarray(norms)[rows])
 
     def _settle(self) -> None:
         """Waits until the writer's thread has kept every record taken."""
@@ -218,7 +213,7 @@ class ReplicaMonitor(GradientMonitor):
             self._writer.flush()
 
     def _keep(
-        self, step: int, gradients: np.ndarray, loss: float
+        self, step: int, gradients: tf.Tensor, loss: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Adds a record to the history.
 
@@ -230,20 +225,16 @@ class ReplicaMonitor(GradientMonitor):
         Returns:
             10th and 90th percentile of the norms over the replicas, [layers] each.
         """
-        exact = self._exact_norms(gradients)
+        rows = np.asarray(gradients)
+        exact = self._exact_norms(rows)
         if not len(self._history):
             self._first_norms = exact
         self._recent_norms = [*self._recent_norms[1 - WINDOW :], exact]
         p10, median, p90 = statistics.finite_percentiles(exact, 10, 50, 90)
-        table = self._table(gradients, median)
+        table = self._table(rows, median)
         total = np.sqrt(np.square(exact.astype(np.float64)).sum(axis=0))
         self._history.add(step, table, float(np.median(total)), loss)
         return p10, p90
-
-    def _gather(self) -> tf.Tensor:
-        """Returns the last step's gradients, layer after layer, as [weights, R]."""
-        replicas = self._norms.shape[-1]
-        return tf.concat([tf.reshape(g, [-1, replicas]) for g in self._gradients], 0)
 
     def _exact_norms(self, gradients: np.ndarray) -> np.ndarray:
         """Returns float32 [layers, R]; the norms of the steps underflow below 1e-19.

@@ -8,7 +8,11 @@ some thirty times slower. R = 1 is the single network, by the same code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -20,6 +24,9 @@ from deepxor.lab.experiment import HYPOTHESIS, Experiment
 from deepxor.lab.initializers import INITIALIZERS
 from deepxor.lab.optimizers import make_optimizer
 from deepxor.monitor.chain import Chain, Link
+
+# Replicas of a block whose weights and activations stay in a core's cache.
+MOST_IN_BLOCK = 256
 
 # A network that has learned nothing ends within a few roundings of 0.5 for every input.
 # Those few make no prediction: its accuracy is 0.5, not whatever they happen to be.
@@ -109,6 +116,59 @@ class ReplicaMaxout(ReplicaDense):
             return tf.reduce_max(tf.reshape(z, shape), axis=2)
 
 
+class Observer(Protocol):
+    """Sees the steps of a compiled loop from inside; see `ReplicaNetwork.observers`."""
+
+    def nothing(self, replicas: int | tf.Tensor) -> list[tf.Tensor]:
+        """Returns what it keeps before the first step: tensors of [..., replicas]."""
+
+    def observe(self, i: tf.Tensor, kept: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Returns what it keeps after a step.
+
+        Args:
+            i: The step's number in the training batch, from 0.
+            kept: What it kept before.
+        """
+
+    def result(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Returns what it hands over after the last step: few tensors."""
+
+
+class Snapshot(NamedTuple):
+    """What there is to show of networks side by side.
+
+    Attributes:
+        weights: Kernel [inputs, units, R] and bias [units, R] of each layer in turn.
+        outputs: [samples, units, R] of each layer on the truth table, the hypothesis as
+            probability.
+        cost: [R].
+        accuracy: [R].
+    """
+
+    weights: list[np.ndarray]
+    outputs: list[np.ndarray]
+    cost: np.ndarray
+    accuracy: np.ndarray
+
+
+class Latest(NamedTuple):
+    """What a training batch hands over; nothing changes it any more.
+
+    A few tensors, as each costs Keras some time.
+
+    Attributes:
+        rows: For `ReplicaNetwork.unpack`, after its last step.
+        kept: The results of the model's observers.
+    """
+
+    rows: tf.Tensor
+    kept: Sequence[Sequence[tf.Tensor]]
+
+
+# The key under which a batch's logs have what makes a `Latest`, until Keras gets them.
+LATEST = "latest"
+
+
 class ReplicaNetwork(keras.Model):
     """R networks that learn one truth table; a training batch is a number of steps.
 
@@ -119,7 +179,14 @@ class ReplicaNetwork(keras.Model):
         stack: Layers in forward order; the last gives logits [batch, 1, R].
         x: float [samples, inputs].
         y: float [samples, 1], 0 or 1.
+
+    Attributes:
+        observers: See every step that is traced after they were added.
+        latest: The latest training batch's `Latest`.
     """
+
+    observers: list[Observer]
+    latest: Latest
 
     def __init__(
         self,
@@ -133,15 +200,18 @@ class ReplicaNetwork(keras.Model):
         self.replicas = stack[-1].replicas
         self.x = x.astype(self.compute_dtype)
         self.y = y.astype(self.compute_dtype)
-        shape: tuple = (None, x.shape[1], 1)
+        shape: tuple = (len(x), x.shape[1], 1)
+        output_shapes = []
         for layer in stack:
             layer.build(shape)
             layer.built = True
             shape = layer.compute_output_shape(shape)
+            output_shapes.append(shape[:-1])
         self.built = True
-        # A function of its own for each model: of the class's, TensorFlow would say
-        # that it is traced too often.
-        self.snapshot = tf.function(self._snapshot)
+        weight_shapes = [tuple(v.shape[:-1]) for v in self.trainable_variables]
+        # Past Keras's __setattr__, which would track what is in them.
+        vars(self)["observers"] = []
+        vars(self)["_row_shapes"] = [*weight_shapes, *output_shapes, (), ()]
 
     def forward(self, x: np.ndarray | tf.Tensor) -> list[tf.Tensor]:
         """Returns the outputs of all layers.
@@ -174,6 +244,21 @@ class ReplicaNetwork(keras.Model):
             [batch, R].
         """
         return self.probability(self.forward(x)[-1])[:, 0]
+
+    def hypothesis(
+        self, weights: Sequence[np.ndarray], x: np.ndarray | tf.Tensor
+    ) -> tf.Tensor:
+        """Returns the hypothesis of networks with other weights.
+
+        Args:
+            weights: As the trainable variables, of any number R of replicas.
+            x: [batch, inputs].
+
+        Returns:
+            [batch, R].
+        """
+        with _holding(self.trainable_variables, weights):
+            return self.call(x)
 
     def probability(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns the hypothesis from its logits, in the last layer's scope.
@@ -234,13 +319,15 @@ class ReplicaNetwork(keras.Model):
             Cost and accuracy of each replica before the step, both [R].
         """
         self.step_graph = tf.compat.v1.get_default_graph()
+        weights = [variable.value for variable in self.trainable_variables]
         with tf.GradientTape() as tape:
+            tape.watch(weights)
             logits = self.forward(self.x)[-1]
             cost = self.replica_cost(logits)
             loss = tf.reduce_sum(cost)
         accuracy = self.replica_accuracy(self.probability(logits))
         with tf.name_scope("train"):
-            gradients = tape.gradient(loss, self.trainable_variables)
+            gradients = tape.gradient(loss, weights)
             self.optimizer.apply(gradients, self.trainable_variables)
         return cost, accuracy
 
@@ -285,24 +372,47 @@ class ReplicaNetwork(keras.Model):
             self.replicas,
         )
 
-    def _snapshot(self) -> tuple:
-        """Returns weights, layer outputs, costs and accuracies as they are now.
+    def snapshot(self) -> Snapshot:
+        """Returns weights, layer outputs, costs and accuracies as they are now."""
+        weights = [weight.value for weight in self.trainable_variables]
+        return self.unpack(pack([*weights, *self._evaluate()]))
 
-        Returns:
-            Copies of the trainable variables; the outputs of all layers on the truth
-            table, the last as probability; and each replica's cost and accuracy.
+    def unpack(self, rows: tf.Tensor) -> Snapshot:
+        """Returns the snapshot that a training batch has handed over.
+
+        Args:
+            rows: `Latest.rows`.
         """
-        *hidden, logits = self.forward(self.x)
-        probability = self.probability(logits)
-        return (
-            [tf.identity(variable.value) for variable in self.trainable_variables],
-            [*hidden, probability],
-            self.replica_cost(logits),
-            self.replica_accuracy(probability),
-        )
+        ends = np.cumsum([math.prod(shape) for shape in self._row_shapes])
+        parts = [
+            part.reshape(*shape, -1)
+            for part, shape in zip(
+                np.split(np.asarray(rows), ends[:-1]), self._row_shapes, strict=True
+            )
+        ]
+        count = len(self.trainable_variables)
+        return Snapshot(parts[:count], parts[count:-2], *parts[-2:])
 
-    def train_step(self, num_steps: tf.Tensor) -> dict[str, tf.Tensor]:
+    def make_train_function(self, force: bool = False) -> None:
+        """As Keras does; what the steps hand over beside the logs goes to `latest`."""
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        function = self.train_function
+
+        def train(iterator: Any) -> dict[str, tf.Tensor]:
+            logs = function(iterator)
+            # Past Keras's __setattr__, which would look for weights in it.
+            vars(self)["latest"] = Latest(*logs.pop(LATEST))
+            return logs
+
+        self.train_function = train
+
+    def train_step(self, num_steps: tf.Tensor) -> dict[str, Any]:
         """Runs `num_steps` optimizer steps; returns the logs before the last of them.
+
+        Blocks of replicas run at the same time, each on a core. The compiled loop of a
+        block maps values of the variables to new ones, so that all of them share it.
 
         Args:
             num_steps: An integer scalar of at least 1.
@@ -310,22 +420,150 @@ class ReplicaNetwork(keras.Model):
         Returns:
             "loss", the mean cost of the replicas where it is finite; "accuracy", the
             mean; "solved" and "diverged", the fractions of replicas with accuracy 1 and
-            with a cost that is not finite.
+            with a cost that is not finite. `LATEST` has what makes a `Latest`.
         """
-        none = tf.zeros([self.replicas], self.compute_dtype)
-        _, cost, accuracy = tf.while_loop(
-            lambda i, *_: i < num_steps,
-            lambda i, *_: (i + 1, *self.optimizer_step()),
-            [tf.zeros_like(num_steps), none, none],
+        variables = [*self.trainable_variables, *self.optimizer.variables]
+        sizes = block_sizes(self.replicas)
+        run = self._compiled_loop(variables, num_steps.dtype, sizes)
+        parts = [
+            # A step counter or a learning rate is the same for all.
+            tf.split(v.value, sizes, -1) if v.shape.rank else [v.value] * len(sizes)
+            for v in variables
+        ]
+        blocks = [run(num_steps, list(values)) for values in zip(*parts, strict=True)]
+        state, rows, kept, logs = tf.nest.map_structure(_join, *blocks)
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
+        # Tuples, as tf.data, by which Keras passes this on, makes one tensor of a list.
+        return {**_logs(*logs), LATEST: (rows, tuple(map(tuple, kept)))}
+
+    def _compiled_loop(
+        self, variables: Sequence[keras.Variable], dtype: tf.DType, sizes: Sequence[int]
+    ) -> Callable[[tf.Tensor, list[tf.Tensor]], tuple]:
+        """Returns `_run`, which is traced once and compiled once for each size."""
+        # Where there is a single block its size is known, and the graph is simpler.
+        size = sizes[0] if len(sizes) == 1 else None
+        specs = [
+            tf.TensorSpec([*v.shape[:-1], size] if v.shape.rank else [], v.dtype)
+            for v in variables
+        ]
+        return tf.function(
+            functools.partial(self._run, variables),
+            [tf.TensorSpec([], dtype), specs],
+            autograph=False,
+            jit_compile=True,
         )
-        finite = tf.math.is_finite(cost)
-        count = tf.math.count_nonzero(finite, dtype=cost.dtype)
-        return {
-            "loss": tf.reduce_sum(tf.where(finite, cost, 0)) / count,
-            "accuracy": tf.reduce_mean(accuracy),
-            "solved": tf.reduce_mean(tf.cast(accuracy == 1, cost.dtype)),
-            "diverged": tf.reduce_mean(tf.cast(~finite, cost.dtype)),
-        }
+
+    def _run(
+        self,
+        variables: Sequence[keras.Variable],
+        num_steps: tf.Tensor,
+        values: list[tf.Tensor],
+    ) -> tuple:
+        """Runs the steps of a block.
+
+        Args:
+            variables: Those of the model and the optimizer.
+            num_steps: An integer scalar.
+            values: Of the variables, for the block's replicas.
+
+        Returns:
+            The new values; `Latest.rows`; the observers' results; and costs and
+            accuracies before the last step.
+        """
+        replicas = count_replicas(values[0])
+        none = tf.zeros([replicas], self.compute_dtype)
+
+        def step(i: tf.Tensor, state: list, kept: list, *_: tf.Tensor) -> tuple:
+            with _holding(variables, state) as scope:
+                logs = self.optimizer_step()
+            state = [scope.get_current_value(variable) for variable in variables]
+            pairs = zip(self.observers, kept, strict=True)
+            return i + 1, state, [x.observe(i, old) for x, old in pairs], *logs
+
+        _, state, kept, *logs = tf.while_loop(
+            lambda i, *_: i < num_steps,
+            step,
+            [
+                tf.zeros_like(num_steps),
+                values,
+                [observer.nothing(replicas) for observer in self.observers],
+                none,
+                none,
+            ],
+        )
+        with _holding(variables, state):
+            rows = pack([*state[: len(self.trainable_variables)], *self._evaluate()])
+        results = [x.result(old) for x, old in zip(self.observers, kept, strict=True)]
+        return state, rows, results, logs
+
+    def _evaluate(self) -> list[tf.Tensor]:
+        """Returns a snapshot's outputs, cost and accuracy."""
+        *hidden, logits = self.forward(self.x)
+        probability = self.probability(logits)
+        cost, accuracy = self.replica_cost(logits), self.replica_accuracy(probability)
+        return [*hidden, probability, cost, accuracy]
+
+
+def block_sizes(replicas: int) -> list[int]:
+    """Returns how many replicas each block has.
+
+    A block stays in a core's cache. Their number is even, for two or more cores; few
+    replicas stay in one, since each operation of a step costs something by itself.
+
+    Args:
+        replicas: R.
+
+    Returns:
+        At most `MOST_IN_BLOCK` each; the same on every machine.
+    """
+    if replicas < MOST_IN_BLOCK // 2:
+        return [replicas]
+    count = 2 * math.ceil(replicas / (2 * MOST_IN_BLOCK))
+    return [replicas // count + (i < replicas % count) for i in range(count)]
+
+
+def _logs(cost: tf.Tensor, accuracy: tf.Tensor) -> dict[str, tf.Tensor]:
+    finite = tf.math.is_finite(cost)
+    count = tf.math.count_nonzero(finite, dtype=cost.dtype)
+    return {
+        "loss": tf.reduce_sum(tf.where(finite, cost, 0)) / count,
+        "accuracy": tf.reduce_mean(accuracy),
+        "solved": tf.reduce_mean(tf.cast(accuracy == 1, cost.dtype)),
+        "diverged": tf.reduce_mean(tf.cast(~finite, cost.dtype)),
+    }
+
+
+def pack(values: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns tensors of [..., R] as the rows of one [rows, R]."""
+    replicas = count_replicas(values[0])
+    return tf.concat([tf.reshape(value, [-1, replicas]) for value in values], 0)
+
+
+def count_replicas(value: tf.Tensor) -> int | tf.Tensor:
+    """Returns R of a tensor [..., R], as a number where it is known."""
+    known = value.shape[-1]
+    return tf.shape(value)[-1] if known is None else known
+
+
+def _join(*values: tf.Tensor) -> tf.Tensor:
+    """Returns what blocks have computed, side by side."""
+    return tf.concat(values, -1) if values[0].shape.rank else values[0]
+
+
+@contextlib.contextmanager
+def _holding(
+    variables: Sequence[keras.Variable], values: Sequence[tf.Tensor]
+) -> Iterator[keras.StatelessScope]:
+    """Lets variables have other values in this context, and what is assigned to them.
+
+    The values may be those of any number of replicas.
+    """
+    with keras.StatelessScope() as scope:
+        for variable, value in zip(variables, values, strict=True):
+            # The scope's own argument takes a variable's whole shape only.
+            scope.add_update((variable, tf.convert_to_tensor(value)))
+        yield scope
 
 
 def _make_layer(
@@ -392,6 +630,7 @@ def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
     for layer, kernel in zip(stack, initial_kernels(experiment, stack), strict=True):
         layer.kernel.assign(kernel)
     optimizer = make_optimizer(experiment.optimizer, experiment.learning_rate)
-    model.compile(optimizer=optimizer, jit_compile=True)
+    # It compiles its loop itself, block by block.
+    model.compile(optimizer=optimizer, jit_compile=False)
     optimizer.build(model.trainable_variables)
     return model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import api as hparams
 from tensorboard.plugins.hparams import api_pb2
@@ -23,7 +23,7 @@ from deepxor.lab import prose
 from deepxor.lab.activations import ACTIVATIONS
 from deepxor.lab.experiment import NETWORKS, Experiment
 from deepxor.lab.initializers import INITIALIZERS
-from deepxor.lab.networks import ReplicaNetwork, build
+from deepxor.lab.networks import Snapshot
 from deepxor.lab.optimizers import OPTIMIZERS
 from deepxor.monitor.statistics import finite_mean, finite_percentiles
 
@@ -42,38 +42,25 @@ HPARAMS = (
 )
 
 
-class Snapshot:
-    """A network's weights, and what it makes of its truth table, replica by replica.
+def scalars(snapshot: Snapshot) -> dict[str, float]:
+    """Returns a run's scalars: tag -> value over the replicas.
 
-    Attributes:
-        weights: Kernel [inputs, units, R] and bias [units, R] of each layer in turn.
-        outputs: [samples, units, R] of each layer, the hypothesis as probability.
-        cost: float [R].
-        accuracy: float [R].
+    Costs are over the replicas whose cost is finite; "diverged" is the fraction of the
+    others.
+
+    Args:
+        snapshot: Of its network.
     """
-
-    def __init__(self, model: ReplicaNetwork) -> None:
-        weights, outputs, cost, accuracy = model.snapshot()
-        self.weights = [weight.numpy() for weight in weights]
-        self.outputs = [output.numpy() for output in outputs]
-        self.cost = cost.numpy()
-        self.accuracy = accuracy.numpy()
-
-    def numbers(self) -> dict[str, float]:
-        """Returns the run's scalars: tag -> value over the replicas.
-
-        Costs are over the replicas whose cost is finite; "diverged" is the fraction of
-        the others.
-        """
-        p10, median, p90 = finite_percentiles(self.cost, 10, 50, 90)
-        return {
-            "cost": float(median),
-            "cost/p10": float(p10),
-            "cost/p90": float(p90),
-            "accuracy": float(self.accuracy.mean(dtype=np.float64)),
-            "solved": float((self.accuracy == 1).mean()),
-            "diverged": float((~np.isfinite(self.cost)).mean()),
-        }
+    cost, accuracy = snapshot.cost, snapshot.accuracy
+    p10, median, p90 = finite_percentiles(cost, 10, 50, 90)
+    return {
+        "cost": float(median),
+        "cost/p10": float(p10),
+        "cost/p90": float(p90),
+        "accuracy": float(accuracy.mean(dtype=np.float64)),
+        "solved": float((accuracy == 1).mean()),
+        "diverged": float((~np.isfinite(cost)).mean()),
+    }
 
 
 class RunRecorder(keras.callbacks.Callback):
@@ -101,7 +88,6 @@ class RunRecorder(keras.callbacks.Callback):
         self._experiment = experiment
         self._run_name = run_name
         self._has_head = is_resumed
-        self._probe: ReplicaNetwork | None = None
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -113,8 +99,8 @@ class RunRecorder(keras.callbacks.Callback):
         if step % self._experiment.log_every and step != self._experiment.num_steps - 1:
             return
         # The rest is the worker's, while the next steps are trained.
-        snapshot = Snapshot(self.model)
-        self._writer.add(functools.partial(self._add_record, snapshot, step), step)
+        rows = self.model.latest.rows
+        self._writer.add(functools.partial(self._add_record, rows, step), step)
         self._writer.write()
 
     def write_end(self, results: dict[str, Any]) -> None:
@@ -146,8 +132,9 @@ class RunRecorder(keras.callbacks.Callback):
             settings["network"] = "hidden_units"
         self._writer.summary(hparams.hparams_pb(settings, trial_id=self._run_name), 0)
 
-    def _add_record(self, snapshot: Snapshot, step: int, to: StepSummary) -> None:
-        for tag, value in snapshot.numbers().items():
+    def _add_record(self, rows: tf.Tensor, step: int, to: StepSummary) -> None:
+        snapshot = self.model.unpack(rows)
+        for tag, value in scalars(snapshot).items():
             to.scalar(tag, value)
         names = [layer.name for layer in self.model.stack]
         kernels, biases = snapshot.weights[::2], snapshot.weights[1::2]
@@ -157,7 +144,7 @@ class RunRecorder(keras.callbacks.Callback):
             to.histogram(f"biases/{name}", bias)
             to.histogram(f"activations/{name}", output)
         if self._is_pictured(step):
-            to.image("decision_surface", self._picture(snapshot.weights))
+            to.image("decision_surface", self._picture(snapshot))
 
     def _is_pictured(self, step: int) -> bool:
         """Whether a step is the first, the last or a power of ten."""
@@ -165,17 +152,11 @@ class RunRecorder(keras.callbacks.Callback):
             return True
         return 10 ** round(math.log10(step)) == step
 
-    def _picture(self, weights: list[np.ndarray]) -> np.ndarray:
+    def _picture(self, snapshot: Snapshot) -> np.ndarray:
         """Draws the mean probability over the replicas where it is finite."""
-        if self._probe is None:
-            replicas = min(self._experiment.replicas, SURFACE_REPLICAS)
-            self._probe = build(
-                dataclasses.replace(self._experiment, replicas=replicas)
-            )
-        variables = self._probe.trainable_variables
-        for variable, weight in zip(variables, weights, strict=True):
-            variable.assign(weight[..., : variable.shape[-1]])
-        probability = self._probe(surface.grid(self._experiment.bits)).numpy()
+        weights = [weight[..., :SURFACE_REPLICAS] for weight in snapshot.weights]
+        points = surface.grid(self._experiment.bits)
+        probability = self.model.hypothesis(weights, points).numpy()
         return surface.draw(finite_mean(probability.astype(np.float64)))
 
 

@@ -19,7 +19,7 @@ from deepxor.lab.checkpoints import Checkpoints, last_record
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.instrument import ReplicaMonitor, buffer_steps
 from deepxor.lab.networks import ReplicaNetwork, build
-from deepxor.lab.recorder import RunRecorder, Snapshot
+from deepxor.lab.recorder import RunRecorder, scalars
 from deepxor.lab.runs import FINISHED, INTERRUPTED, Run
 
 
@@ -193,7 +193,7 @@ def _results(
     model: ReplicaNetwork, monitor: ReplicaMonitor, seconds: float
 ) -> dict[str, Any]:
     """Returns what experiment.json says of a run: JSON types, None for not finite."""
-    numbers = Snapshot(model).numbers()
+    numbers = scalars(model.snapshot())
     history = monitor.history
     diagnosis = monitor.diagnosis
     has_gradient = len(history["step"]) > 0
