@@ -189,16 +189,19 @@ class SummaryWriter:
             self._records.flush()
 
 
-# What the nodes of a training step feed in the end; the rest is the loop's own.
 _LOOP = "while/"
+# The loop's variables, but for what they are called once they are in.
+_UNNAMED = _LOOP + "Placeholder"
+# What the nodes of a training step feed in the end; the rest is the loop's own.
 _ENDS = tuple(_LOOP + scope for scope in ("cost/", "accuracy/", "train/"))
 
 
 def step_graph_def(graph: tf.Graph) -> tf.compat.v1.GraphDef:
     """Returns the body of a loop as TensorBoard shows it best: one box a layer.
 
-    Without the loop's own scope and counters, and with the backward pass, which
-    TensorFlow puts beside all scopes, in that of the training.
+    Without the loop's own scope and counters, with the backward pass, which TensorFlow
+    puts beside all scopes, in that of the training, and with the loop's variables where
+    an identity gives them a name.
 
     Args:
         graph: Of a `tf.while_loop`'s body with scopes cost, accuracy and train.
@@ -214,11 +217,12 @@ def step_graph_def(graph: tf.Graph) -> tf.compat.v1.GraphDef:
             pending += [_node_name(source) for source in nodes[name].input]
     shown = tf.compat.v1.GraphDef(versions=graph_def.versions)
     for node in graph_def.node:
-        if node.name in reached:
+        if node.name in reached and not node.name.startswith(_UNNAMED):
             copy = shown.node.add()
-            copy.CopyFrom(node)
+            source = _node_name(node.input[0]) if node.op == "Identity" else ""
+            copy.CopyFrom(nodes[source] if source.startswith(_UNNAMED) else node)
             copy.name = _shown_name(node.name)
-            copy.input[:] = [_shown_name(source) for source in node.input]
+            copy.input[:] = [_shown_name(source) for source in copy.input]
             # It names, by its old name, a node to share a device with.
             copy.attr.pop("_class", None)
     return shown

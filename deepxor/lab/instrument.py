@@ -68,6 +68,9 @@ class ReplicaMonitor(GradientMonitor):
         self._counts = np.zeros((0, 0), np.int64)
         self._last_record = -1
         self._traced: list[tf.Tensor] = []
+        self._gradients: tf.Tensor | None = None
+        self._seen = 0
+        self._number = 0
 
     @property
     def history(self) -> dict[str, Any]:
@@ -166,7 +169,7 @@ class ReplicaMonitor(GradientMonitor):
             self._counts = np.zeros((len(names), bins), np.int64)
         self._seen = int(interception.optimizer.iterations.value)
         self._last_record = self._history.steps[-1] if len(self._history) else -1
-        self._gradients: tf.Tensor | None = None
+        self._gradients = None
         # An exception may have left some in place.
         model.observers[:] = [x for x in model.observers if x is not self]
         self._number = len(model.observers)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+    from keras.optimizers import Optimizer
+else:
+    Optimizer = object
 
 OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd": ("SGD", {}),
@@ -37,16 +40,13 @@ def make_optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimize
     return _stateless(stock)(learning_rate=learning_rate, **options)
 
 
-class _StatelessUpdate:
+class _StatelessUpdate(Optimizer):
     """Lets an optimizer of Keras update values that a `keras.StatelessScope` holds.
 
     Under TensorFlow it writes to each `tf.Variable` itself, for the sake of
     distribution strategies. Assigning to the Keras variable instead, as Keras does
     under any other backend, is all it takes.
     """
-
-    weight_decay: float | None
-    learning_rate: keras.Variable
 
     def _var_key(self, variable: keras.Variable) -> int:
         return id(variable)
