@@ -148,6 +148,8 @@ class ReplicaMonitor(GradientMonitor):
         """As `networks.Observer`: adds the norms; keeps the last gradients only."""
         norms, *_ = kept
         gradients, self._traced = self._traced, []
+        if not gradients:  # of a fit without it, after one that an exception ended
+            return kept
         with tf.name_scope("gradient_monitor"):
             row = tf.sqrt(squared_norms(gradients[::2], gradients[1::2]))
             index = [[i % norms.shape[0]]]

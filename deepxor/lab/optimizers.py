@@ -30,8 +30,8 @@ def make_optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimize
         learning_rate: Its step size.
 
     Returns:
-        The optimizer, with Keras's defaults but for the learning rate (and a momentum
-        of 0.9 for "momentum").
+        One that can update values in a `keras.StatelessScope`, with Keras's defaults
+        but for the learning rate (and a momentum of 0.9 for "momentum").
     """
     import keras
 

@@ -8,12 +8,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deepxor.lab import networks
 from deepxor.lab.activations import ACTIVATIONS, activation_function
 from deepxor.lab.data import xor
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.initializers import INITIALIZERS
 from deepxor.lab.instrument import ReplicaMonitor, squared_norms
-from deepxor.lab.networks import ReplicaMaxout, build
+from deepxor.lab.networks import (
+    MOST_IN_BLOCK,
+    ReplicaMaxout,
+    block_sizes,
+    build,
+    gradient_barrier,
+)
 from deepxor.lab.optimizers import OPTIMIZERS
 from deepxor.lab.training import fit
 
@@ -156,6 +163,122 @@ def test_losses_and_gradients_are_those_of_stock_keras(activation, optimizer):
     np.testing.assert_allclose(
         norms, np.median(stock_norms, axis=2), rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_every_optimizer_takes_the_steps_of_the_stock_one(optimizer):
+    experiment = dataclasses.replace(
+        SMALL, optimizer=optimizer, activation="tanh", learning_rate=0.05, num_steps=30
+    )
+    model = build(experiment)
+    twins = [stock_twin(model, experiment, r) for r in range(experiment.replicas)]
+    costs = Costs()
+    fit(model, experiment, [costs])
+    name, options = OPTIMIZERS[optimizer]
+    for r, twin in enumerate(twins):
+        stock = getattr(keras.optimizers, name)(learning_rate=0.05, **options)
+        losses, _ = train_stock(twin, stock, experiment.num_steps, is_graph=True)
+        mine = [step_costs[r] for step_costs in costs.costs]
+        np.testing.assert_allclose(mine, losses, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 100, 127, 128, 255, 256, 257, 997, 10_000])
+def test_blocks_are_of_one_size_or_two_and_have_room_in_the_cache(replicas):
+    sizes = block_sizes(replicas)
+    assert sum(sizes) == replicas
+    assert max(sizes) <= MOST_IN_BLOCK
+    assert max(sizes) - min(sizes) <= 1
+    assert len(sizes) == 1 or len(sizes) % 2 == 0
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_blocks_train_as_one_block_does(optimizer, monkeypatch):
+    # Two blocks of different sizes, and batches that do not end at a record.
+    experiment = dataclasses.replace(
+        SMALL, optimizer=optimizer, activation="tanh", replicas=257, log_every=60
+    )
+    monitors, models = [], []
+    for most in (MOST_IN_BLOCK, 1000):
+        monkeypatch.setattr(networks, "MOST_IN_BLOCK", most)
+        models.append(build(experiment))
+        monitors.append(ReplicaMonitor(every=60))
+        fit(models[-1], experiment, [monitors[-1]])
+        assert int(models[-1].optimizer.iterations) == experiment.num_steps
+    for a, b in zip(*(model.snapshot().outputs for model in models), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    recent = [monitor.history["recent"] for monitor in monitors]
+    assert recent[0].shape[-1] == 257
+    np.testing.assert_allclose(*recent, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("replicas", [3, 130])
+def test_a_batch_hands_over_what_it_has_come_to(replicas):
+    experiment = dataclasses.replace(SMALL, replicas=replicas, num_steps=7, log_every=3)
+    model = build(experiment)
+    fit(model, experiment)
+    latest, now = model.unpack(model.latest.rows), model.snapshot()
+    for weight, variable in zip(latest.weights, model.trainable_variables, strict=True):
+        np.testing.assert_array_equal(weight, variable)
+    # Compiled and not, the outputs are rounded otherwise.
+    for a, b in zip(latest.outputs, now.outputs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(latest.cost, now.cost, rtol=1e-5)
+    np.testing.assert_array_equal(latest.accuracy, now.accuracy)
+
+
+def test_the_barrier_changes_no_bit_of_a_gradient():
+    z = tf.random.stateless_normal([1000], seed=(0, 1))
+    upstream = tf.random.stateless_normal([1000], seed=(0, 2)) * 1e-30
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        passed = gradient_barrier(tf.constant(1.0))(z)
+    np.testing.assert_array_equal(passed, z)
+    np.testing.assert_array_equal(tape.gradient(passed, z, upstream), upstream)
+
+
+def test_xla_does_not_remove_the_barrier():
+    @tf.function(jit_compile=True)
+    def gradient(z, num_steps):
+        barrier = gradient_barrier(tf.cast(num_steps > 0, z.dtype))
+        return tf.gradients(tf.reduce_sum(tf.nn.relu(barrier(z))), z)
+
+    z, steps = tf.ones([8]), tf.constant(1)
+    compiled = gradient.experimental_get_compiler_ir(z, steps)(stage="optimized_hlo")
+    assert "divide(" in compiled
+
+
+class Interruption(keras.callbacks.Callback):
+    """Raises after the first batch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        raise ValueError("enough")
+
+
+def test_a_fit_after_an_exception_goes_on_without_and_with_a_monitor():
+    experiment = dataclasses.replace(SMALL, num_steps=20, log_every=10)
+    model, undisturbed = build(experiment), build(experiment)
+    fit(undisturbed, experiment)
+    monitor = ReplicaMonitor(every=10)
+    with pytest.raises(ValueError, match="enough"):
+        fit(model, experiment, [monitor, Interruption()])
+    fit(model, dataclasses.replace(experiment, num_steps=11))
+    fit(model, experiment, [monitor])
+    assert monitor.history["step"].tolist() == [0, 19]
+    for a, b in zip(
+        model.trainable_variables, undisturbed.trainable_variables, strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_two_monitors_see_the_same():
+    experiment = dataclasses.replace(SMALL, num_steps=20, log_every=10)
+    model = build(experiment)
+    often, seldom = ReplicaMonitor(every=10), ReplicaMonitor(every=20)
+    fit(model, experiment, [often, seldom])
+    assert often.history["step"].tolist() == [0, 10, 19]
+    assert seldom.history["step"].tolist() == [0, 19]
+    np.testing.assert_array_equal(often.history["norm"][::2], seldom.history["norm"])
+    assert not model.observers
 
 
 def test_the_norms_of_all_steps_are_those_of_numpy():

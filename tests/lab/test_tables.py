@@ -131,7 +131,10 @@ def test_orthogonal_is_orthogonal(shape):
 )
 def test_optimizers_are_kerass(name, kind, momentum):
     optimizer = make_optimizer(name, 0.25)
-    assert type(optimizer) is kind
+    assert isinstance(optimizer, kind)
+    assert (
+        optimizer.get_config() == kind.from_config(optimizer.get_config()).get_config()
+    )
     assert float(optimizer.learning_rate) == 0.25
     if momentum is not None:
         assert optimizer.momentum == momentum
