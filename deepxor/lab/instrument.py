@@ -14,30 +14,30 @@ from deepxor.board.step_summary import StepSummary
 from deepxor.board.summaries import SummaryWriter
 from deepxor.lab.networks import ReplicaNetwork, pack
 from deepxor.lab.verdict import WINDOW, judge
-from deepxor.monitor import statistics
+from deepxor.monitor import quantities, statistics
 from deepxor.monitor.diagnosis import Diagnosis
 from deepxor.monitor.gradients import GradientMonitor
 from deepxor.monitor.history import History
 from deepxor.monitor.interception import Interception
 from deepxor.monitor.statistics import QUANTITIES
 
-# The norms of the steps since the last look are kept on the device. With many replicas
-# they are looked at before they outgrow the cache by far.
-BUFFER_BYTES = 16 * 2**20
+# In which bin each norm of a training batch counts is kept until its end. With many
+# replicas that comes before they outgrow the cache by far.
+BUFFER_BYTES = 4 * 2**20
 
 
 def buffer_steps(every: int, layers: int, replicas: int) -> int:
-    """Returns how many steps' norms are kept between two looks.
+    """Returns how many steps a training batch may have.
 
     Args:
-        every: Steps from one record to the next: there is a look at least as often.
+        every: Steps from one record to the next: a batch has at most as many.
         layers: The number of layers.
         replicas: The number of independent networks.
 
     Returns:
         At least 1 and at most `every`.
     """
-    return max(1, min(every, BUFFER_BYTES // (4 * layers * replicas)))
+    return max(1, min(every, BUFFER_BYTES // (layers * replicas)))
 
 
 class ReplicaMonitor(GradientMonitor):
@@ -122,10 +122,10 @@ class ReplicaMonitor(GradientMonitor):
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         start, self._seen = self._seen, int(self.model.optimizer.iterations.value)
-        norms, self._gradients = self.model.latest.kept[self._number]
+        bins, self._gradients = self.model.latest.kept[self._number]
         # Rows are used again if a batch has more steps than there are.
-        steps = np.arange(max(0, self._seen - start - len(norms)), self._seen - start)
-        take = functools.partial(self._take, norms, steps % len(norms))
+        steps = np.arange(max(0, self._seen - start - len(bins)), self._seen - start)
+        take = functools.partial(self._take, bins, steps % len(bins))
         if (self._seen - 1) % self.every == 0:
             self._record(take, logs or {})
         elif self._writer is not None:
@@ -138,27 +138,36 @@ class ReplicaMonitor(GradientMonitor):
         super().on_train_end(logs)
 
     def nothing(self, replicas: int | tf.Tensor) -> list[tf.Tensor]:
-        """As `networks.Observer`: norms [steps, layers, R], then the gradients."""
+        """As `networks.Observer`: bins of norms, and gradients.
+
+        Args:
+            replicas: R.
+
+        Returns:
+            uint8 [steps, layers, R], then float32 [..., R] of each variable.
+        """
         layers = len(self._history.layers)
         steps = buffer_steps(self.every, layers, self.model.replicas)
+        bins = tf.zeros([steps, layers, replicas], tf.uint8)
         shapes = [variable.shape[:-1] for variable in self.model.trainable_variables]
-        return [tf.zeros([*shape, replicas]) for shape in [(steps, layers), *shapes]]
+        return [bins, *(tf.zeros([*shape, replicas]) for shape in shapes)]
 
     def observe(self, i: tf.Tensor, kept: list[tf.Tensor]) -> list[tf.Tensor]:
-        """As `networks.Observer`: adds the norms; keeps the last gradients only."""
-        norms, *_ = kept
+        """As `networks.Observer`: adds a step's norms; keeps its gradients only."""
+        bins, *_ = kept
         gradients, self._traced = self._traced, []
         if not gradients:  # of a fit without it, after one that an exception ended
             return kept
         with tf.name_scope("gradient_monitor"):
-            row = tf.sqrt(squared_norms(gradients[::2], gradients[1::2]))
-            index = [[i % norms.shape[0]]]
-            return [tf.tensor_scatter_nd_update(norms, index, row[None]), *gradients]
+            norms = tf.sqrt(squared_norms(gradients[::2], gradients[1::2]))
+            row = quantities.log10_bins(norms)[None]
+            bins = tf.tensor_scatter_nd_update(bins, [[i % bins.shape[0]]], row)
+            return [bins, *gradients]
 
     def result(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
-        """As `networks.Observer`: the norms, and the gradients as [weights, R]."""
-        norms, *gradients = kept
-        return [norms, pack(gradients)]
+        """As `networks.Observer`: the bins, and the gradients as [weights, R]."""
+        bins, *gradients = kept
+        return [bins, pack(gradients)]
 
     def _set_up(self, interception: Interception) -> None:
         """Has the steps that are about to be traced keep what it records."""
@@ -208,9 +217,9 @@ class ReplicaMonitor(GradientMonitor):
 
         self._writer.add(fill, step)
 
-    def _take(self, norms: tf.Tensor, rows: np.ndarray) -> None:
+    def _take(self, bins: tf.Tensor, rows: np.ndarray) -> None:
         """Counts the norms of some steps for the next record's histogram."""
-        self._counts = self._counts + statistics.log10_counts(np.asarray(norms)[rows])
+        self._counts = self._counts + statistics.bin_counts(np.asarray(bins)[rows])
 
     def _settle(self) -> None:
         """Waits until the writer's thread has kept every record taken."""

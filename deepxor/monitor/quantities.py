@@ -162,29 +162,42 @@ def _activation_statistics(activity: Activity) -> tf.Tensor:
     return tf.stack(means)
 
 
+def log10_bins(values: tf.Tensor) -> tf.Tensor:
+    """Returns in which bin of `statistics.LOG10_EDGES` log10 of each value counts.
+
+    Args:
+        values: float32 of any shape, none negative.
+
+    Returns:
+        uint8 of the same shape; zeros and what is below the edges count in the first
+        bin, what is above them in the last. NaN and infinity have the number after it.
+    """
+    bins = len(LOG10_EDGES) - 1
+    floor = tf.maximum(values, 10.0**LOG10_FLOOR)
+    logs = tf.math.log(floor) / math.log(10.0)
+    # A hair's breadth up, lest rounding put a value on an edge below it.
+    position = (logs - LOG10_FLOOR) * BINS_PER_DECADE + 1e-4
+    position = tf.where(
+        tf.math.is_finite(values), tf.minimum(position, bins - 1), float(bins)
+    )
+    return tf.cast(tf.cast(position, tf.int32), tf.uint8)
+
+
 def log10_counts(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Counts log10 of the absolute elements in the bins of `statistics.LOG10_EDGES`.
+    """Counts the absolute elements in the bins of `log10_bins`.
 
     Args:
         gradients: Dense; one a variable.
 
     Returns:
-        int32 [bins]; zeros and what is below the edges count in the first bin, what is
-        above them in the last, NaN and infinity nowhere.
+        int32 [bins]; NaN and infinity count nowhere.
     """
-    bins = len(LOG10_EDGES) - 1
+    bins = len(LOG10_EDGES)
     total = tf.zeros([bins], tf.int32)
     for part in _flat_parts(gradients):
-        absolute = tf.abs(part)
-        floor = tf.maximum(absolute, 10.0**LOG10_FLOOR)
-        logs = tf.math.log(floor) / math.log(10.0)
-        # A hair's breadth up, lest rounding put an element on an edge below it.
-        position = (logs - LOG10_FLOOR) * BINS_PER_DECADE + 1e-4
-        bin_of = tf.cast(tf.clip_by_value(position, 0, bins - 1), tf.int32)
-        finite = tf.cast(tf.math.is_finite(part), tf.int32)
-        bin_of = tf.where(finite == 1, bin_of, 0)
-        total += tf.math.unsorted_segment_sum(finite, bin_of, bins)
-    return total
+        bin_of = tf.cast(log10_bins(tf.abs(part)), tf.int32)
+        total += tf.math.unsorted_segment_sum(tf.ones_like(bin_of), bin_of, bins)
+    return total[:-1]
 
 
 def largest_slope(function: Callable[[tf.Tensor], tf.Tensor]) -> float:

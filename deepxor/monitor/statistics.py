@@ -40,30 +40,20 @@ def log10_norm(norm: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(norm, norm.dtype.type(10.0**LOG10_FLOOR))) * scale
 
 
-def log10_counts(norms: np.ndarray) -> np.ndarray:
+def bin_counts(bins: np.ndarray) -> np.ndarray:
     """Counts norms in the bins of `LOG10_EDGES`, layer by layer.
 
-    Norms beyond the edges count in the first or the last bin; those that are not finite
-    count nowhere.
-
     Args:
-        norms: float [steps, layers, R].
+        bins: uint8 [steps, layers, R], the numbers of their bins; that of one that
+            counts nowhere is the number of bins.
 
     Returns:
         int64 [layers, bins].
     """
-    bins = len(LOG10_EDGES) - 1
-    layers = norms.shape[1]
-    finite = np.isfinite(norms)
-    logs = log10_norm(np.where(finite, norms, norms.dtype.type(1)))
-    # A hair's breadth up, lest rounding put a norm on an edge into the bin below it.
-    position = (logs - LOG10_FLOOR) * BINS_PER_DECADE + 1e-4
-    index = np.clip(position.astype(np.int64), 0, bins - 1)
-    index += np.arange(layers)[None, :, None] * bins
-    if not finite.all():
-        index = index[finite]
-    counts = np.bincount(index.ravel(), minlength=layers * bins)
-    return counts.reshape(layers, bins)
+    most = len(LOG10_EDGES)
+    layers = np.moveaxis(bins, 1, 0)
+    counts = [np.bincount(layer.ravel(), minlength=most) for layer in layers]
+    return np.array(counts)[:, :-1]
 
 
 def finite_percentiles(values: np.ndarray, *percents: float) -> np.ndarray:

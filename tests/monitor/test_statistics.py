@@ -1,11 +1,16 @@
 import numpy as np
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from deepxor.monitor import statistics
+from deepxor.monitor import quantities, statistics
 
 RNG = np.random.default_rng(0)
+
+
+def counted(norms):
+    return statistics.bin_counts(quantities.log10_bins(tf.constant(norms)).numpy())
 
 
 def test_log10_is_floored_and_nan_stays():
@@ -23,7 +28,7 @@ def test_log10_is_floored_and_nan_stays():
     )
 )
 def test_counts_lose_nothing_that_is_finite(norms):
-    counts = statistics.log10_counts(norms)
+    counts = counted(norms)
     assert counts.shape == (norms.shape[1], len(statistics.LOG10_EDGES) - 1)
     finite = np.isfinite(norms).sum(axis=(0, 2))
     np.testing.assert_array_equal(counts.sum(axis=1), finite)
@@ -31,7 +36,7 @@ def test_counts_lose_nothing_that_is_finite(norms):
 
 def test_counts_are_numpys_histogram():
     norms = 10 ** RNG.uniform(-11, 5, (50, 3, 40)).astype(np.float32)
-    counts = statistics.log10_counts(norms)
+    counts = counted(norms)
     for layer in range(3):
         expected, _ = np.histogram(
             np.log10(norms[:, layer].astype(np.float64)), statistics.LOG10_EDGES
@@ -42,7 +47,7 @@ def test_counts_are_numpys_histogram():
 
 def test_zeros_count_in_the_first_bin_and_powers_of_ten_above_their_edge():
     norms = np.array([0, 1e-12, 1e-3, 1, 1e6, 1e9], np.float32).reshape(6, 1, 1)
-    (counts,) = statistics.log10_counts(norms)
+    (counts,) = counted(norms)
     occupied = {
         round(statistics.LOG10_EDGES[i], 6): counts[i] for i in counts.nonzero()[0]
     }
