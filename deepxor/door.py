@@ -37,9 +37,8 @@ def load_tensorflow(threads: int = 1) -> None:
     Its log lines are silent unless they are errors.
 
     Args:
-        threads: Of an operation; 0 for one a core. The loops of the lab are too small
-            to share out: one thread is a tenth faster, and leaves the other cores to
-            the writer of summaries.
+        threads: At work at the same time; 0 for one a core. One block of the lab's
+            networks is too small to share out; see `lab.blocks.thread_count`.
 
     Some are written before TensorFlow reads its log level, and at the first look for a
     GPU it calls the lack of one an error; both are held back, and shown if it fails.

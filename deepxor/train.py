@@ -11,6 +11,7 @@ from absl import flags
 
 from deepxor import door
 from deepxor.lab.activations import ACTIVATIONS
+from deepxor.lab.blocks import thread_count
 from deepxor.lab.experiment import AUTO, NETWORKS, Experiment
 from deepxor.lab.initializers import INITIALIZERS
 from deepxor.lab.optimizers import OPTIMIZERS
@@ -87,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
     experiment = experiment_from_flags()
     start = Run.resume if RESUME.value else Run.create
     run = start(LOGDIR.value, experiment, RUN_NAME.value)
-    door.load_tensorflow()
+    door.load_tensorflow(thread_count(run.experiment.replicas))
     from deepxor.lab.session import train_on_console
 
     return train_on_console(run, LOGDIR.value, QUIET.value)

@@ -36,6 +36,7 @@ from rich.table import Table
 
 import deepxor
 from deepxor import door
+from deepxor.lab.blocks import thread_count
 from deepxor.lab.data import xor
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.runs import Run
@@ -65,10 +66,15 @@ DEFAULT_RELU = Experiment(activation="relu")
 
 C_LOOP = "C loop, 1 network"
 C_STEPS = 300_000
-# About a second each, so that starting a batch does not count. Ten thousand networks
-# have a process, and a peak of memory, of their own.
-DEEPXOR_STEPS = {1: 100_000, 64: 20_000, 128: 15_000, 256: 8_000, 1024: 1_000}
-MANY, MANY_STEPS = 10_000, 200
+# About a second each, so that starting a batch does not count.
+DEEPXOR_STEPS = {
+    1: 100_000,
+    64: 20_000,
+    128: 15_000,
+    256: 12_000,
+    1024: 4_000,
+    10_000: 400,
+}
 KERAS_STEPS = 1_000
 TORCH_STEPS = 1_000
 STEPS_PER_EXECUTION = 100
@@ -254,7 +260,7 @@ def measure_deepxor_alone(replicas: int, steps: int) -> Sample:
 
 
 def _deepxor_and_peak(replicas: int, steps: int) -> Sample:
-    _load_tensorflow()
+    _load_tensorflow(thread_count(replicas))
     sample = measure_deepxor(replicas, steps)
     # Not getrusage: its ru_maxrss starts from what the parent process took.
     status = Path("/proc/self/status").read_text(encoding="utf-8")
@@ -403,10 +409,7 @@ def speed_rows(folder: Path, python: str) -> dict[str, Measure]:
     }
     for replicas, steps in DEEPXOR_STEPS.items():
         name = f"deepxor, {replicas:,} network{'s' if replicas > 1 else ''}"
-        rows[name] = partial(measure_deepxor, replicas, steps)
-    rows[f"deepxor, {MANY:,} networks"] = partial(
-        measure_deepxor_alone, MANY, MANY_STEPS
-    )
+        rows[name] = partial(measure_deepxor_alone, replicas, steps)
     several = STEPS_PER_EXECUTION
     rows |= {
         "Keras fit": partial(measure_keras, KERAS_STEPS, 1),
@@ -506,7 +509,7 @@ def train_bare(experiment: Experiment) -> Training:
     return Training(clock.to_end, time.perf_counter() - begin)
 
 
-def train_recorded(experiment: Experiment, folder: Path) -> Training:
+def train_recorded(folder: Path, experiment: Experiment) -> Training:
     """Trains with everything written, as `python -m deepxor.train` does."""
     import keras
 
@@ -525,6 +528,20 @@ def train_recorded(experiment: Experiment, folder: Path) -> Training:
         return Training(clock.to_end, time.perf_counter() - begin)
 
 
+def train_alone(
+    experiment: Experiment, train: Callable[[Experiment], Training]
+) -> Training:
+    """Trains in a new process, as a command does; in an old one tracing is slower."""
+    return _in_new_process(partial(_load_and_train, experiment, train))
+
+
+def _load_and_train(
+    experiment: Experiment, train: Callable[[Experiment], Training]
+) -> Training:
+    _load_tensorflow(thread_count(experiment.replicas))
+    return train(experiment)
+
+
 def instrument_report(
     experiments: Sequence[Experiment], folder: Path, rounds: int
 ) -> Report:
@@ -533,8 +550,10 @@ def instrument_report(
     for experiment in experiments:
         name = f"{experiment.network}, {experiment.activation}"
         measures = {
-            "bare": partial(train_bare, experiment),
-            "recorded": partial(train_recorded, experiment, folder),
+            "bare": partial(train_alone, experiment, train_bare),
+            "recorded": partial(
+                train_alone, experiment, partial(train_recorded, folder)
+            ),
         }
         times = in_turns(f"the instrument, {name}", measures, rounds)
         for label, attribute in (
@@ -686,7 +705,9 @@ def thousand_report(folder: Path, python: str, rounds: int) -> Report:
         return None if sample is None else sample.microseconds * steps / 1e6
 
     measures: dict[str, Callable[[], float | None]] = {
-        "deepxor, 1,000 networks": lambda: train_recorded(experiment, folder).whole,
+        "deepxor, 1,000 networks": lambda: (
+            train_alone(experiment, partial(train_recorded, folder)).whole
+        ),
         "PyTorch, eager, 1 network": time_torch,
     }
     times = in_turns("a thousand networks", measures, rounds)
@@ -781,8 +802,8 @@ def _in_new_process(function: Callable[[], T]) -> T:
         return pool.submit(function).result()
 
 
-def _load_tensorflow() -> None:
-    door.load_tensorflow()
+def _load_tensorflow(threads: int = 1) -> None:
+    door.load_tensorflow(threads)
     import tensorflow as tf
 
     # It warns of functions that are traced often, as those of so many models are.

@@ -14,6 +14,7 @@ from absl import flags
 
 from deepxor import door
 from deepxor.board.tables import wilson_interval
+from deepxor.lab.blocks import thread_count
 from deepxor.lab.experiment import NETWORKS, Experiment
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "maxout")
@@ -66,7 +67,7 @@ def table(replicas: int) -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Prints the table, or writes it into the README."""
-    door.load_tensorflow()
+    door.load_tensorflow(thread_count(REPLICAS.value))
     text = table(REPLICAS.value)
     if WRITE.value:
         pattern = re.escape(BEGIN) + ".*" + re.escape(END)

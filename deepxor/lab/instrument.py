@@ -23,7 +23,7 @@ from deepxor.monitor.statistics import QUANTITIES
 
 # In which bin each norm of a training batch counts is kept until its end. With many
 # replicas that comes before they outgrow the cache by far.
-BUFFER_BYTES = 4 * 2**20
+BUFFER_BYTES = 16 * 2**20
 
 
 def buffer_steps(every: int, layers: int, replicas: int) -> int:

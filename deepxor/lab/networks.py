@@ -19,14 +19,12 @@ import numpy as np
 import tensorflow as tf
 
 from deepxor.lab.activations import MAXOUT, activation_function
+from deepxor.lab.blocks import block_sizes
 from deepxor.lab.data import xor
 from deepxor.lab.experiment import HYPOTHESIS, Experiment
 from deepxor.lab.initializers import INITIALIZERS
 from deepxor.lab.optimizers import make_optimizer
 from deepxor.monitor.chain import Chain, Link
-
-# Replicas of a block whose weights and activations stay in a core's cache.
-MOST_IN_BLOCK = 256
 
 # A network that has learned nothing ends within a few roundings of 0.5 for every input.
 # Those few make no prediction: its accuracy is 0.5, not whatever they happen to be.
@@ -550,24 +548,6 @@ def gradient_barrier(one: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
         return tf.identity(z), lambda gradient: gradient / one
 
     return barrier
-
-
-def block_sizes(replicas: int) -> list[int]:
-    """Returns how many replicas each block has.
-
-    A block stays in a core's cache. Their number is even, for two or more cores; few
-    replicas stay in one, since each operation of a step costs something by itself.
-
-    Args:
-        replicas: R.
-
-    Returns:
-        At most `MOST_IN_BLOCK` each; the same on every machine.
-    """
-    if replicas < MOST_IN_BLOCK // 2:
-        return [replicas]
-    count = 2 * math.ceil(replicas / (2 * MOST_IN_BLOCK))
-    return [replicas // count + (i < replicas % count) for i in range(count)]
 
 
 def _logs(cost: tf.Tensor, accuracy: tf.Tensor) -> dict[str, tf.Tensor]:

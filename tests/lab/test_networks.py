@@ -8,19 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepxor.lab import networks
+from deepxor.lab import blocks
 from deepxor.lab.activations import ACTIVATIONS, activation_function
+from deepxor.lab.blocks import MOST_IN_BLOCK, block_sizes, thread_count
 from deepxor.lab.data import xor
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.initializers import INITIALIZERS
 from deepxor.lab.instrument import ReplicaMonitor, squared_norms
-from deepxor.lab.networks import (
-    MOST_IN_BLOCK,
-    ReplicaMaxout,
-    block_sizes,
-    build,
-    gradient_barrier,
-)
+from deepxor.lab.networks import ReplicaMaxout, build, gradient_barrier
 from deepxor.lab.optimizers import OPTIMIZERS
 from deepxor.lab.training import fit
 
@@ -182,24 +177,25 @@ def test_every_optimizer_takes_the_steps_of_the_stock_one(optimizer):
         np.testing.assert_allclose(mine, losses, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("replicas", [1, 2, 100, 127, 128, 255, 256, 257, 997, 10_000])
+@pytest.mark.parametrize("replicas", [1, 2, 100, 255, 256, 511, 512, 513, 997, 10_000])
 def test_blocks_are_of_one_size_or_two_and_have_room_in_the_cache(replicas):
     sizes = block_sizes(replicas)
     assert sum(sizes) == replicas
     assert max(sizes) <= MOST_IN_BLOCK
     assert max(sizes) - min(sizes) <= 1
     assert len(sizes) == 1 or len(sizes) % 2 == 0
+    assert thread_count(replicas) == (1 if len(sizes) == 1 else 0)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_blocks_train_as_one_block_does(optimizer, monkeypatch):
     # Two blocks of different sizes, and batches that do not end at a record.
     experiment = dataclasses.replace(
-        SMALL, optimizer=optimizer, activation="tanh", replicas=257, log_every=60
+        SMALL, optimizer=optimizer, activation="tanh", replicas=513, log_every=60
     )
     monitors, models = [], []
-    for most in (MOST_IN_BLOCK, 1000):
-        monkeypatch.setattr(networks, "MOST_IN_BLOCK", most)
+    for most in (MOST_IN_BLOCK, 2000):
+        monkeypatch.setattr(blocks, "MOST_IN_BLOCK", most)
         models.append(build(experiment))
         monitors.append(ReplicaMonitor(every=60))
         fit(models[-1], experiment, [monitors[-1]])
@@ -207,11 +203,11 @@ def test_blocks_train_as_one_block_does(optimizer, monkeypatch):
     for a, b in zip(*(model.snapshot().outputs for model in models), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     recent = [monitor.history["recent"] for monitor in monitors]
-    assert recent[0].shape[-1] == 257
+    assert recent[0].shape[-1] == 513
     np.testing.assert_allclose(*recent, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("replicas", [3, 130])
+@pytest.mark.parametrize("replicas", [3, 258])
 def test_a_batch_hands_over_what_it_has_come_to(replicas):
     experiment = dataclasses.replace(SMALL, replicas=replicas, num_steps=7, log_every=3)
     model = build(experiment)
