@@ -36,7 +36,7 @@ from rich.table import Table
 
 import deepxor
 from deepxor import door
-from deepxor.lab.blocks import thread_count
+from deepxor.lab.blocks import MOST_IN_BLOCK, thread_count
 from deepxor.lab.data import xor
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.runs import Run
@@ -455,7 +455,9 @@ def speed_report(rows: Mapping[str, Measure], rounds: int) -> Report:
         cells,
         "The C loop and deepxor record the gradient norm of every layer at every step, "
         f"deepxor with ReplicaMonitor(every={LOG_EVERY}) in memory; the others record "
-        "none. Steady state: without the first batch or step, which compiles.",
+        f"none. deepxor uses one core for up to {MOST_IN_BLOCK // 2 - 1} networks and "
+        "then all, the C loop one. Steady state: without the first batch or step, which "
+        "compiles.",
     )
 
 
@@ -580,7 +582,8 @@ def instrument_report(
         ("", "bare, s", "everything written, s", "ratio", "lowest - highest"),
         cells,
         f"Bare: fit without a callback. Written: a record every {first.log_every} "
-        "steps, every step's norms, the run's folder; pending writes are waited for.",
+        "steps, every step's norms, the run's folder; pending writes are waited for. "
+        "Each training in a process of its own.",
     )
 
 
