@@ -456,8 +456,8 @@ def speed_report(rows: Mapping[str, Measure], rounds: int) -> Report:
         "The C loop and deepxor record the gradient norm of every layer at every step, "
         f"deepxor with ReplicaMonitor(every={LOG_EVERY}) in memory; the others record "
         f"none. deepxor uses one core for up to {MOST_IN_BLOCK // 2 - 1} networks and "
-        "then all, the C loop one. Steady state: without the first batch or step, which "
-        "compiles.",
+        "then all, the C loop one. Steady state: without the first batch or step, "
+        "which compiles.",
     )
 
 
