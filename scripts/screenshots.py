@@ -178,7 +178,7 @@ def main() -> None:
     """
     with tempfile.TemporaryDirectory(prefix="deepxor-") as folder:
         if len(sys.argv) > 1:
-            logdir = Path(sys.argv[1])
+            logdir = Path(sys.argv[1]).resolve()
         else:
             logdir = Path(folder) / "full"
             train(logdir)
