@@ -60,6 +60,7 @@ class SummaryWriter:
         self._flow = FlowSeries()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="SummaryWriter")
         self._pending: deque[Future] = deque()
+        self._has_failed = False
         with _os_errors():
             self._records = tf.io.TFRecordWriter(os.fspath(self.path))
         self._submit_event(lambda: event_pb2.Event(file_version="brain.Event:2"))
@@ -144,7 +145,8 @@ class SummaryWriter:
         """Has the worker call a function once all that was added before is written.
 
         Args:
-            function: If it raises, so does the next method that adds something.
+            function: Not called if something before it could not be written. If it
+                raises, so does a later method, `flush` at the latest.
         """
         self.write()
         self._submit(function)
@@ -170,7 +172,17 @@ class SummaryWriter:
         # A few, so that a picture holds nothing up; not more, so that a slow disk does,
         # instead of filling the memory, and an error comes to light soon.
         self._wait(MOST_PENDING - 1)
-        self._pending.append(self._worker.submit(task))
+        self._pending.append(self._worker.submit(self._run, task))
+
+    def _run(self, task: Callable[[], None]) -> None:
+        """Calls a task unless one before it failed: a checkpoint vouches for those."""
+        if self._has_failed:
+            return
+        try:
+            task()
+        except BaseException:
+            self._has_failed = True
+            raise
 
     def _wait(self, most: int) -> None:
         """Waits until at most so many events are still to be written."""

@@ -91,7 +91,8 @@ class Checkpoints(keras.callbacks.Callback):
     def save(self) -> None:
         """Has the writer's thread write one, whole or not at all.
 
-        If it cannot, the one before stays, and the writer's next method raises.
+        If it cannot, the one before stays, and the writer raises, at the latest when it
+        is closed.
         """
         self._last = time.monotonic()
         arrays = {

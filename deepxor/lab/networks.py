@@ -69,9 +69,11 @@ class ReplicaDense(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], self.units, self.replicas)
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Maps [batch, inputs, R or 1] to [batch, units, R]."""
-        return self.activate(self.pre_activate(x))
+    def call(
+        self, x: tf.Tensor, barrier: Callable[[tf.Tensor], tf.Tensor] = tf.identity
+    ) -> tf.Tensor:
+        """Maps [batch, inputs, R or 1] to [batch, units, R]; see `pre_activate`."""
+        return self.activate(self.pre_activate(x, barrier))
 
     def pre_activate(
         self, x: tf.Tensor, barrier: Callable[[tf.Tensor], tf.Tensor] = tf.identity
@@ -231,8 +233,8 @@ class ReplicaNetwork(keras.Model):
     ) -> list[tf.Tensor]:
         """Returns the outputs of all layers.
 
-        Calls the layer's parts under its own name rather than the layer itself, whose
-        `__call__` would open a second scope of that name in TensorBoard's graph.
+        Calls `layer.call` under the layer's own name rather than the layer itself,
+        whose `__call__` would open a second scope of that name in TensorBoard's graph.
 
         Args:
             x: [batch, inputs].
@@ -246,7 +248,7 @@ class ReplicaNetwork(keras.Model):
             x = tf.convert_to_tensor(x)[:, :, None]
         for layer in self.stack:
             with tf.name_scope(layer.name):
-                x = layer.activate(layer.pre_activate(x, barrier))
+                x = layer.call(x, barrier)
             outputs.append(x)
         return outputs
 

@@ -213,3 +213,17 @@ def test_a_flow_record_is_one_tensor_with_its_layers_in_the_metadata(tmp_path):
     (event,) = accumulator.Tensors(flow.DIAGNOSIS_TAG)
     text = tf.make_ndarray(event.tensor_proto).item()
     assert json.loads(text) == {"verdict": "dead", "layer": None}
+
+
+def test_nothing_is_called_after_what_could_not_be_written(tmp_path):
+    writer, called = SummaryWriter(tmp_path), []
+
+    def fail(summary):
+        raise OSError("full")
+
+    writer.after(lambda: called.append("before"))
+    writer.add(fail, 1)
+    writer.after(lambda: called.append("after"))
+    with pytest.raises(OSError, match="full"):
+        writer.close()
+    assert called == ["before"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deepxor.board.summaries import step_graph_def
 from deepxor.lab import blocks
 from deepxor.lab.activations import ACTIVATIONS, activation_function
 from deepxor.lab.blocks import MOST_IN_BLOCK, block_sizes, thread_count
@@ -241,6 +242,19 @@ def test_xla_does_not_remove_the_barrier():
     z, steps = tf.ones([8]), tf.constant(1)
     compiled = gradient.experimental_get_compiler_ir(z, steps)(stage="optimized_hlo")
     assert "divide(" in compiled
+
+
+def test_the_shown_graph_is_whole_and_names_the_variables():
+    experiment = dataclasses.replace(SMALL, num_steps=1)
+    model = build(experiment)
+    fit(model, experiment, [ReplicaMonitor(every=1)])
+    shown = step_graph_def(model.step_graph)
+    names = {node.name for node in shown.node}
+    inputs = {source for node in shown.node for source in node.input}
+    assert {source.removeprefix("^").split(":")[0] for source in inputs} <= names
+    for layer in model.stack:
+        assert {f"{layer.name}/kernel", f"{layer.name}/bias"} <= names
+    assert not [name for name in names if "Placeholder" in name]
 
 
 class Interruption(keras.callbacks.Callback):
