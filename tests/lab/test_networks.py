@@ -7,9 +7,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepxor.board.summaries import step_graph_def
-from deepxor.lab import blocks
+from deepxor.lab import blocks, instrument
 from deepxor.lab.activations import ACTIVATIONS, activation_function
 from deepxor.lab.blocks import MOST_IN_BLOCK, block_sizes, thread_count
 from deepxor.lab.data import xor
@@ -242,6 +243,25 @@ def test_xla_does_not_remove_the_barrier():
     z, steps = tf.ones([8]), tf.constant(1)
     compiled = gradient.experimental_get_compiler_ir(z, steps)(stage="optimized_hlo")
     assert "divide(" in compiled
+
+
+def test_histograms_have_every_step_also_of_several_batches(tmp_path, monkeypatch):
+    experiment = dataclasses.replace(SMALL, num_steps=21, log_every=10)
+    histograms = []
+    for steps in (10, 4):  # of a batch
+        size = steps * len(experiment.layer_names) * experiment.replicas
+        monkeypatch.setattr(instrument, "BUFFER_BYTES", size)
+        folder = tmp_path / str(steps)
+        fit(build(experiment), experiment, [ReplicaMonitor(folder, every=10)])
+        events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+        tag = f"gradient_norm_log10_histogram/{experiment.layer_names[0]}"
+        histograms.append(
+            [tf.make_ndarray(event.tensor_proto) for event in events.Tensors(tag)]
+        )
+    counts = [[rows[:, 2].sum() for rows in records] for records in histograms]
+    assert counts == [[3, 30, 30]] * 2
+    for whole, parts in zip(*histograms, strict=True):
+        np.testing.assert_array_equal(whole, parts)
 
 
 def test_the_shown_graph_is_whole_and_names_the_variables():
