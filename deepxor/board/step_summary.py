@@ -27,6 +27,12 @@ _SCALAR = scalar_metadata.create_summary_metadata(None, None)
 _HISTOGRAM = histogram_metadata.create_summary_metadata(None, None)
 _IMAGE = image_metadata.create_summary_metadata(None, None)
 
+# Of a histogram, as many as TensorBoard's own function has.
+BINS = 30
+
+# Values that lie closer together than this part of the largest are one spike.
+_FLAT = 1e-6
+
 
 class StepSummary:
     """A step's values, as TensorBoard's tabs take them.
@@ -54,15 +60,15 @@ class StepSummary:
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[value])
         self.message.value.add(tag=tag, metadata=_SCALAR, tensor=tensor)
 
-    def histogram(self, tag: str, values: np.ndarray, bins: int = 30) -> None:
-        """Adds a histogram of the finite values, over their own range.
+    def histograms(self, values: Mapping[str, np.ndarray]) -> None:
+        """Adds histograms of the finite values of arrays, each over its own range.
 
         Args:
-            tag: The tag.
-            values: Of any shape.
-            bins: The number of bins, all of the same width.
+            values: Tag -> array of any shape.
         """
-        self.histogram_counts(tag, *count(values, bins))
+        edges, counts = count_each(list(values.values()), BINS)
+        for tag, *histogram in zip(values, edges, counts, strict=True):
+            self.histogram_counts(tag, *histogram)
 
     def histogram_counts(self, tag: str, edges: np.ndarray, counts: np.ndarray) -> None:
         """Adds a histogram that has been counted.
@@ -154,8 +160,7 @@ class StepSummary:
 def count(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Counts the finite values in bins of equal width over their range.
 
-    `numpy.histogram` gives the same but for values within rounding of an edge, in three
-    times the time; a run of the lab counts thousands of small arrays.
+    `numpy.histogram` gives the same but for values within rounding of an edge.
 
     Args:
         values: Of any shape.
@@ -172,9 +177,46 @@ def count(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
     if not values.size:
         return np.zeros(2), np.zeros(1, np.int64)
     low, high = float(values.min()), float(values.max())
-    if high - low <= 1e-6 * max(abs(low), abs(high)):
+    if high - low <= _FLAT * max(abs(low), abs(high)):
         return np.array([low, high]), np.array([values.size])
     scale = bins / (high - low)
     index = ((values - low) * scale).astype(np.int64)
     counts = np.bincount(np.minimum(index, bins - 1), minlength=bins)
     return np.linspace(low, high, bins + 1), counts
+
+
+def count_each(
+    arrays: Sequence[np.ndarray], bins: int
+) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+    """Counts each of some arrays as `count` does; all at once, if all is finite.
+
+    Args:
+        arrays: Each of any shape, none empty.
+        bins: The number of bins.
+
+    Returns:
+        The edges of each, and the counts of each.
+    """
+    values = np.concatenate([a.ravel() for a in arrays], dtype=np.float64)
+    if not np.isfinite(values).all():
+        edges, counts = zip(*(count(array, bins) for array in arrays), strict=True)
+        return edges, counts
+    sizes = [array.size for array in arrays]
+    starts = np.cumsum([0, *sizes[:-1]])
+    low = np.minimum.reduceat(values, starts)
+    high = np.maximum.reduceat(values, starts)
+    is_flat = high - low <= _FLAT * np.maximum(np.abs(low), np.abs(high))
+    values -= np.repeat(low, sizes)
+    values *= np.repeat(bins / np.where(is_flat, np.inf, high - low), sizes)
+    index = np.minimum(values.astype(np.int64), bins - 1)
+    index += np.repeat(bins * np.arange(len(sizes)), sizes)
+    counts = np.bincount(index, minlength=bins * len(sizes)).reshape(-1, bins)
+    edges = np.linspace(low, high, bins + 1, axis=1)
+    flat = is_flat.tolist()
+    return (
+        [
+            row[[0, -1]] if spike else row
+            for row, spike in zip(edges, flat, strict=True)
+        ],
+        [row[:1] if spike else row for row, spike in zip(counts, flat, strict=True)],
+    )

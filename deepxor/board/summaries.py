@@ -30,6 +30,11 @@ _file_number = itertools.count()
 # Events that wait for the worker.
 MOST_PENDING = 8
 
+# How long the worker leaves Python's lock to `fit`, which needs about a millisecond to
+# come from the end of a batch into the compiled loop of the next. If both want the lock
+# they pass it to and fro, and each waits for the other's whole work.
+HEAD_START_SECONDS = 1e-3
+
 
 class SummaryWriter:
     """Writes one event file of a run, one event a step.
@@ -178,6 +183,9 @@ class SummaryWriter:
         """Calls a task unless one before it failed: a checkpoint vouches for those."""
         if self._has_failed:
             return
+        # Not where events wait already: then it is `fit` that would have to.
+        if len(self._pending) <= 1:
+            time.sleep(HEAD_START_SECONDS)
         try:
             task()
         except BaseException:
@@ -186,7 +194,7 @@ class SummaryWriter:
 
     def _wait(self, most: int) -> None:
         """Waits until at most so many events are still to be written."""
-        while len(self._pending) > most:
+        while self._pending and (len(self._pending) > most or self._pending[0].done()):
             # One that failed stays, and fails whatever comes after it.
             self._pending[0].result()
             self._pending.popleft()

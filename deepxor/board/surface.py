@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 
 # Blue where the network answers 0, orange where it answers 1, white where it does not
@@ -13,6 +16,9 @@ ONE = np.array([230, 97, 1.0])
 GRID = 17
 PIXELS = 272
 MARK_RADIUS = 9.5
+
+# Of the scale, even, so that one of them is white.
+_SHADES = 1000
 
 
 def grid(bits: int) -> np.ndarray:
@@ -42,13 +48,17 @@ def draw(probabilities: np.ndarray) -> np.ndarray:
         uint8 [PIXELS, PIXELS, 3].
     """
     values = _interpolate(_interpolate(probabilities.reshape(GRID, GRID)).T).T
-    pixels = np.where(
-        values[..., None] < 0.5,
-        ZERO + (UNSURE - ZERO) * (values[..., None] * 2),
-        UNSURE + (ONE - UNSURE) * (values[..., None] * 2 - 1),
-    )
-    pixels[np.isnan(values)] = 128
-    return _draw_samples(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
+    shade = np.where(np.isnan(values), _SHADES + 1, np.rint(values * _SHADES))
+    return _draw_samples(_palette()[shade.astype(int)])
+
+
+@functools.cache
+def _palette() -> np.ndarray:
+    """Returns the shades from 0 to 1 and, after them, grey: uint8 [shades + 2, 3]."""
+    stops = np.array([ZERO, UNSURE, ONE])
+    part = np.linspace(0, 1, _SHADES + 1)
+    scale = [np.interp(part, [0, 0.5, 1], channel) for channel in stops.T]
+    return np.vstack([np.rint(np.transpose(scale)), [128, 128, 128]]).astype(np.uint8)
 
 
 def _interpolate(values: np.ndarray) -> np.ndarray:
@@ -62,11 +72,15 @@ def _interpolate(values: np.ndarray) -> np.ndarray:
 def _draw_samples(pixels: np.ndarray) -> np.ndarray:
     """Draws a disc in the right answer's colour, ringed in black, into each corner."""
     inset = PIXELS // GRID // 2 + 4
-    row, column = np.ogrid[:PIXELS, :PIXELS]
+    reach = math.ceil(MARK_RADIUS)
+    offset = np.arange(-reach, reach + 1)
+    distance = np.hypot(*np.meshgrid(offset, offset))
     corners = {0: inset, 1: PIXELS - 1 - inset}
     for first, x in corners.items():
         for second, y in corners.items():
-            distance = np.hypot(row - (PIXELS - 1 - y), column - x)
-            pixels[distance <= MARK_RADIUS] = 0
-            pixels[distance <= MARK_RADIUS - 2] = ONE if first != second else ZERO
+            row = PIXELS - 1 - y - reach
+            column = x - reach
+            patch = pixels[row : row + len(offset), column : column + len(offset)]
+            patch[distance <= MARK_RADIUS] = 0
+            patch[distance <= MARK_RADIUS - 2] = ONE if first != second else ZERO
     return pixels

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from deepxor.board.step_summary import StepSummary
 from deepxor.board.summaries import SummaryWriter
-from deepxor.lab.networks import ReplicaNetwork, pack
+from deepxor.lab.networks import Latest, ReplicaNetwork, pack
 from deepxor.lab.verdict import WINDOW, judge
 from deepxor.monitor import quantities, statistics
 from deepxor.monitor.diagnosis import Diagnosis
@@ -121,8 +121,9 @@ class ReplicaMonitor(GradientMonitor):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        start, self._seen = self._seen, int(self.model.optimizer.iterations.value)
-        bins, self._gradients = self.model.latest.kept[self._number]
+        latest: Latest = self.model.latest
+        start, self._seen = self._seen, latest.step + 1
+        bins, self._gradients = latest.kept[self._number]
         # Rows are used again if a batch has more steps than there are.
         steps = np.arange(max(0, self._seen - start - len(bins)), self._seen - start)
         take = functools.partial(self._take, bins, steps % len(bins))

@@ -167,10 +167,12 @@ class Latest(NamedTuple):
     A few tensors, as each costs Keras some time.
 
     Attributes:
+        step: The number of its last step; to read it from the optimizer takes longer.
         rows: For `ReplicaNetwork.unpack`, after its last step.
         kept: The results of the model's observers.
     """
 
+    step: int
     rows: tf.Tensor
     kept: Sequence[Sequence[tf.Tensor]]
 
@@ -425,7 +427,8 @@ class ReplicaNetwork(keras.Model):
 
         def train(iterator: Any) -> dict[str, tf.Tensor]:
             logs = function(iterator)
-            object.__setattr__(self, "latest", Latest(*logs.pop(LATEST)))
+            step = int(self.optimizer.iterations.value) - 1
+            object.__setattr__(self, "latest", Latest(step, *logs.pop(LATEST)))
             return logs
 
         self.train_function = train

@@ -92,14 +92,13 @@ class RunRecorder(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        step = int(self.model.optimizer.iterations) - 1
+        rows, step = self.model.latest.rows, self.model.latest.step
         if not self._has_head:
             self._write_head()
             self._has_head = True
         if step % self._experiment.log_every and step != self._experiment.num_steps - 1:
             return
         # The rest is the worker's, while the next steps are trained.
-        rows = self.model.latest.rows
         self._writer.add(functools.partial(self._add_record, rows, step), step)
         self._writer.write()
 
@@ -137,12 +136,17 @@ class RunRecorder(keras.callbacks.Callback):
         for tag, value in scalars(snapshot).items():
             to.scalar(tag, value)
         names = [layer.name for layer in self.model.stack]
-        kernels, biases = snapshot.weights[::2], snapshot.weights[1::2]
-        columns = zip(names, kernels, biases, snapshot.outputs, strict=True)
-        for name, kernel, bias, output in columns:
-            to.histogram(f"weights/{name}", kernel)
-            to.histogram(f"biases/{name}", bias)
-            to.histogram(f"activations/{name}", output)
+        kinds = {
+            "weights": snapshot.weights[::2],
+            "biases": snapshot.weights[1::2],
+            "activations": snapshot.outputs,
+        }
+        values = {
+            f"{kind}/{name}": array
+            for kind, arrays in kinds.items()
+            for name, array in zip(names, arrays, strict=True)
+        }
+        to.histograms(values)
         if self._is_pictured(step):
             to.image("decision_surface", self._picture(snapshot))
 

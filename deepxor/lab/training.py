@@ -193,7 +193,7 @@ def _results(
     model: ReplicaNetwork, monitor: ReplicaMonitor, seconds: float
 ) -> dict[str, Any]:
     """Returns what experiment.json says of a run: JSON types, None for not finite."""
-    numbers = scalars(model.snapshot())
+    numbers = scalars(model.unpack(model.latest.rows))
     history = monitor.history
     diagnosis = monitor.diagnosis
     has_gradient = len(history["step"]) > 0

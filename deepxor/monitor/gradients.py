@@ -263,6 +263,12 @@ class GradientMonitor(keras.callbacks.Callback):
         self, interception: Interception, apply, grads, trainable_variables=None
     ) -> Any:
         """Stands in for the optimizer's `apply` while a step runs."""
+        if tf.is_symbolic_tensor(interception.optimizer.variables[0].value):
+            raise TypeError(
+                f"{type(self.model).__name__} trains in a keras.StatelessScope, where "
+                "nothing that a GradientMonitor keeps would last: for a network of "
+                "deepxor's lab use deepxor.lab.instrument.ReplicaMonitor"
+            )
         if self._probe is None:
             with tf.init_scope():
                 self._set_up(interception)

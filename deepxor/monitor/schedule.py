@@ -9,7 +9,7 @@ from collections.abc import Callable
 # take longer to measure than gradients, come with the first record this many steps
 # after one that has them.
 FULL_RECORDS = 32
-FULL_EVERY = 10
+FULL_EVERY = 20
 
 
 class Detail(enum.Enum):

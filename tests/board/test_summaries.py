@@ -10,7 +10,7 @@ from tensorboard.plugins.histogram import summary_v2 as histogram_summary
 
 from deepxor.board import flow, summaries
 from deepxor.board.events import cut, event_files, read_scalars
-from deepxor.board.step_summary import count
+from deepxor.board.step_summary import count, count_each
 from deepxor.board.summaries import SummaryWriter
 
 RNG = np.random.default_rng(0)
@@ -34,7 +34,7 @@ def test_every_kind_is_read_back_by_tensorboard(tmp_path):
     values = RNG.normal(size=(7, 5)).astype(np.float32)
     pixels = RNG.integers(0, 255, (6, 4, 3), np.uint8)
     writer.scalar("cost", 0.25, 3)
-    writer.add(lambda to: to.histogram("weights", values), 3)
+    writer.add(lambda to: to.histograms({"weights": values}), 3)
     counts = np.array([0, 2, 1, 0])
     writer.add(lambda to: to.histogram_counts("counts", np.arange(5.0), counts), 3)
     writer.add(lambda to: to.image("picture", pixels), 3)
@@ -149,6 +149,27 @@ def test_what_is_not_finite_is_left_out_of_a_histogram():
 def test_numbers_at_the_ends_of_float32_do_not_break_a_histogram(values):
     edges, counts = count(np.array(values, np.float32), 30)
     assert counts.sum() == 2 and np.isfinite(edges).all()
+
+
+@pytest.mark.parametrize("hole", [None, np.nan, np.inf])
+def test_many_arrays_are_counted_as_each_by_itself(hole):
+    one = np.float32(1)
+    arrays = [
+        RNG.normal(size=(4, 30)).astype(np.float32),
+        np.full((3, 2), np.float32(-0.7)),
+        np.array([one, np.nextafter(one, np.float32(2))]),
+        np.zeros((1, 1), np.float32),
+        np.array([-3e38, 3e38], np.float32),
+        np.array([0, 1e-45], np.float32),
+        RNG.uniform(-5, -4, 1000).astype(np.float32),
+    ]
+    if hole is not None:
+        arrays[0][1, 2] = hole
+    for array, edges, counts in zip(arrays, *count_each(arrays, 30), strict=True):
+        expected_edges, expected_counts = count(array, 30)
+        # NumPy rounds many ranges at once otherwise than one.
+        np.testing.assert_allclose(edges, expected_edges, rtol=1e-12, atol=1e-15)
+        np.testing.assert_array_equal(counts, expected_counts)
 
 
 def test_neighbouring_numbers_do_not_break_a_histogram():

@@ -20,6 +20,7 @@ from deepxor.lab.instrument import ReplicaMonitor, squared_norms
 from deepxor.lab.networks import ReplicaMaxout, build, gradient_barrier
 from deepxor.lab.optimizers import OPTIMIZERS
 from deepxor.lab.training import fit
+from deepxor.monitor.gradients import GradientMonitor
 
 SMALL = Experiment(hidden_units=(4, 3), replicas=3, num_steps=200, log_every=1)
 
@@ -298,6 +299,16 @@ def test_a_fit_after_an_exception_goes_on_without_and_with_a_monitor():
         model.trainable_variables, undisturbed.trainable_variables, strict=True
     ):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("replicas", [3, 2 * MOST_IN_BLOCK])
+def test_a_monitor_that_cannot_look_into_the_loop_says_so(replicas):
+    experiment = Experiment(hidden_units=(2,), replicas=replicas, num_steps=2)
+    model = build(experiment)
+    with pytest.raises(TypeError, match=r"ReplicaNetwork .* use .*ReplicaMonitor"):
+        fit(model, experiment, [GradientMonitor()])
+    fit(model, experiment, [ReplicaMonitor()])
+    assert int(model.optimizer.iterations) == 2
 
 
 def test_two_monitors_see_the_same():

@@ -476,15 +476,15 @@ class Looking(keras.callbacks.Callback):
 def test_records_that_wait_to_be_read_are_there_when_asked_for(is_looked_at):
     monitor = deepxor.GradientMonitor(every=1)
     looking = Looking(monitor)
-    # 48 steps.
-    fit(make_model(), [monitor, looking] if is_looked_at else [monitor], epochs=6)
-    assert monitor.history["step"].tolist() == list(range(48))
+    # 56 steps.
+    fit(make_model(), [monitor, looking] if is_looked_at else [monitor], epochs=7)
+    assert monitor.history["step"].tolist() == list(range(56))
     if is_looked_at:
-        assert looking.steps == [list(range(n + 1)) for n in range(48)]
-    # Dear quantities: at the first records all, then every ten steps.
+        assert looking.steps == [list(range(n + 1)) for n in range(56)]
+    # Dear quantities: at the first records all, then every twenty steps.
     for name in ("update_ratio", "saturated_fraction"):
         known = np.isfinite(monitor.history[name][:, 0])
-        assert np.flatnonzero(known).tolist() == [*range(FULL_RECORDS), 41]
+        assert np.flatnonzero(known).tolist() == [*range(FULL_RECORDS), 51]
     assert np.isfinite(monitor.history["norm"]).all()
 
 
