@@ -97,13 +97,16 @@ class Checkpoints(keras.callbacks.Callback):
         self._last = time.monotonic()
         arrays = {
             # What is read stays as it is when the next batch assigns to the variable.
-            f"variable/{i}": variable.value.read_value()
-            for i, variable in enumerate(_variables(self.model))
+            f"optimizer/{i}": variable.value.read_value()
+            for i, variable in enumerate(self.model.optimizer.variables)
         }
         arrays["elapsed"] = np.array(self.elapsed)
-        self._writer.after(functools.partial(self._write, arrays))
+        rows = self.model.latest.rows
+        self._writer.after(functools.partial(self._write, arrays, rows))
 
-    def _write(self, arrays: dict[str, Any]) -> None:
+    def _write(self, arrays: dict[str, Any], rows: Any) -> None:
+        for i, weight in enumerate(self.model.unpack(rows).weights):
+            arrays[f"weight/{i}"] = weight
         for name, array in self._monitor.state().items():
             arrays[f"monitor/{name}"] = array
         content = io.BytesIO()
@@ -119,8 +122,10 @@ class Checkpoints(keras.callbacks.Callback):
         arrays = _load(self._path)
         if not arrays:
             return
-        for i, variable in enumerate(_variables(model)):
-            variable.assign(arrays[f"variable/{i}"])
+        for i, variable in enumerate(model.trainable_variables):
+            variable.assign(arrays[f"weight/{i}"])
+        for i, variable in enumerate(model.optimizer.variables):
+            variable.assign(arrays[f"optimizer/{i}"])
         prefix = "monitor/"
         self._monitor.restore(
             {
@@ -134,7 +139,3 @@ class Checkpoints(keras.callbacks.Callback):
     def remove(self) -> None:
         """Removes the checkpoint of a run that has finished."""
         self._path.unlink(missing_ok=True)
-
-
-def _variables(model: keras.Model) -> list[keras.Variable]:
-    return [*model.trainable_variables, *model.optimizer.variables]
