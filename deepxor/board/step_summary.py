@@ -101,7 +101,8 @@ class StepSummary:
             pixels: uint8 [height, width, 3].
         """
         height, width, _ = pixels.shape
-        png = tf.io.encode_png(pixels).numpy()
+        # The fastest compression: half as much again to store, a fifth of the time.
+        png = tf.io.encode_png(pixels, compression=1).numpy()
         content = [str(width).encode(), str(height).encode(), png]
         tensor = tensor_util.make_tensor_proto(content)
         self.message.value.add(tag=tag, metadata=_IMAGE, tensor=tensor)

@@ -150,8 +150,9 @@ class ReplicaMonitor(GradientMonitor):
         layers = len(self._history.layers)
         steps = buffer_steps(self.every, layers, self.model.replicas)
         bins = tf.zeros([steps, layers, replicas], tf.uint8)
-        shapes = [variable.shape[:-1] for variable in self.model.trainable_variables]
-        return [bins, *(tf.zeros([*shape, replicas]) for shape in shapes)]
+        # Any values of their shapes: a batch has a step. To copy them takes no code.
+        weights = [variable.value for variable in self.model.trainable_variables]
+        return [bins, *(tf.cast(weight, tf.float32) for weight in weights)]
 
     def observe(self, i: tf.Tensor, kept: list[tf.Tensor]) -> list[tf.Tensor]:
         """As `networks.Observer`: adds a step's norms; keeps its gradients only."""
@@ -333,11 +334,15 @@ def squared_norms(
         for kernel, bias in zip(kernels, biases, strict=True)
     ]
     most = max(column.shape[0] for column in columns)
-    sums = tf.stack(
-        [tf.pad(column, [[0, most - column.shape[0]], [0, 0]]) for column in columns]
-    )
+    sums = tf.stack([_pad(column, most) for column in columns])
     while sums.shape[1] > 1:
         half = sums.shape[1] // 2
         rest = sums[:, 2 * half :]
         sums = tf.concat([sums[:, :half] + sums[:, half : 2 * half], rest], axis=1)
     return sums[:, 0]
+
+
+def _pad(rows: tf.Tensor, count: int) -> tf.Tensor:
+    """Returns [rows, R] with zeros below, as [count, R]."""
+    missing = count - rows.shape[0]
+    return tf.pad(rows, [[0, missing], [0, 0]]) if missing else rows

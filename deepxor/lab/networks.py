@@ -122,7 +122,9 @@ class ReplicaMaxout(ReplicaDense):
     def activate(self, z: tf.Tensor) -> tf.Tensor:
         """Maps pre-activations [batch, columns, R] to [batch, units, R]."""
         with tf.name_scope(MAXOUT):
-            shape = [-1, self.units // self.pieces, self.pieces, self.replicas]
+            # Not of all replicas: a block of them, or those of a picture.
+            replicas = count_replicas(z)
+            shape = [-1, self.units // self.pieces, self.pieces, replicas]
             return tf.reduce_max(tf.reshape(z, shape), axis=2)
 
 
@@ -265,10 +267,11 @@ class ReplicaNetwork(keras.Model):
         """
         return self.probability(self.forward(x)[-1])[:, 0]
 
-    def hypothesis(
-        self, weights: Sequence[np.ndarray], x: np.ndarray | tf.Tensor
-    ) -> tf.Tensor:
+    def hypothesis(self, weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
         """Returns the hypothesis of networks with other weights.
+
+        By matrix products, outside of the compiled loop: for the many points of a
+        picture they take a third of the time of `call`.
 
         Args:
             weights: As the trainable variables, of any number R of replicas.
@@ -277,8 +280,12 @@ class ReplicaNetwork(keras.Model):
         Returns:
             [batch, R].
         """
-        with _holding(self.trainable_variables, weights):
-            return self.call(x)
+        h = np.broadcast_to(x[:, :, None], (*x.shape, weights[0].shape[-1]))
+        pairs = zip(weights[::2], weights[1::2], strict=True)
+        for layer, (kernel, bias) in zip(self.stack, pairs, strict=True):
+            z = np.matmul(h.transpose(2, 0, 1), kernel.transpose(2, 0, 1))
+            h = np.asarray(layer.activate(z.transpose(1, 2, 0) + bias))
+        return self.probability(h)[:, 0].numpy()
 
     def probability(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns the hypothesis from its logits, in the last layer's scope.
@@ -512,16 +519,12 @@ class ReplicaNetwork(keras.Model):
             pairs = zip(self.observers, kept, strict=True)
             return i + 1, state, [x.observe(i, old) for x, old in pairs], *logs
 
+        with _holding(variables, values):
+            nothing = [observer.nothing(replicas) for observer in self.observers]
         _, state, kept, *logs = tf.while_loop(
             lambda i, *_: i < num_steps,
             step,
-            [
-                tf.zeros_like(num_steps),
-                values,
-                [observer.nothing(replicas) for observer in self.observers],
-                none,
-                none,
-            ],
+            [tf.zeros_like(num_steps), values, nothing, none, none],
         )
         with _holding(variables, state):
             rows = pack([*state[:owned], *self._evaluate()])
@@ -572,7 +575,7 @@ def pack(values: Sequence[tf.Tensor]) -> tf.Tensor:
     return tf.concat([tf.reshape(value, [-1, replicas]) for value in values], 0)
 
 
-def count_replicas(value: tf.Tensor) -> int | tf.Tensor:
+def count_replicas(value: tf.Tensor | np.ndarray) -> int | tf.Tensor:
     """Returns R of a tensor [..., R], as a number where it is known."""
     known = value.shape[-1]
     return tf.shape(value)[-1] if known is None else known

@@ -160,7 +160,7 @@ class RunRecorder(keras.callbacks.Callback):
         """Draws the mean probability over the replicas where it is finite."""
         weights = [weight[..., :SURFACE_REPLICAS] for weight in snapshot.weights]
         points = surface.grid(self._experiment.bits)
-        probability = self.model.hypothesis(weights, points).numpy()
+        probability = self.model.hypothesis(weights, points)
         return surface.draw(finite_mean(probability.astype(np.float64)))
 
 

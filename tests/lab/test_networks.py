@@ -190,11 +190,14 @@ def test_blocks_are_of_one_size_or_two_and_have_room_in_the_cache(replicas):
     assert thread_count(replicas) == (1 if len(sizes) == 1 else 0)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_blocks_train_as_one_block_does(optimizer, monkeypatch):
+@pytest.mark.parametrize(
+    ("optimizer", "activation"),
+    [("sgd", "tanh"), ("adam", "tanh"), ("sgd", "maxout")],
+)
+def test_blocks_train_as_one_block_does(optimizer, activation, monkeypatch):
     # Two blocks of different sizes, and batches that do not end at a record.
     experiment = dataclasses.replace(
-        SMALL, optimizer=optimizer, activation="tanh", replicas=513, log_every=60
+        SMALL, optimizer=optimizer, activation=activation, replicas=513, log_every=60
     )
     monitors, models = [], []
     for most in (MOST_IN_BLOCK, 2000):
@@ -458,6 +461,18 @@ def test_nan_is_never_a_right_answer():
     model = build(SMALL)
     accuracy = model.replica_accuracy(tf.fill([4, 1, 3], np.nan))
     assert accuracy.numpy().tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "maxout"])
+def test_the_hypothesis_of_a_picture_is_the_networks(activation):
+    model = build(Experiment(network="deep", activation=activation, bits=3, replicas=4))
+    x = np.random.default_rng(0).uniform(size=(9, 3)).astype(np.float32)
+    weights = [variable.numpy() for variable in model.trainable_variables]
+    hypothesis = model.hypothesis(weights, x)
+    # Sums of ten products, in another order: some roundings a layer.
+    np.testing.assert_allclose(hypothesis, model(x), rtol=1e-5)
+    others = model.hypothesis([weight[..., 1:3] for weight in weights], x)
+    np.testing.assert_allclose(others, hypothesis[:, 1:3], rtol=1e-5)
 
 
 def test_a_hypothesis_of_exactly_a_half_predicts_0():
