@@ -170,6 +170,7 @@ _VANISHING = (
             },
             "sigmoid, 10 steps": {
                 "task": "recall_10", "units": (12,), "activation": "sigmoid",
+                "remedy": {"recurrent_initializer": "identity", "activation": "tanh"},
             },
             "two layers, adam": {
                 "task": "recall_40", "units": (12, 12), "optimizer": "adam",
@@ -353,7 +354,7 @@ _EXPLODING = (
             },
             "linear, 20 steps, clipped": {
                 "task": "means_20", "units": (16,), "activation": "linear",
-                "recurrent_initializer": "orthogonal:2", "clipnorm": 1.0,
+                "recurrent_initializer": "orthogonal:3", "clipnorm": 1.0,
                 "rate": 0.03, "patience": 5,
             },
         },

@@ -44,6 +44,12 @@ ADVICE = {
     ),
 }
 
+ADVICE_IN_TIME = (
+    "Use an LSTM or GRU, or tanh or relu with a recurrent kernel that starts as the "
+    "identity; shorter sequences; or attention or pooling over all steps in place of "
+    "the last output."
+)
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -60,6 +66,7 @@ class Thresholds:
             part. TheDeepChecker (Ben Braiek & Khomh 2022) takes half of the units.
         vanishing: The first layer's norm is vanishing below this share of the last
             layer's. AutoTrainer (Zhang et al. 2021) takes 1e-3 of the kernels' norms.
+            It is lost in time where less than this of it reaches the initial state.
         vanishing_learned: The same where the loss has been learned: the last layers'
             biases alone can do that, if the targets are far from zero.
         blocked: The same where a saturated layer is in between.
@@ -73,6 +80,9 @@ class Thresholds:
         huge, steepness: An explosion, too, is a norm above the one, if norm times
             weights over loss is above the other.
         learned: A loss below this share of that of the start has been learned.
+        flat: A loss above this share of that of the start has not moved.
+        moved: A model has trained, for its loss to be expected to move, where a
+            layer's updates add up to this share of its weights.
         falling: A loss whose median over the window is below this share of that of the
             window before is still being learned.
     """
@@ -91,6 +101,8 @@ class Thresholds:
     huge: float = 1e4
     steepness: float = 100.0
     learned: float = 0.5
+    flat: float = 0.95
+    moved: float = 0.1
     falling: float = 0.8
 
 
@@ -131,23 +143,25 @@ def diagnose(history: Mapping[str, Any]) -> Diagnosis:
 
     Returns:
         The first of these that holds: not finite, dead, saturated, exploding,
-        vanishing, healthy. What stands before may cause what stands behind.
+        vanishing, vanishing in time, healthy. What stands before may cause what stands
+        behind.
     """
     if len(history["step"]) == 0:
         return Diagnosis(HEALTHY, None, "No step was recorded.", ADVICE[HEALTHY])
     evidence = Evidence(history)
-    rules: tuple[tuple[str, Rule], ...] = (
-        (EXPLODING, find_not_finite),
-        (DEAD, find_dead),
-        (SATURATED, find_saturated),
-        (EXPLODING, find_exploding),
-        (VANISHING, find_vanishing),
+    rules: tuple[tuple[Rule, str, str], ...] = (
+        (find_not_finite, EXPLODING, ADVICE[EXPLODING]),
+        (find_dead, DEAD, ADVICE[DEAD]),
+        (find_saturated, SATURATED, ADVICE[SATURATED]),
+        (find_exploding, EXPLODING, ADVICE[EXPLODING]),
+        (find_vanishing, VANISHING, ADVICE[VANISHING]),
+        (find_forgetting, VANISHING, ADVICE_IN_TIME),
     )
-    for verdict, find in rules:
+    for find, verdict, advice in rules:
         found = find(evidence)
         if found is not None:
             layer, sentence = found
-            return Diagnosis(verdict, layer, sentence, ADVICE[verdict])
+            return Diagnosis(verdict, layer, sentence, advice)
     return Diagnosis(HEALTHY, None, evidence.summary(), ADVICE[HEALTHY])
 
 
@@ -164,6 +178,7 @@ class Evidence:
         loss: The median over the window.
         is_learned: Whether the loss has fallen far below its first value.
         is_falling: Whether it is still falling.
+        is_flat: Whether it has not moved since the first record.
     """
 
     def __init__(self, history: Mapping[str, Any]) -> None:
@@ -179,6 +194,7 @@ class Evidence:
         before = _median(loss[max(0, count - 2 * size) : count - size])
         self.is_learned = self._has_fallen(self.first_loss, THRESHOLDS.learned)
         self.is_falling = self._has_fallen(before, THRESHOLDS.falling)
+        self.is_flat = not self._has_fallen(self.first_loss, THRESHOLDS.flat)
 
     def _has_fallen(self, before: float, share: float) -> bool:
         return bool(self.loss < (share * before if before > 0 else before / share))
@@ -195,6 +211,12 @@ class Evidence:
     def step(self) -> int:
         """The first step of the window."""
         return int(self.history["step"][self._window][0])
+
+    @property
+    def distance(self) -> float:
+        """How far the updates have gone in all, as a share of the weights at most."""
+        steps = self.history["step"][-1] - self.history["step"][0]
+        return float(steps * np.nanmax(self.recent("update_ratio"), initial=0))
 
     def summary(self) -> str:
         """Says what the first and the last layer get."""
@@ -358,6 +380,31 @@ def find_vanishing(evidence: Evidence) -> tuple[str | None, str] | None:
         f"{evidence.layers[0]} gets {norm[0]:.1e}, {evidence.layers[-1]} "
         f"{norm[-1]:.1e}: {decades:.1f} decades are lost on the way since step "
         f"{evidence.step} or before, and {evidence.loss_says()}."
+    )
+
+
+def find_forgetting(evidence: Evidence) -> tuple[str | None, str] | None:
+    """Finds a gradient that is lost in time, within all the recurrent layers.
+
+    Hochreiter 1991; Pascanu et al. 2013, section 2.1. Their weights get that of the
+    last steps, so it does not show in the norms. Of a model that learns it says
+    nothing, as not every task needs a long memory: the loss must not have moved at all,
+    though the weights have.
+    """
+    if not evidence.is_enough or evidence.is_falling or not evidence.is_flat:
+        return None
+    ratio = evidence.recent("time_ratio")
+    recurrent = np.flatnonzero(~np.isnan(ratio))
+    if not len(recurrent) or (ratio[recurrent] >= THRESHOLDS.vanishing).any():
+        return None
+    if evidence.distance < THRESHOLDS.moved:
+        return None
+    layer = recurrent[0]
+    decades = -np.log10(max(ratio[layer], np.finfo(np.float32).tiny))
+    return evidence.layers[layer], (
+        f"In {evidence.layers[layer]} {decades:.1f} decades of the gradient are lost "
+        f"from the last step of a sequence to its start, since step {evidence.step} or "
+        f"before, and {evidence.loss_says()}."
     )
 
 

@@ -28,18 +28,26 @@ from deepxor.monitor.interception import (
 )
 from deepxor.monitor.layers import activation_owners, named_layers
 from deepxor.monitor.probe import MEASURED, Probe, Record
+from deepxor.monitor.recurrence import Recurrence
 from deepxor.monitor.schedule import Detail, Schedule
 from deepxor.monitor.statistics import (
     ACTIVATION_QUANTITIES,
     QUANTITIES,
+    RECURRENT_QUANTITIES,
     WEIGHT_QUANTITIES,
 )
 from deepxor.monitor.updates import Updates
 
 FaultHandler = Callable[[Diagnosis], None]
 
-# NaN in these says that there is no activation to speak of, or no update seen.
-MAY_BE_MISSING = (*ACTIVATION_QUANTITIES, *WEIGHT_QUANTITIES, "update_ratio_log10")
+# NaN in these says that there is no activation to speak of, no update seen, or no
+# recurrent layer.
+MAY_BE_MISSING = (
+    *ACTIVATION_QUANTITIES,
+    *WEIGHT_QUANTITIES,
+    "update_ratio_log10",
+    "time_ratio_log10",
+)
 
 # Reading from the device takes as long as a small step. Where records follow closely,
 # those without weights wait for the next one that has them, or this many seconds.
@@ -48,6 +56,7 @@ MOST_WAIT = 1.0
 # Where a record's numbers stand in a history's.
 MEASURED_ROWS = [QUANTITIES.index(name) for name in MEASURED]
 WEIGHT_ROWS = [QUANTITIES.index(name) for name in WEIGHT_QUANTITIES]
+RECURRENT_ROWS = [QUANTITIES.index(name) for name in RECURRENT_QUANTITIES]
 
 
 class GradientMonitor(keras.callbacks.Callback):
@@ -65,9 +74,9 @@ class GradientMonitor(keras.callbacks.Callback):
 
     In TensorBoard, for every layer: `gradient_norm_log10/<layer>`,
     `gradient_zero_fraction/<layer>`, `update_ratio_log10/<layer>`,
-    `dead_fraction/<layer>`, `saturated_fraction/<layer>` and `weight_norm/<layer>`; and
-    `global_gradient_norm_log10`. At the end the diagnosis as text, and in the folder as
-    diagnosis.json.
+    `dead_fraction/<layer>`, `saturated_fraction/<layer>` and `weight_norm/<layer>`; for
+    recurrent ones `time_ratio_log10/<layer>`; and `global_gradient_norm_log10`. At the
+    end the diagnosis as text, and in the folder as diagnosis.json.
 
     Args:
         log_dir: Where event files go, or a writer that is open already, which is then
@@ -80,7 +89,7 @@ class GradientMonitor(keras.callbacks.Callback):
         histograms: Every how many records a histogram of log10 of each layer's gradient
             elements is written as `gradient_log10_histogram/<layer>`; 0: never.
         sample: Samples of the batch from whose pre-activations the fractions of dead
-            and of saturated units are taken; 0: none.
+            and of saturated units are taken; 0: none, and no "time_ratio" either.
         on_fault: What happens when the diagnosis, which is then made again and again
             during training, is a fault it was not before: "warn", "stop" or a function
             of a `Diagnosis`. None: nothing.
@@ -125,8 +134,9 @@ class GradientMonitor(keras.callbacks.Callback):
         self._log_dir = log_dir
         self._writer: SummaryWriter | None = None
         self._history = History([])
-        self._probe: Any = None  # until the model is built, like the next two
+        self._probe: Any = None  # until the model is built, like the next three
         self._updates: Any = None
+        self._recurrence: Any = None
         self._schedule: Any = None
         self._interception: Any = None
         self._train_function: Any = None
@@ -154,7 +164,10 @@ class GradientMonitor(keras.callbacks.Callback):
         "saturated_fraction" (of outputs where the activation's slope is below a
         twentieth of its largest), NaN where there is no activation. After the first
         `schedule.FULL_RECORDS` the latter four are NaN in records less than
-        `schedule.FULL_EVERY` steps after one that has them.
+        `schedule.FULL_EVERY` steps after one that has them. "time_ratio" is what is
+        left in a recurrent layer of the gradient with respect to its last output when
+        it arrives at the initial state (L2 norms, see `recurrence.time_ratio`), now and
+        then, and NaN otherwise and for other layers.
         "global_norm", float32 [records], is the L2 norm over all layers, also those not
         chosen; "loss", float64 [records], that of the batch. "first_bad" is None, or
         the step of the first gradient that was not finite and the layer nearest to the
@@ -178,7 +191,7 @@ class GradientMonitor(keras.callbacks.Callback):
             self._writer = self._log_dir
         elif self._log_dir is not None:
             self._writer = SummaryWriter(self._log_dir)
-        self._probe = self._updates = self._schedule = None
+        self._probe = self._updates = self._recurrence = self._schedule = None
         named = named_layers(self.model)
         owners = activation_owners(self.model, named) if self.sample else []
         interception = Interception(
@@ -257,6 +270,13 @@ class GradientMonitor(keras.callbacks.Callback):
             is_compiled=bool(self.model.jit_compile),
         )
         self._updates = Updates(chosen)
+        names = list(chosen)
+        taps = interception.sequence_taps
+        owners = [(tap.layer, self._owners[id(tap.layer)]) for tap in taps]
+        self._recurrence = Recurrence(
+            [(part, names.index(name)) for part, name in owners if name in chosen],
+            len(names),
+        )
         self._schedule = Schedule(self.every, self._probe.next_step, several)
 
     def _monitored_apply(
@@ -285,6 +305,7 @@ class GradientMonitor(keras.callbacks.Callback):
         loss = interception.take_loss()
         self._sees_loss = loss is not None
         kept = [(tap, tap.take()) for tap in interception.taps]
+        sequences = {id(tap.layer): tap.take() for tap in interception.sequence_taps}
         # Before the model is built there is no schedule, and no mode.
         detail = interception.mode or Detail.FULL
         if detail is not Detail.NONE:
@@ -304,6 +325,8 @@ class GradientMonitor(keras.callbacks.Callback):
                 loss,
                 may_record=detail is not Detail.NONE,
             )
+            if detail is Detail.FULL:
+                self._recurrence.keep(sequences)
         return apply(grads, trainable_variables)
 
     def _activities(
@@ -340,6 +363,7 @@ class GradientMonitor(keras.callbacks.Callback):
             table[MEASURED_ROWS] = record.table
             if record.step in updated:
                 table[WEIGHT_ROWS] = weights
+                table[RECURRENT_ROWS] = self._recurrence.measure(record.step)
             loss = record.loss
             if np.isnan(loss):  # not seen, or really NaN, which is then the mean's, too
                 loss = float(logs.get("loss", np.nan))
@@ -400,6 +424,7 @@ class GradientMonitor(keras.callbacks.Callback):
             "weight_norm": table["weight_norm"],
             "dead_fraction": table["dead_fraction"],
             "saturated_fraction": table["saturated_fraction"],
+            "time_ratio_log10": statistics.log10_norm(table["time_ratio"]),
         }
         for chart, values in charts.items():
             for layer, value in zip(self._history.layers, values, strict=True):

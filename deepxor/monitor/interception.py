@@ -59,6 +59,36 @@ class Tap:
         return kept if self._inverse is None else self._inverse(kept)
 
 
+class SequenceTap:
+    """What a recurrent layer gets in the step at hand.
+
+    Attributes:
+        layer: The layer.
+        passed_to: What is called with the sequences: the layer's `call`, or another
+            tap.
+    """
+
+    def __init__(self, layer: keras.layers.RNN) -> None:
+        self.layer = layer
+        self.passed_to: Callable[..., Any] = layer.call
+        self._kept: list[tf.Tensor] = []
+
+    def __call__(self, sequences: tf.Tensor, *args: Any, **kwargs: Any) -> Any:
+        mask = kwargs.get("mask")
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        self._kept = [sequences] if mask is None else [sequences, mask]
+        return self.passed_to(sequences, *args, **kwargs)
+
+    def take(self) -> list[tf.Tensor]:
+        """Returns the sequences of the latest call, and the mask if there was one.
+
+        Nothing, if they cannot be reached from here. What is returned is kept no
+        longer.
+        """
+        kept, self._kept = self._kept, []
+        return kept if all(map(is_reachable, kept)) else []
+
+
 def inverse_of(activation: Any) -> Callable[[tf.Tensor], tf.Tensor] | None:
     """Returns the inverse of an activation that TensorFlow may fuse, or None.
 
@@ -97,19 +127,21 @@ class Interception:
     """Lets a callback see what the training step of a `fit` works with.
 
     While the model's train function runs, and only then, `apply` of the optimizer,
-    `scale_loss` of the outer optimizer and the activations of the layers are replaced
-    by functions that pass everything on. Nothing stays on the optimizer or on a layer
-    between two batches, so an exception leaves nothing behind.
+    `scale_loss` of the outer optimizer, the activations of the layers and `call` of the
+    recurrent ones are replaced by functions that pass everything on. Nothing stays on
+    the optimizer or on a layer between two batches, so an exception leaves nothing
+    behind.
 
     Args:
         model: Compiled.
         apply: Called in place of the optimizer's `apply`, with this object and the
             optimizer's as its first arguments.
-        layers: Those whose activations are tapped.
+        layers: Those whose activations, and sequences, are tapped.
 
     Attributes:
         optimizer: The one that gets the unscaled gradients.
         taps: One for each layer with an elementwise activation.
+        sequence_taps: One for each recurrent layer.
         mode: What `apply` makes of a step depends on this alone: for each mode the step
             is traced anew.
     """
@@ -125,14 +157,20 @@ class Interception:
         # The outer one of a LossScaleOptimizer sees scaled gradients.
         self.optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         self.mode: Hashable = None
-        self._slots: list[tuple[keras.layers.Layer, str, Tap]] = []
+        self._slots: list[tuple[keras.layers.Layer, str, Tap | SequenceTap]] = []
         self._loss: tf.Tensor | None = None
         for layer in layers:
             self._add_tap(layer)
+            if isinstance(layer, keras.layers.RNN):
+                self._slots.append((layer, "call", SequenceTap(layer)))
 
     @property
     def taps(self) -> list[Tap]:
-        return [tap for _, _, tap in self._slots]
+        return [tap for _, _, tap in self._slots if isinstance(tap, Tap)]
+
+    @property
+    def sequence_taps(self) -> list[SequenceTap]:
+        return [tap for _, _, tap in self._slots if isinstance(tap, SequenceTap)]
 
     def take_loss(self) -> tf.Tensor | None:
         """Returns the loss of the step at hand, unscaled; None if it was not seen."""
@@ -162,7 +200,7 @@ class Interception:
                 yield
             finally:
                 self._loss = None
-                for tap in self.taps:
+                for _, _, tap in self._slots:
                     tap.take()
 
     def _add_tap(self, layer: keras.layers.Layer) -> None:

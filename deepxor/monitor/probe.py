@@ -88,15 +88,15 @@ class Probe:
         # One row more for the gradients of no layer.
         self._shape = (len(layers) + 1, len(MEASURED))
         size = int(np.prod(self._shape)) + 1
-        self._step = _variable(start, tf.int32)
+        self._step = step_variable(start, tf.int32)
         self._seen = start
         # Of each row, the first step watched that was not finite.
-        self._bad_steps = _variable(np.full(len(layers) + 1, NEVER), tf.int32)
-        self._slots = _variable(np.zeros((self._capacity, size)), tf.float32)
+        self._bad_steps = step_variable(np.full(len(layers) + 1, NEVER), tf.int32)
+        self._slots = step_variable(np.zeros((self._capacity, size)), tf.float32)
         self._counts: tf.Variable | None = None
         if has_histograms:
             shape = (self._capacity, len(layers), len(LOG10_EDGES) - 1)
-            self._counts = _variable(np.zeros(shape), tf.int32)
+            self._counts = step_variable(np.zeros(shape), tf.int32)
 
     def observe(
         self,
@@ -252,7 +252,7 @@ def _when(condition: Any, act: Callable[[], None]) -> None:
         tf.cond(condition, acted, lambda: tf.constant(False))
 
 
-def _variable(value: Any, dtype: tf.DType) -> tf.Variable:
+def step_variable(value: Any, dtype: tf.DType) -> tf.Variable:
     # Under a distribution strategy each replica may write its own; the first counts.
     return tf.Variable(
         value,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import deepxor
-from deepxor.monitor.diagnosis import ADVICE, diagnose
+from deepxor.monitor.diagnosis import ADVICE, ADVICE_IN_TIME, diagnose
 
 RECORDS = 30
 LAYERS = ["first", "second", "output"]
@@ -25,7 +25,7 @@ def history(**changes):
     usual = {
         "norm": 0.1, "mean_abs": 1e-3, "max_abs": 1e-2, "zero_fraction": 0,
         "non_finite": 0, "weight_norm": 1, "update_ratio": 1e-3, "dead_fraction": 0.1,
-        "saturated_fraction": 0.3,
+        "saturated_fraction": 0.3, "time_ratio": np.nan,
     }  # fmt: skip
     result = {
         name: np.broadcast_to(np.asarray(changes.get(name, value), np.float32), shape)
@@ -93,6 +93,34 @@ def test_verdicts(changes, verdict):
     assert (found.layer is None) == (verdict == "healthy" or "norm" not in changes) or (
         found.layer in LAYERS
     )
+
+
+FORGETS = {"time_ratio": [1e-6, np.nan, np.nan]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        (FLAT | FORGETS, "vanishing"),
+        (FORGETS, "healthy"),  # it learns nevertheless
+        ({**FORGETS, "loss": [0.7] * 10 + [0.6] * 20}, "healthy"),  # or has, a little
+        # Another layer remembers.
+        ({**FLAT, "time_ratio": [1e-6, 0.1, np.nan]}, "healthy"),
+        ({**FLAT, "time_ratio": np.where(EARLY, 1e-6, 0.1)}, "healthy"),
+        ({**FLAT, "time_ratio": np.where(EARLY, 0.1, 1e-6)}, "vanishing"),
+        # Measured now and then.
+        ({**FLAT, "time_ratio": np.where(np.eye(RECORDS, 3, -25), 0, np.nan)},
+         "vanishing"),
+        # A rate of next to nothing: nobody could expect the loss to move.
+        ({**FLAT, **FORGETS, "update_ratio": 1e-5}, "healthy"),
+    ],
+)  # fmt: skip
+def test_verdicts_on_recurrent_layers(changes, verdict):
+    found = diagnose(history(**changes))
+    assert found.verdict == verdict
+    if verdict == "vanishing":
+        assert found.layer == "first" and found.advice == ADVICE_IN_TIME
+        assert "decades of the gradient are lost from the last step" in found.evidence
 
 
 def test_evidence_is_in_numbers():
@@ -182,3 +210,30 @@ def test_models_whose_fault_is_plain(build, rate, scale, verdict):
     monitor = deepxor.GradientMonitor(every=5)
     model.fit(X, Y * scale, batch_size=32, epochs=20, verbose=0, callbacks=[monitor])
     assert monitor.diagnosis.verdict == verdict, monitor.diagnosis
+
+
+@pytest.mark.parametrize(
+    ("layer", "verdict"),
+    [
+        (lambda: keras.layers.SimpleRNN(12, "sigmoid", name="rnn"), "vanishing"),
+        (
+            lambda: keras.layers.SimpleRNN(
+                12, "relu", recurrent_initializer="identity", name="rnn"
+            ),
+            "healthy",
+        ),
+    ],
+)
+def test_a_recurrent_model_that_forgets_what_came_first(layer, verdict):
+    keras.utils.set_random_seed(0)
+    x = np.zeros((256, 12, 1), np.float32)
+    x[:, 0] = RNG.choice([-1, 1], (256, 1))
+    model = keras.Sequential(
+        [keras.Input((12, 1)), layer(), keras.layers.Dense(1, "sigmoid", name="output")]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    monitor = deepxor.GradientMonitor(every=5)
+    model.fit(x, x[:, 0] > 0, batch_size=32, epochs=20, verbose=0, callbacks=[monitor])
+    assert monitor.diagnosis.verdict == verdict, monitor.diagnosis
+    if verdict == "vanishing":
+        assert monitor.diagnosis.layer == "rnn"
