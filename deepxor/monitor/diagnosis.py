@@ -79,7 +79,9 @@ class Thresholds:
             loss does not fall. SageMaker Debugger takes 10, TheDeepChecker 0.1.
         huge, steepness: An explosion, too, is a norm above the one, if norm times
             weights over loss is above the other.
-        learned: A loss below this share of that of the start has been learned.
+        learned: A loss below this share of that of the start has been learned,
+        skill: and so has that of a model with at least this skill: it may have been
+            good from the start, as one that goes on with its training.
         flat: A loss above this share of that of the start has not moved.
         moved: A model has trained, for its loss to be expected to move, where a
             layer's updates add up to this share of its weights.
@@ -101,6 +103,7 @@ class Thresholds:
     huge: float = 1e4
     steepness: float = 100.0
     learned: float = 0.5
+    skill: float = 0.5
     flat: float = 0.95
     moved: float = 0.1
     falling: float = 0.8
@@ -176,7 +179,8 @@ class Evidence:
         is_enough: Whether there are enough records to judge what persists.
         first_loss: The loss of the first record.
         loss: The median over the window.
-        is_learned: Whether the loss has fallen far below its first value.
+        is_learned: Whether the loss has fallen far below its first value, or the model
+            has skill.
         is_falling: Whether it is still falling.
         is_flat: Whether it has not moved since the first record.
     """
@@ -192,7 +196,11 @@ class Evidence:
         self.first_loss = float(loss[0])
         self.loss = _median(loss[self._window])
         before = _median(loss[max(0, count - 2 * size) : count - size])
-        self.is_learned = self._has_fallen(self.first_loss, THRESHOLDS.learned)
+        skill = _median(history["skill"][self._window])
+        self.is_learned = bool(
+            self._has_fallen(self.first_loss, THRESHOLDS.learned)
+            or skill >= THRESHOLDS.skill
+        )
         self.is_falling = self._has_fallen(before, THRESHOLDS.falling)
         self.is_flat = not self._has_fallen(self.first_loss, THRESHOLDS.flat)
 
@@ -391,7 +399,8 @@ def find_forgetting(evidence: Evidence) -> tuple[str | None, str] | None:
     nothing, as not every task needs a long memory: the loss must not have moved at all,
     though the weights have.
     """
-    if not evidence.is_enough or evidence.is_falling or not evidence.is_flat:
+    is_stuck = evidence.is_flat and not evidence.is_falling and not evidence.is_learned
+    if not evidence.is_enough or not is_stuck:
         return None
     ratio = evidence.recent("time_ratio")
     recurrent = np.flatnonzero(~np.isnan(ratio))

@@ -29,7 +29,9 @@ from deepxor.monitor.interception import (
 from deepxor.monitor.layers import activation_owners, named_layers
 from deepxor.monitor.probe import MEASURED, Probe, Record
 from deepxor.monitor.recurrence import Recurrence
-from deepxor.monitor.schedule import Detail, Schedule
+from deepxor.monitor.samples import Samples
+from deepxor.monitor.schedule import Detail, Schedule, Sparse
+from deepxor.monitor.skill import Skill
 from deepxor.monitor.statistics import (
     ACTIVATION_QUANTITIES,
     QUANTITIES,
@@ -75,8 +77,8 @@ class GradientMonitor(keras.callbacks.Callback):
     In TensorBoard, for every layer: `gradient_norm_log10/<layer>`,
     `gradient_zero_fraction/<layer>`, `update_ratio_log10/<layer>`,
     `dead_fraction/<layer>`, `saturated_fraction/<layer>` and `weight_norm/<layer>`; for
-    recurrent ones `time_ratio_log10/<layer>`; and `global_gradient_norm_log10`. At the
-    end the diagnosis as text, and in the folder as diagnosis.json.
+    recurrent ones `time_ratio_log10/<layer>`; and `global_gradient_norm_log10` and
+    `skill`. At the end the diagnosis as text, and in the folder as diagnosis.json.
 
     Args:
         log_dir: Where event files go, or a writer that is open already, which is then
@@ -89,7 +91,8 @@ class GradientMonitor(keras.callbacks.Callback):
         histograms: Every how many records a histogram of log10 of each layer's gradient
             elements is written as `gradient_log10_histogram/<layer>`; 0: never.
         sample: Samples of the batch from whose pre-activations the fractions of dead
-            and of saturated units are taken; 0: none, and no "time_ratio" either.
+            and of saturated units are taken, and from whose predictions the skill;
+            0: none, and no "time_ratio" either.
         on_fault: What happens when the diagnosis, which is then made again and again
             during training, is a fault it was not before: "warn", "stop" or a function
             of a `Diagnosis`. None: nothing.
@@ -134,9 +137,12 @@ class GradientMonitor(keras.callbacks.Callback):
         self._log_dir = log_dir
         self._writer: SummaryWriter | None = None
         self._history = History([])
-        self._probe: Any = None  # until the model is built, like the next three
+        self._probe: Any = None  # until the model is built, like the next six
         self._updates: Any = None
         self._recurrence: Any = None
+        self._skill: Any = None
+        self._samples: Any = None
+        self._sparse: Any = None
         self._schedule: Any = None
         self._interception: Any = None
         self._train_function: Any = None
@@ -169,9 +175,11 @@ class GradientMonitor(keras.callbacks.Callback):
         it arrives at the initial state (L2 norms, see `recurrence.time_ratio`), now and
         then, and NaN otherwise and for other layers.
         "global_norm", float32 [records], is the L2 norm over all layers, also those not
-        chosen; "loss", float64 [records], that of the batch. "first_bad" is None, or
-        the step of the first gradient that was not finite and the layer nearest to the
-        output that had it.
+        chosen; "loss", float64 [records], that of the batch; "skill", float64
+        [records], that of its predictions (see `skill.skill`), as often as
+        "time_ratio"; with steps_per_execution both are those of the call's last step.
+        "first_bad" is None, or the step of the first gradient that was not finite and
+        the layer nearest to the output that had it.
         """
         if self._is_waiting:
             self._look({})
@@ -191,7 +199,7 @@ class GradientMonitor(keras.callbacks.Callback):
             self._writer = self._log_dir
         elif self._log_dir is not None:
             self._writer = SummaryWriter(self._log_dir)
-        self._probe = self._updates = self._recurrence = self._schedule = None
+        self._probe = self._updates = self._schedule = None
         named = named_layers(self.model)
         owners = activation_owners(self.model, named) if self.sample else []
         interception = Interception(
@@ -273,6 +281,9 @@ class GradientMonitor(keras.callbacks.Callback):
         names = list(chosen)
         taps = interception.sequence_taps
         owners = [(tap.layer, self._owners[id(tap.layer)]) for tap in taps]
+        self._sparse = Sparse()
+        self._samples = Samples(self.sample)
+        self._skill = Skill(self.model.loss)
         self._recurrence = Recurrence(
             [(part, names.index(name)) for part, name in owners if name in chosen],
             len(names),
@@ -302,7 +313,7 @@ class GradientMonitor(keras.callbacks.Callback):
             seen = grads
         else:
             seen = [g if g is None else g / scale for g in grads]
-        loss = interception.take_loss()
+        loss, predictions = interception.take_loss(), interception.take_predictions()
         self._sees_loss = loss is not None
         kept = [(tap, tap.take()) for tap in interception.taps]
         sequences = {id(tap.layer): tap.take() for tap in interception.sequence_taps}
@@ -326,6 +337,7 @@ class GradientMonitor(keras.callbacks.Callback):
                 may_record=detail is not Detail.NONE,
             )
             if detail is Detail.FULL:
+                self._samples.keep("predictions", predictions)
                 self._recurrence.keep(sequences)
         return apply(grads, trainable_variables)
 
@@ -358,22 +370,34 @@ class GradientMonitor(keras.callbacks.Callback):
         self._last_look = time.monotonic()
         self._next_step = self._schedule.look()
         updated, weights = self._updates.finish(self._next_step)
-        for record in self._probe.read(self._next_step):
+        records = self._probe.read(self._next_step)
+        for record in records:
             table = np.full((len(QUANTITIES), len(self._history.layers)), np.nan)
             table[MEASURED_ROWS] = record.table
+            skill = float("nan")
             if record.step in updated:
                 table[WEIGHT_ROWS] = weights
-                table[RECURRENT_ROWS] = self._recurrence.measure(record.step)
+                # What is kept is that of the call's last step.
+                if record is records[-1] and self._sparse.is_due(record.step):
+                    table[RECURRENT_ROWS] = self._recurrence.measure()
+                    skill = self._measured_skill()
             loss = record.loss
             if np.isnan(loss):  # not seen, or really NaN, which is then the mean's, too
                 loss = float(logs.get("loss", np.nan))
-            self._history.add(record.step, table, record.global_norm, loss)
+            self._history.add(record.step, table, record.global_norm, loss, skill)
             self._note_bad(self._bad_record())
             if self._writer is not None:
                 self._write(self._writer, record)
+                if not np.isnan(skill):
+                    self._writer.scalar("skill", skill, record.step)
         self._note_bad(self._probe.first_bad)
         if self.on_fault is not None:
             self._act_on_fault()
+
+    def _measured_skill(self) -> float:
+        """Returns the skill of the predictions that the latest step has kept."""
+        pair = self._samples.tensors("predictions")
+        return self._skill.measure(*pair) if pair else float("nan")
 
     def _bad_record(self) -> tuple[int, str | None] | None:
         """Returns step and last bad layer of the latest record, if it has any."""

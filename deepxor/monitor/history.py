@@ -29,12 +29,18 @@ class History:
         self._tables: list[np.ndarray] = []
         self._global_norms: list[float] = []
         self._losses: list[float] = []
+        self._skills: list[float] = []
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def add(
-        self, step: int, table: np.ndarray, global_norm: float, loss: float
+        self,
+        step: int,
+        table: np.ndarray,
+        global_norm: float,
+        loss: float,
+        skill: float = np.nan,
     ) -> None:
         """Adds a record.
 
@@ -43,11 +49,13 @@ class History:
             table: float32 [quantities, layers], in the order of `QUANTITIES`.
             global_norm: L2 norm over all layers.
             loss: Of the batch.
+            skill: Of its predictions, NaN if it was not measured.
         """
         self.steps.append(step)
         self._tables.append(np.asarray(table, np.float32))
         self._global_norms.append(global_norm)
         self._losses.append(loss)
+        self._skills.append(skill)
         if len(self) * max(table.nbytes, 1) > MAX_BYTES and len(self) > 100:
             self._thin_out()
 
@@ -66,6 +74,7 @@ class History:
             **columns,
             "global_norm": np.array(self._global_norms, np.float32),
             "loss": np.array(self._losses, np.float64),
+            "skill": np.array(self._skills, np.float64),
             "first_bad": self.first_bad,
         }
 
@@ -81,9 +90,10 @@ class History:
         """Returns a history with the records of another's `state`."""
         history = cls([str(name) for name in state["layer"]])
         tables = np.stack([state[name] for name in QUANTITIES], axis=1)
-        columns = (state["step"], tables, state["global_norm"], state["loss"])
-        for step, table, global_norm, loss in zip(*columns, strict=True):
-            history.add(int(step), table, float(global_norm), float(loss))
+        names = ("global_norm", "loss", "skill")
+        columns = (state["step"], tables, *(state[name] for name in names))
+        for step, table, *numbers in zip(*columns, strict=True):
+            history.add(int(step), table, *map(float, numbers))
         step, layer = state["first_bad"]
         history.first_bad = None if int(step) < 0 else (int(step), str(layer) or None)
         return history
@@ -91,5 +101,8 @@ class History:
     def _thin_out(self) -> None:
         half = len(self) // 2
         keep = [*range(0, half, 2), *range(half, len(self))]
-        for rows in (self.steps, self._tables, self._global_norms, self._losses):
+        lists = (
+            self.steps, self._tables, self._global_norms, self._losses, self._skills
+        )  # fmt: skip
+        for rows in lists:
             rows[:] = [rows[i] for i in keep]

@@ -127,10 +127,10 @@ class Interception:
     """Lets a callback see what the training step of a `fit` works with.
 
     While the model's train function runs, and only then, `apply` of the optimizer,
-    `scale_loss` of the outer optimizer, the activations of the layers and `call` of the
-    recurrent ones are replaced by functions that pass everything on. Nothing stays on
-    the optimizer or on a layer between two batches, so an exception leaves nothing
-    behind.
+    `scale_loss` of the outer optimizer, the model's `compute_loss`, the activations of
+    the layers and `call` of the recurrent ones are replaced by functions that pass
+    everything on. Nothing stays on any of them between two batches, so an exception
+    leaves nothing behind.
 
     Args:
         model: Compiled.
@@ -159,6 +159,8 @@ class Interception:
         self.mode: Hashable = None
         self._slots: list[tuple[keras.layers.Layer, str, Tap | SequenceTap]] = []
         self._loss: tf.Tensor | None = None
+        self._model = model
+        self._pair: list[tf.Tensor] = []
         for layer in layers:
             self._add_tap(layer)
             if isinstance(layer, keras.layers.RNN):
@@ -177,11 +179,20 @@ class Interception:
         loss, self._loss = self._loss, None
         return loss if loss is not None and is_reachable(loss) else None
 
+    def take_predictions(self) -> list[tf.Tensor]:
+        """Returns targets and predictions of the step at hand.
+
+        None, if they were not seen, or if there are several of them.
+        """
+        pair, self._pair = self._pair, []
+        return pair if len(pair) == 2 and all(map(is_reachable, pair)) else []
+
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
         """Sees the steps that are traced, or run eagerly, in this context."""
         optimizer, outer = self.optimizer, self._outer
         apply, scale_loss = optimizer.apply, outer.scale_loss
+        compute_loss = self._model.compute_loss
 
         def monitored_apply(grads, trainable_variables=None):
             return self._apply(self, apply, grads, trainable_variables)
@@ -190,7 +201,15 @@ class Interception:
             self._loss = loss
             return scale_loss(loss)
 
+        def monitored_compute_loss(x=None, y=None, y_pred=None, *args, **kwargs):
+            pair = [y, y_pred]
+            self._pair = pair if all(map(tf.is_tensor, pair)) else []
+            return compute_loss(x, y, y_pred, *args, **kwargs)
+
         with contextlib.ExitStack() as stack:
+            stack.enter_context(
+                replaced(self._model, "compute_loss", monitored_compute_loss)
+            )
             stack.enter_context(replaced(optimizer, "apply", monitored_apply))
             stack.enter_context(replaced(outer, "scale_loss", monitored_scale_loss))
             for layer, name, tap in self._slots:
@@ -199,7 +218,7 @@ class Interception:
             try:
                 yield
             finally:
-                self._loss = None
+                self._loss, self._pair = None, []
                 for _, _, tap in self._slots:
                     tap.take()
 

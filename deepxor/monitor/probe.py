@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepxor.monitor import quantities
+from deepxor.monitor.samples import step_variable
 from deepxor.monitor.statistics import (
     ACTIVATION_QUANTITIES,
     GRADIENT_QUANTITIES,
@@ -250,17 +251,6 @@ def _when(condition: Any, act: Callable[[], None]) -> None:
         act()
     else:
         tf.cond(condition, acted, lambda: tf.constant(False))
-
-
-def step_variable(value: Any, dtype: tf.DType) -> tf.Variable:
-    # Under a distribution strategy each replica may write its own; the first counts.
-    return tf.Variable(
-        value,
-        dtype=dtype,
-        trainable=False,
-        synchronization=tf.VariableSynchronization.ON_READ,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )
 
 
 def _dense(gradient: Any, variable: keras.Variable) -> tf.Tensor:

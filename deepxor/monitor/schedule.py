@@ -11,6 +11,10 @@ from collections.abc import Callable
 FULL_RECORDS = 32
 FULL_EVERY = 20
 
+# What is measured outside of the step at step s is measured again at s + 1 + s / this,
+# or later: so the latter third of any training has it, and a long training few.
+SPARSENESS = 4
+
 
 class Detail(enum.Enum):
     """How much a training call records.
@@ -24,6 +28,24 @@ class Detail(enum.Enum):
     NONE = enum.auto()
     GRADIENTS = enum.auto()
     FULL = enum.auto()
+
+
+class Sparse:
+    """Says which records have what is measured more and more rarely."""
+
+    def __init__(self) -> None:
+        self._due = 0
+
+    def is_due(self, step: int) -> bool:
+        """Returns whether it is to be measured now; to be asked once a record.
+
+        Args:
+            step: That of the record.
+        """
+        if step < self._due:
+            return False
+        self._due = step + 1 + step // SPARSENESS
+        return True
 
 
 class Schedule:

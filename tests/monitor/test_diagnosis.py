@@ -34,6 +34,7 @@ def history(**changes):
     for name, value in {
         "loss": np.geomspace(1, 0.01, RECORDS),
         "global_norm": 1,
+        "skill": np.nan,
     }.items():
         result[name] = np.broadcast_to(
             np.asarray(changes.get(name, value), float), RECORDS
@@ -111,6 +112,9 @@ FORGETS = {"time_ratio": [1e-6, np.nan, np.nan]}
         # Measured now and then.
         ({**FLAT, "time_ratio": np.where(np.eye(RECORDS, 3, -25), 0, np.nan)},
          "vanishing"),
+        # One that was good before, and goes on.
+        ({**FLAT, **FORGETS, "skill": np.where(EARLY[:, 0], np.nan, 0.9)}, "healthy"),
+        ({**FLAT, **FORGETS, "skill": 0.1}, "vanishing"),
         # A rate of next to nothing: nobody could expect the loss to move.
         ({**FLAT, **FORGETS, "update_ratio": 1e-5}, "healthy"),
     ],

@@ -143,6 +143,10 @@ def test_it_is_measured_ever_more_rarely_and_written(tmp_path):
         rtol=1e-5,
     )
     assert "time_ratio_log10/dense" not in scalars
+    assert list(scalars["skill"]) == steps.tolist()
+    np.testing.assert_allclose(
+        list(scalars["skill"].values()), monitor.history["skill"][steps], rtol=1e-5
+    )
 
 
 def test_a_batch_of_few_samples_counts_its_last_one_several_times():

@@ -1,0 +1,123 @@
+"""How much better than a constant a batch's predictions are."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import deepxor
+from deepxor.monitor.skill import Skill
+
+L = keras.layers
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(64, 4)).astype(np.float32)
+PREDICTIONS = RNG.normal(size=(32, 3)).astype(np.float32)
+
+
+def measure(loss, targets, predictions=PREDICTIONS):
+    return Skill(loss).measure(tf.constant(targets), tf.constant(predictions))
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError()])
+def test_of_squared_errors_it_is_the_share_of_the_variance_explained(loss):
+    y = (PREDICTIONS + RNG.normal(0, 0.5, (32, 3))).astype(np.float32)
+    constant = ((y - PREDICTIONS.mean(axis=0)) ** 2).mean()
+    expected = 1 - ((y - PREDICTIONS) ** 2).mean() / constant
+    np.testing.assert_allclose(measure(loss, y), expected, rtol=1e-4)
+    np.testing.assert_allclose(measure(loss, PREDICTIONS), 1)
+    np.testing.assert_allclose(measure(loss, y, np.ones_like(y)), 0, atol=1e-5)
+
+
+def cross_entropy(p, labels):
+    return -np.log(p[np.arange(len(labels)), labels]).mean()
+
+
+def test_of_cross_entropies():
+    labels = RNG.integers(3, size=32)
+    p = np.exp(PREDICTIONS.astype(float))
+    p = (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
+    constant = np.tile(p.mean(axis=0), (32, 1))
+    expected = 1 - cross_entropy(p, labels) / cross_entropy(constant, labels)
+    for targets in (labels, labels[:, None]):
+        found = measure("sparse_categorical_crossentropy", targets, p)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+    found = measure("categorical_crossentropy", np.eye(3, dtype=np.float32)[labels], p)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_targets_may_lack_the_last_axis():
+    y = (PREDICTIONS[:, 0] > 0).astype(np.float32)
+    p = 1 / (1 + np.exp(-PREDICTIONS[:, :1]))
+    own = -np.log(np.where(y > 0, p[:, 0], 1 - p[:, 0])).mean()
+    reference = -np.log(np.where(y > 0, p.mean(), 1 - p.mean())).mean()
+    for loss in ("binary_crossentropy", keras.losses.BinaryCrossentropy()):
+        np.testing.assert_allclose(measure(loss, y, p), 1 - own / reference, rtol=1e-4)
+
+
+def raises(targets, predictions):
+    raise ValueError("not of such a batch")
+
+
+@pytest.mark.parametrize(
+    "loss", [None, ["mse", "mse"], {"a": "mse"}, raises, "cosine_similarity"]
+)
+def test_where_there_is_none_it_is_nan(loss):
+    # Of a loss that is negative, nothing can be said.
+    assert np.isnan(measure(loss, np.abs(PREDICTIONS), np.abs(PREDICTIONS)))
+
+
+def model_of(*layers, loss="mse", **options):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.compile(keras.optimizers.SGD(0.05), loss, **options)
+    return model
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"jit_compile": True}, {"run_eagerly": True}], ids=str
+)
+def test_in_fit_it_is_that_of_the_batchs_first_samples(options):
+    y = X[:, :2] ** 2
+    model = model_of(L.Dense(8, "tanh"), L.Dense(2), **options)
+    weights = model.get_weights()
+    monitor = deepxor.GradientMonitor(every=1, sample=20)
+    model.fit(X, y, 64, shuffle=False, verbose=0, callbacks=[monitor])
+    model.set_weights(weights)
+    expected = measure("mse", y[:20], model.predict(X[:20], verbose=0))
+    np.testing.assert_allclose(monitor.history["skill"], [expected], rtol=1e-4)
+
+
+def test_a_model_that_learns_gains_skill_and_one_that_cannot_has_none():
+    y = X @ RNG.normal(size=(4, 1)).astype(np.float32)
+    for layers, low, high in (([L.Dense(1)], 0.99, 1), ([L.Dense(1)], -0.2, 0.2)):
+        targets = y if low > 0 else RNG.permutation(y)
+        monitor = deepxor.GradientMonitor(every=4)
+        model_of(*layers).fit(X, targets, 16, epochs=30, verbose=0, callbacks=[monitor])
+        skill = monitor.history["skill"]
+        assert low <= skill[np.isfinite(skill)][-1] <= high
+
+
+def test_a_model_with_two_outputs_has_none():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, [L.Dense(1)(inputs), L.Dense(1)(inputs)])
+    model.compile("sgd", ["mse", "mse"])
+    monitor = deepxor.GradientMonitor(every=1)
+    model.fit(X, [X[:, :1], X[:, 1:2]], verbose=0, callbacks=[monitor])
+    assert np.isnan(monitor.history["skill"]).all()
+
+
+def test_a_model_that_goes_on_from_a_good_state_is_healthy():
+    keras.utils.set_random_seed(0)
+    x = RNG.normal(size=(256, 60, 1)).astype(np.float32)
+    y = x[:, -1] > 0  # needs no memory, and has none
+    model = keras.Sequential(
+        [keras.Input((60, 1)), L.SimpleRNN(8), L.Dense(1, "sigmoid")]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    model.fit(x, y, epochs=15, verbose=0)
+    model.compile(keras.optimizers.Adam(0.001), "binary_crossentropy")
+    monitor = deepxor.GradientMonitor(every=2)
+    model.fit(x, y, epochs=5, verbose=0, callbacks=[monitor])
+    history = monitor.history
+    assert np.nanmax(history["time_ratio"]) < 1e-3
+    assert monitor.diagnosis.verdict == "healthy", monitor.diagnosis
