@@ -37,14 +37,13 @@ def table(heading):
 
 
 def fit(**arguments):
-    x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(64, 3, 1)).astype(np.float32)
     dense = keras.layers.Dense
-    model = keras.Sequential(
-        [keras.Input((3,)), dense(4, "relu", name="first"), dense(1, name="output")]
-    )
+    recurrent = keras.layers.SimpleRNN(4, "relu", name="first")
+    model = keras.Sequential([keras.Input((3, 1)), recurrent, dense(1, name="output")])
     model.compile("sgd", "mse")
     monitor = deepxor.GradientMonitor(**arguments)
-    model.fit(x, x[:, :1], batch_size=8, verbose=0, callbacks=[monitor])
+    model.fit(x, x[:, 0], batch_size=8, verbose=0, callbacks=[monitor])
     return monitor
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from deepxor.monitor.samples import Samples
+from deepxor.monitor.tracing import Traced
 
 # The way back through time differs little between samples.
 SAMPLES = 8
@@ -36,7 +37,9 @@ class Recurrence:
         self._layers = layers
         self._rows = rows
         self._samples = Samples(SAMPLES)
-        self._functions: dict[int, Callable[..., tf.Tensor]] = {}
+        self._functions = [
+            Traced(functools.partial(_time_ratio, layer)) for layer, _ in layers
+        ]
 
     def keep(self, sequences: Mapping[int, Sequence[tf.Tensor]]) -> None:
         """Adds to the step being traced what keeps some samples of it.
@@ -56,18 +59,15 @@ class Recurrence:
             NaN where there is no recurrent layer, or nothing was kept.
         """
         ratios = np.full(self._rows, np.nan, np.float32)
-        for layer, row in self._layers:
+        for (layer, row), function in zip(self._layers, self._functions, strict=True):
             tensors = self._samples.tensors(id(layer))
             if tensors:
-                ratio = self._function(layer)(*tensors).numpy()
-                ratios[row] = np.fmax(ratios[row], ratio)
+                ratios[row] = np.fmax(ratios[row], function(tensors).numpy())
         return ratios
 
-    def _function(self, layer: keras.layers.RNN) -> Callable[..., tf.Tensor]:
-        if id(layer) not in self._functions:
-            measure = functools.partial(time_ratio, layer)
-            self._functions[id(layer)] = tf.function(measure, autograph=False)
-        return self._functions[id(layer)]
+
+def _time_ratio(layer: keras.layers.RNN, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    return time_ratio(layer, *tensors)
 
 
 def time_ratio(

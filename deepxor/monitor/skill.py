@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from deepxor.monitor.tracing import Traced
+
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -22,7 +24,7 @@ class Skill:
 
     def __init__(self, loss: Any) -> None:
         self._loss = single_loss(loss)
-        self._function: Callable[..., tf.Tensor] | None = None
+        self._function = Traced(self._skill)
 
     def measure(self, targets: tf.Tensor, predictions: tf.Tensor) -> float:
         """Returns `skill`, or NaN if the loss is not one of targets and predictions.
@@ -33,23 +35,25 @@ class Skill:
         """
         if self._loss is None:
             return float("nan")
-        if self._function is None:
-            loss = self._loss
-            self._function = tf.function(
-                lambda y, p: skill(loss, y, p), autograph=False
-            )
         try:
-            return float(self._function(targets, predictions).numpy())
+            return float(self._function([targets, predictions]).numpy())
         except (ValueError, TypeError, tf.errors.OpError):
             self._loss = None  # somebody's own, of batches of a certain size perhaps
             return float("nan")
 
+    def _skill(self, pair: list[tf.Tensor]) -> tf.Tensor:
+        assert self._loss is not None
+        return skill(self._loss, *pair)
+
 
 def skill(loss: Loss, targets: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
-    """Returns the skill score of predictions, with their own mean as the reference.
+    """Returns the skill score of predictions, with a constant as the reference.
 
     Murphy 1988, "Skill scores based on the mean square error", eq. 4. Of the mean
-    squared error, it is the share of the targets' variance that is explained.
+    squared error, it is the share of the targets' variance that is explained. Which
+    constant is the best depends on the loss; so it is the best of those that usually
+    are: the mean of the predictions, that of the targets if they are of the same shape,
+    and 0, which of logits says that all is equally likely.
 
     Args:
         loss: Of targets and predictions; its mean is taken.
@@ -57,20 +61,26 @@ def skill(loss: Loss, targets: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
         predictions: [samples, ...].
 
     Returns:
-        Scalar: 1 less the loss over that of the same prediction, the mean, for all
-        samples. 1 for perfect predictions, 0 for constant ones, negative for worse; NaN
-        if the loss of the mean is not positive.
+        Scalar: 1 less the loss over that of a constant. 1 for perfect predictions, 0
+        for constant ones, negative for worse; NaN if the constant's loss is not
+        positive.
     """
     predictions = tf.cast(predictions, tf.float32)
+    constants = [tf.reduce_mean(predictions, axis=0), tf.zeros(predictions.shape[1:])]
     if targets.shape.num_elements() == predictions.shape.num_elements():
         targets = tf.reshape(targets, predictions.shape)  # [samples] to [samples, 1]
-    mean = tf.reduce_mean(predictions, axis=0, keepdims=True)
-    constant = tf.broadcast_to(mean, predictions.shape)
-    own, reference = (
-        tf.reduce_mean(tf.cast(loss(targets, values), tf.float32))
-        for values in (predictions, constant)
+        constants.append(tf.reduce_mean(tf.cast(targets, tf.float32), axis=0))
+
+    def mean_loss(values: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(tf.cast(loss(targets, values), tf.float32))
+
+    losses = tf.stack(
+        [mean_loss(tf.broadcast_to(x, predictions.shape)) for x in constants]
     )
-    return tf.where(reference > 0, 1 - own / reference, float("nan"))
+    # 0 may be no prediction at all, of probabilities that are to be normalized.
+    reference = tf.reduce_min(tf.where(tf.math.is_finite(losses), losses, float("inf")))
+    is_known = (reference > 0) & tf.math.is_finite(reference)
+    return tf.where(is_known, 1 - mean_loss(predictions) / reference, float("nan"))
 
 
 def single_loss(loss: Any) -> Loss | None:

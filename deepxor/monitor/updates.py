@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from deepxor.monitor import quantities
 from deepxor.monitor.statistics import WEIGHT_QUANTITIES
+from deepxor.monitor.tracing import Traced
 
 
 class Updates:
@@ -29,10 +30,8 @@ class Updates:
             [variable.value for variable in layer.trainable_variables]
             for layer in layers.values()
         ]
-        # Traced by hand: of functions made anew by every fit, TensorFlow would say that
-        # they are traced too often.
         self._read: Any = None
-        self._measure: Any = None
+        self._measure = Traced(self._compare)
         self._before: list[tf.Tensor] | None = None
         self._step = 0
 
@@ -46,10 +45,6 @@ class Updates:
             return
         if self._read is None:
             self._read = tf.function(self._values).get_concrete_function()
-            specs = [tf.TensorSpec(x.shape, x.dtype) for x in self._read.outputs]
-            # Called with a list, as traced: a call with flat arguments takes
-            # milliseconds.
-            self._measure = tf.function(self._compare).get_concrete_function(specs)
         self._step, self._before = step, self._read()
 
     def finish(self, step: int) -> tuple[range, np.ndarray]:

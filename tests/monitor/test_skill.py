@@ -21,11 +21,11 @@ def measure(loss, targets, predictions=PREDICTIONS):
 @pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError()])
 def test_of_squared_errors_it_is_the_share_of_the_variance_explained(loss):
     y = (PREDICTIONS + RNG.normal(0, 0.5, (32, 3))).astype(np.float32)
-    constant = ((y - PREDICTIONS.mean(axis=0)) ** 2).mean()
-    expected = 1 - ((y - PREDICTIONS) ** 2).mean() / constant
+    expected = 1 - ((y - PREDICTIONS) ** 2).mean() / y.var(axis=0).mean()
     np.testing.assert_allclose(measure(loss, y), expected, rtol=1e-4)
     np.testing.assert_allclose(measure(loss, PREDICTIONS), 1)
-    np.testing.assert_allclose(measure(loss, y, np.ones_like(y)), 0, atol=1e-5)
+    mean = np.tile(y.mean(axis=0), (32, 1))
+    np.testing.assert_allclose(measure(loss, y, mean), 0, atol=1e-5)
 
 
 def cross_entropy(p, labels):
@@ -37,19 +37,37 @@ def test_of_cross_entropies():
     p = np.exp(PREDICTIONS.astype(float))
     p = (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
     constant = np.tile(p.mean(axis=0), (32, 1))
-    expected = 1 - cross_entropy(p, labels) / cross_entropy(constant, labels)
+    # Of 0 for all classes Keras makes the same probability for all.
+    reference = min(cross_entropy(constant, labels), np.log(3))
+    expected = 1 - cross_entropy(p, labels) / reference
     for targets in (labels, labels[:, None]):
         found = measure("sparse_categorical_crossentropy", targets, p)
         np.testing.assert_allclose(found, expected, rtol=1e-4)
-    found = measure("categorical_crossentropy", np.eye(3, dtype=np.float32)[labels], p)
+    # The frequencies of the classes are the best constant.
+    one_hot = np.eye(3, dtype=np.float32)[labels]
+    constant = np.tile(one_hot.mean(axis=0), (32, 1))
+    expected = 1 - cross_entropy(p, labels) / cross_entropy(constant, labels)
+    found = measure("categorical_crossentropy", one_hot, p)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_logits_that_are_too_large_have_no_skill_though_their_mean_is_worse():
+    labels = RNG.integers(2, size=32)
+    logits = np.where(RNG.random(32) < 0.7, labels, 1 - labels) * 400.0 - 100.0
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    own = np.maximum(np.where(labels > 0, -logits, logits), 0).mean()
+    found = measure(loss, labels.astype(np.float32), logits.astype(np.float32)[:, None])
+    # 0.5 for all is a logit of 0; the frequency's own is near it.
+    reference = min(np.log(2), np.logaddexp(0, labels.mean()) - labels.mean() ** 2)
+    np.testing.assert_allclose(found, 1 - own / reference, rtol=1e-3)
 
 
 def test_targets_may_lack_the_last_axis():
     y = (PREDICTIONS[:, 0] > 0).astype(np.float32)
     p = 1 / (1 + np.exp(-PREDICTIONS[:, :1]))
     own = -np.log(np.where(y > 0, p[:, 0], 1 - p[:, 0])).mean()
-    reference = -np.log(np.where(y > 0, p.mean(), 1 - p.mean())).mean()
+    q = y.mean()
+    reference = -np.log(np.where(y > 0, q, 1 - q)).mean()
     for loss in ("binary_crossentropy", keras.losses.BinaryCrossentropy()):
         np.testing.assert_allclose(measure(loss, y, p), 1 - own / reference, rtol=1e-4)
 

@@ -1,0 +1,33 @@
+"""Functions of tensors that are traced by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+
+class Traced:
+    """A TensorFlow function of a list of tensors.
+
+    Of functions that every fit makes anew, as `tf.function` does it, TensorFlow would
+    warn that they are traced too often.
+
+    Args:
+        function: Maps a list of tensors to a tensor.
+    """
+
+    def __init__(self, function: Callable[[list[tf.Tensor]], tf.Tensor]) -> None:
+        self._function = tf.function(function, autograph=False)
+        self._concrete: dict[Hashable, Callable[..., Any]] = {}
+
+    def __call__(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Returns what the function does, traced once for tensors of these shapes."""
+        tensors = list(tensors)
+        key = tuple((tuple(x.shape), x.dtype) for x in tensors)
+        if key not in self._concrete:
+            specs = [tf.TensorSpec(*spec) for spec in key]
+            self._concrete[key] = self._function.get_concrete_function(specs)
+        # With a list, as traced: a call with flat arguments takes milliseconds.
+        return self._concrete[key](tensors)
