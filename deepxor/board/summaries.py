@@ -123,11 +123,10 @@ class SummaryWriter:
         Args:
             graph: As `step_graph_def` takes it.
         """
-        # Deterministic, so that the same run writes the same bytes.
-        graph_def = step_graph_def(graph)
         self._submit_event(
             lambda: event_pb2.Event(
-                graph_def=graph_def.SerializeToString(deterministic=True)
+                # Deterministic, so that the same run writes the same bytes.
+                graph_def=step_graph_def(graph).SerializeToString(deterministic=True)
             )
         )
 

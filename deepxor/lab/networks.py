@@ -88,7 +88,9 @@ class ReplicaDense(keras.layers.Layer):
             [batch, columns, R].
         """
         with tf.name_scope("multiply"):
-            z = tf.reduce_sum(x[:, :, None, :] * self.kernel.value[None], axis=1)
+            # Slices with None would be traced more slowly, and be more nodes to show.
+            kernel = tf.expand_dims(self.kernel.value, 0)
+            z = tf.reduce_sum(tf.expand_dims(x, 2) * kernel, axis=1)
         with tf.name_scope("add"):
             return barrier(z + self.bias.value)
 
@@ -249,7 +251,7 @@ class ReplicaNetwork(keras.Model):
         """
         outputs = []
         with tf.name_scope("x"):
-            x = tf.convert_to_tensor(x)[:, :, None]
+            x = tf.expand_dims(x, 2)
         for layer in self.stack:
             with tf.name_scope(layer.name):
                 x = layer.call(x, barrier)
@@ -283,8 +285,10 @@ class ReplicaNetwork(keras.Model):
         h = np.broadcast_to(x[:, :, None], (*x.shape, weights[0].shape[-1]))
         pairs = zip(weights[::2], weights[1::2], strict=True)
         for layer, (kernel, bias) in zip(self.stack, pairs, strict=True):
-            z = np.matmul(h.transpose(2, 0, 1), kernel.transpose(2, 0, 1))
-            h = np.asarray(layer.activate(z.transpose(1, 2, 0) + bias))
+            with np.errstate(all="ignore"):  # some may have diverged
+                z = np.matmul(h.transpose(2, 0, 1), kernel.transpose(2, 0, 1))
+                z = z.transpose(1, 2, 0) + bias
+            h = np.asarray(layer.activate(z))
         return self.probability(h)[:, 0].numpy()
 
     def probability(self, logits: tf.Tensor) -> tf.Tensor:
