@@ -169,11 +169,11 @@ class GradientMonitor(keras.callbacks.Callback):
         "dead_fraction" (of units whose activation is 0 for the whole sample) and
         "saturated_fraction" (of outputs where the activation's slope is below a
         twentieth of its largest), NaN where there is no activation. After the first
-        `schedule.FULL_RECORDS` the latter four are NaN in records less than
-        `schedule.FULL_EVERY` steps after one that has them. "time_ratio" is what is
-        left in a recurrent layer of the gradient with respect to its last output when
-        it arrives at the initial state (L2 norms, see `recurrence.time_ratio`), now and
-        then, and NaN otherwise and for other layers.
+        `schedule.FULL_RECORDS` the latter four are NaN in records less than a quarter
+        of the steps so far, or `schedule.FULL_EVERY`, after one that has them.
+        "time_ratio" is what is left in a recurrent layer of the gradient with respect
+        to its last output when it arrives at the initial state (L2 norms, see
+        `recurrence.time_ratio`), now and then, and NaN otherwise and for other layers.
         "global_norm", float32 [records], is the L2 norm over all layers, also those not
         chosen; "loss", float64 [records], that of the batch; "skill", float64
         [records], that of its predictions (see `skill.skill`), as often as
@@ -283,7 +283,7 @@ class GradientMonitor(keras.callbacks.Callback):
         owners = [(tap.layer, self._owners[id(tap.layer)]) for tap in taps]
         self._sparse = Sparse()
         self._samples = Samples(self.sample)
-        self._skill = Skill(self.model.loss)
+        self._skill = Skill(getattr(self.model, "loss", None))
         self._recurrence = Recurrence(
             [(part, names.index(name)) for part, name in owners if name in chosen],
             len(names),

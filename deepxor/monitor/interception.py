@@ -76,7 +76,7 @@ class SequenceTap:
     def __call__(self, sequences: tf.Tensor, *args: Any, **kwargs: Any) -> Any:
         mask = kwargs.get("mask")
         mask = mask[0] if isinstance(mask, list | tuple) else mask
-        self._kept = [sequences] if mask is None else [sequences, mask]
+        self._kept = _tensors([sequences] if mask is None else [sequences, mask])
         return self.passed_to(sequences, *args, **kwargs)
 
     def take(self) -> list[tf.Tensor]:
@@ -185,7 +185,7 @@ class Interception:
         None, if they were not seen, or if there are several of them.
         """
         pair, self._pair = self._pair, []
-        return pair if len(pair) == 2 and all(map(is_reachable, pair)) else []
+        return pair if all(map(is_reachable, pair)) else []
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
@@ -201,10 +201,10 @@ class Interception:
             self._loss = loss
             return scale_loss(loss)
 
-        def monitored_compute_loss(x=None, y=None, y_pred=None, *args, **kwargs):
-            pair = [y, y_pred]
-            self._pair = pair if all(map(tf.is_tensor, pair)) else []
-            return compute_loss(x, y, y_pred, *args, **kwargs)
+        def monitored_compute_loss(*args, **kwargs):
+            named = dict(zip(("x", "y", "y_pred"), args, strict=False)) | kwargs
+            self._pair = _tensors([named.get("y"), named.get("y_pred")])
+            return compute_loss(*args, **kwargs)
 
         with contextlib.ExitStack() as stack:
             stack.enter_context(
@@ -371,6 +371,11 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
             attributes[name] = before
         else:
             del attributes[name]
+
+
+def _tensors(values: list[Any]) -> list[tf.Tensor]:
+    """Returns the values if all are plain tensors, none sparse or ragged; else none."""
+    return values if all(isinstance(value, tf.Tensor) for value in values) else []
 
 
 def is_reachable(tensor: tf.Tensor) -> bool:

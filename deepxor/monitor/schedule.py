@@ -5,15 +5,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 
-# The first records of a fit have everything. After that, activations and weights, which
-# take longer to measure than gradients, come with the first record this many steps
-# after one that has them.
-FULL_RECORDS = 32
-FULL_EVERY = 20
-
-# What is measured outside of the step at step s is measured again at s + 1 + s / this,
-# or later: so the latter third of any training has it, and a long training few.
+# What takes longer to measure than gradients comes ever more rarely: after step s again
+# at s + 1 + s / this, or later. So the latter third of any training has it, and a long
+# training few.
 SPARSENESS = 4
+
+# So do activations and weights, but for the first records of a fit, which have them
+# all; and they come again after this many steps at the latest.
+FULL_RECORDS = 32
+FULL_EVERY = 50
 
 
 class Detail(enum.Enum):
@@ -83,7 +83,8 @@ class Schedule:
         if -self.step % self._every >= self._most:
             return Detail.NONE
         is_early = self._full_records < FULL_RECORDS
-        if not is_early and self.step - self._last_full < FULL_EVERY:
+        pause = min(1 + self._last_full // SPARSENESS, FULL_EVERY)
+        if not is_early and self.step - self._last_full < pause:
             return Detail.GRADIENTS
         self._last_full = self.step
         self._full_records += 1

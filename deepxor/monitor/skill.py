@@ -37,8 +37,8 @@ class Skill:
             return float("nan")
         try:
             return float(self._function([targets, predictions]).numpy())
-        except (ValueError, TypeError, tf.errors.OpError):
-            self._loss = None  # somebody's own, of batches of a certain size perhaps
+        except Exception:  # somebody's own, perhaps of batches of a certain size
+            self._loss = None
             return float("nan")
 
     def _skill(self, pair: list[tf.Tensor]) -> tf.Tensor:

@@ -481,10 +481,10 @@ def test_records_that_wait_to_be_read_are_there_when_asked_for(is_looked_at):
     assert monitor.history["step"].tolist() == list(range(56))
     if is_looked_at:
         assert looking.steps == [list(range(n + 1)) for n in range(56)]
-    # Dear quantities: at the first records all, then every twenty steps.
+    # Dear quantities: at the first records all, then each time a quarter later.
     for name in ("update_ratio", "saturated_fraction"):
         known = np.isfinite(monitor.history[name][:, 0])
-        assert np.flatnonzero(known).tolist() == [*range(FULL_RECORDS), 51]
+        assert np.flatnonzero(known).tolist() == [*range(FULL_RECORDS), 39, 49]
     assert np.isfinite(monitor.history["norm"]).all()
 
 

@@ -126,14 +126,37 @@ def test_in_fit_it_is_that_of_the_batchs_first_samples(name, how):
     np.testing.assert_allclose(found[-1, 0], max(ratios), rtol=1e-4)
 
 
+class Peculiar(L.Layer):
+    """A cell that has to be told in which mode it works."""
+
+    state_size = output_size = 3
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 3))
+
+    def call(self, x, states, training=None):
+        assert training
+        output = x @ self.kernel + states[0]
+        return output, [output]
+
+
+def test_a_cell_of_somebodys_own_that_cannot_be_run_like_this_does_no_harm():
+    model = stack(L.RNN(Peculiar()))
+    model.compile("sgd", "mse")
+    monitor = deepxor.GradientMonitor(every=1)
+    model.fit(X, Y, verbose=0, callbacks=[monitor])
+    assert np.isnan(monitor.history["time_ratio"]).all()
+    assert (monitor.history["norm"] > 0).all()
+
+
 def test_it_is_measured_ever_more_rarely_and_written(tmp_path):
     model = stack(L.SimpleRNN(4, name="a"))
     model.compile("sgd", "mse")
     monitor = deepxor.GradientMonitor(tmp_path, every=1)
     model.fit(X, Y, 4, epochs=8, verbose=0, callbacks=[monitor])
     steps = np.flatnonzero(np.isfinite(monitor.history["time_ratio"][:, 0]))
-    # 1 + a quarter of the steps so far further on.
-    assert steps.tolist() == [0, 1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 29]
+    # 1 + a quarter of the steps so far further on, and with the weights.
+    assert steps.tolist() == [0, 1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 29, 39]
     scalars = read_scalars(tmp_path)
     written = scalars["time_ratio_log10/a"]
     assert list(written) == steps.tolist()

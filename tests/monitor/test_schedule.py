@@ -70,8 +70,8 @@ def test_a_step_of_somebodys_own_without_an_update_is_found_out():
     assert len(missed) <= 1  # until the first look after it
 
 
-@given(every=st.integers(1, 50), calls=st.integers(1, 500))
-def test_activations_and_weights_come_at_first_and_then_every_ten_steps(every, calls):
+@given(every=st.integers(1, 60), calls=st.integers(1, 500))
+def test_activations_and_weights_come_at_first_and_then_more_rarely(every, calls):
     device = Device(0)
     schedule = Schedule(every, device.read, 1)
     full = []
@@ -83,5 +83,8 @@ def test_activations_and_weights_come_at_first_and_then_every_ten_steps(every, c
     assert full[:FULL_RECORDS] == list(records[:FULL_RECORDS])
     late = full[FULL_RECORDS - 1 :]
     for a, b in itertools.pairwise(late):
-        assert b - a == every or FULL_EVERY <= b - a < FULL_EVERY + every
+        pause = min(a // 4 + 1, FULL_EVERY)
+        assert b == next(step for step in records if step >= a + pause)
     assert len(full) == len(records) or every < FULL_EVERY
+    # The latter third of the records is what a diagnosis looks at.
+    assert full[-1] >= records[-1] - len(records) * every / 3 or every > 10

@@ -105,6 +105,42 @@ def test_in_fit_it_is_that_of_the_batchs_first_samples(options):
     np.testing.assert_allclose(monitor.history["skill"], [expected], rtol=1e-4)
 
 
+class Own(keras.Model):
+    """Has a `compute_loss` of its own signature, and a loss of its own batch size."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = L.Dense(1)
+
+    def call(self, x):
+        return self.dense(x)
+
+    def compute_loss(self, y, y_pred):
+        return tf.reduce_mean(tf.square(y - y_pred))
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y_pred=self(x), y=y)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return {"loss": loss}
+
+
+def of_a_whole_batch(y, p):
+    return tf.square(tf.reshape(y, [64, 1]) - p)
+
+
+@pytest.mark.parametrize("loss", [None, "mse", of_a_whole_batch])
+def test_a_training_step_of_somebodys_own(loss):
+    model, monitor = Own(), deepxor.GradientMonitor(every=1, sample=16)
+    model.compile("sgd", loss)
+    model.fit(X, X[:, :1], 64, epochs=2, verbose=0, callbacks=[monitor])
+    assert len(monitor.history["step"]) == 2
+    # Before its first step it is not built, and nothing can be kept.
+    assert np.isfinite(monitor.history["skill"][-1]) == (loss == "mse")
+
+
 def test_a_model_that_learns_gains_skill_and_one_that_cannot_has_none():
     y = X @ RNG.normal(size=(4, 1)).astype(np.float32)
     for layers, low, high in (([L.Dense(1)], 0.99, 1), ([L.Dense(1)], -0.2, 0.2)):
@@ -126,7 +162,7 @@ def test_a_model_with_two_outputs_has_none():
 
 def test_a_model_that_goes_on_from_a_good_state_is_healthy():
     keras.utils.set_random_seed(0)
-    x = RNG.normal(size=(256, 60, 1)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(256, 60, 1)).astype(np.float32)
     y = x[:, -1] > 0  # needs no memory, and has none
     model = keras.Sequential(
         [keras.Input((60, 1)), L.SimpleRNN(8), L.Dense(1, "sigmoid")]
