@@ -281,7 +281,7 @@ class GradientMonitor(keras.callbacks.Callback):
         names = list(chosen)
         taps = interception.sequence_taps
         owners = [(tap.layer, self._owners[id(tap.layer)]) for tap in taps]
-        self._sparse = Sparse()
+        self._sparse = Sparse(start)
         self._samples = Samples(self.sample)
         self._skill = Skill(getattr(self.model, "loss", None))
         self._recurrence = Recurrence(

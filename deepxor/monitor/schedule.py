@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 
-# What takes longer to measure than gradients comes ever more rarely: after step s again
-# at s + 1 + s / this, or later. So the latter third of any training has it, and a long
-# training few.
+# What takes longer to measure than gradients comes ever more rarely: s steps after the
+# start of a fit, and again at s + 1 + s / this, or later. So the latter third of any
+# fit has it, and a long one few.
 SPARSENESS = 4
 
 # So do activations and weights, but for the first records of a fit, which have them
@@ -31,10 +31,14 @@ class Detail(enum.Enum):
 
 
 class Sparse:
-    """Says which records have what is measured more and more rarely."""
+    """Says which records have what is measured more and more rarely.
 
-    def __init__(self) -> None:
-        self._due = 0
+    Args:
+        start: The first step of the fit.
+    """
+
+    def __init__(self, start: int) -> None:
+        self._start = self._due = start
 
     def is_due(self, step: int) -> bool:
         """Returns whether it is to be measured now; to be asked once a record.
@@ -44,7 +48,7 @@ class Sparse:
         """
         if step < self._due:
             return False
-        self._due = step + 1 + step // SPARSENESS
+        self._due = step + _pause(step - self._start)
         return True
 
 
@@ -74,7 +78,7 @@ class Schedule:
         self._last_full = 0
         self._full_records = 0
         self.is_counted = steps_per_call == 1
-        self.step = read_step()
+        self.step = self._start = read_step()
 
     def detail(self) -> Detail:
         """Returns what the call to come may have to record; to be asked once a call."""
@@ -83,7 +87,7 @@ class Schedule:
         if -self.step % self._every >= self._most:
             return Detail.NONE
         is_early = self._full_records < FULL_RECORDS
-        pause = min(1 + self._last_full // SPARSENESS, FULL_EVERY)
+        pause = min(_pause(self._last_full - self._start), FULL_EVERY)
         if not is_early and self.step - self._last_full < pause:
             return Detail.GRADIENTS
         self._last_full = self.step
@@ -105,3 +109,8 @@ class Schedule:
             self.is_counted = False
         self.step = step
         return step
+
+
+def _pause(steps: int) -> int:
+    """Returns after how many more steps to measure again what takes long."""
+    return 1 + steps // SPARSENESS
