@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -78,18 +79,17 @@ class StepSummary:
             edges: [bins + 1], rising.
             counts: [bins]. Empty bins at either end are left out.
         """
-        occupied = np.flatnonzero(counts)
+        (occupied,) = counts.nonzero()
         first, last = (occupied[0], occupied[-1] + 1) if occupied.size else (0, 1)
         rows = np.empty((last - first, 3))
         rows[:, 0] = edges[first:last]
         rows[:, 1] = edges[first + 1 : last + 1]
         rows[:, 2] = counts[first:last]
         # What tensor_util.make_tensor_proto makes, in a tenth of its time.
-        shape = tensor_shape_pb2.TensorShapeProto()
-        for size in rows.shape:
-            shape.dim.add(size=size)
         tensor = tensor_pb2.TensorProto(
-            dtype=types_pb2.DT_DOUBLE, tensor_shape=shape, tensor_content=rows.tobytes()
+            dtype=types_pb2.DT_DOUBLE,
+            tensor_shape=_shape_proto(*rows.shape),
+            tensor_content=rows.tobytes(),
         )
         self.message.value.add(tag=tag, metadata=_HISTOGRAM, tensor=tensor)
 
@@ -156,6 +156,12 @@ class StepSummary:
         """
         # Some of TensorBoard's functions return TensorFlow's class of the same message.
         self.message.MergeFromString(summary.SerializeToString())
+
+
+@functools.cache
+def _shape_proto(*sizes: int) -> tensor_shape_pb2.TensorShapeProto:
+    dims = [tensor_shape_pb2.TensorShapeProto.Dim(size=size) for size in sizes]
+    return tensor_shape_pb2.TensorShapeProto(dim=dims)
 
 
 def count(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
