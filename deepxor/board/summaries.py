@@ -234,24 +234,17 @@ def step_graph_def(graph: tf.Graph) -> tf.compat.v1.GraphDef:
         if name not in reached:
             reached.add(name)
             pending += [_node_name(source) for source in nodes[name].input]
-    kept = [nodes[name] for name in nodes if name in reached]
-    unnamed = {node.name for node in kept if node.name.startswith(_UNNAMED)}
-    shown = []
-    for node in kept:
-        if node.name in unnamed:
-            continue
-        name, sources = node.name, list(node.input)
-        if node.op == "Identity" and _node_name(sources[0]) in unnamed:
-            node.CopyFrom(nodes[_node_name(sources[0])])
-            sources = []
-        node.name = _shown_name(name)
-        del node.input[:]
-        node.input.extend(map(_shown_name, sources))
-        if "_class" in node.attr:
+    shown = tf.compat.v1.GraphDef(versions=graph_def.versions)
+    for node in graph_def.node:
+        if node.name in reached and not node.name.startswith(_UNNAMED):
+            copy = shown.node.add()
+            source = _node_name(node.input[0]) if node.op == "Identity" else ""
+            copy.CopyFrom(nodes[source] if source.startswith(_UNNAMED) else node)
+            copy.name = _shown_name(node.name)
+            copy.input[:] = [_shown_name(source) for source in copy.input]
             # It names, by its old name, a node to share a device with.
-            del node.attr["_class"]
-        shown.append(node)
-    return tf.compat.v1.GraphDef(versions=graph_def.versions, node=shown)
+            copy.attr.pop("_class", None)
+    return shown
 
 
 def _node_name(source: str) -> str:

@@ -29,7 +29,6 @@ from deepxor.monitor.interception import (
 from deepxor.monitor.layers import activation_owners, named_layers
 from deepxor.monitor.probe import MEASURED, Probe, Record
 from deepxor.monitor.recurrence import Recurrence
-from deepxor.monitor.samples import Samples
 from deepxor.monitor.schedule import Detail, Schedule, Sparse
 from deepxor.monitor.skill import Skill
 from deepxor.monitor.statistics import (
@@ -137,11 +136,10 @@ class GradientMonitor(keras.callbacks.Callback):
         self._log_dir = log_dir
         self._writer: SummaryWriter | None = None
         self._history = History([])
-        self._probe: Any = None  # until the model is built, like the next six
+        self._probe: Any = None  # until the model is built, like the next five
         self._updates: Any = None
         self._recurrence: Any = None
         self._skill: Any = None
-        self._samples: Any = None
         self._sparse: Any = None
         self._schedule: Any = None
         self._interception: Any = None
@@ -282,8 +280,7 @@ class GradientMonitor(keras.callbacks.Callback):
         taps = interception.sequence_taps
         owners = [(tap.layer, self._owners[id(tap.layer)]) for tap in taps]
         self._sparse = Sparse(start)
-        self._samples = Samples(self.sample)
-        self._skill = Skill(getattr(self.model, "loss", None))
+        self._skill = Skill(getattr(self.model, "loss", None), self.sample)
         self._recurrence = Recurrence(
             [(part, names.index(name)) for part, name in owners if name in chosen],
             len(names),
@@ -337,7 +334,7 @@ class GradientMonitor(keras.callbacks.Callback):
                 may_record=detail is not Detail.NONE,
             )
             if detail is Detail.FULL:
-                self._samples.keep("predictions", predictions)
+                self._skill.keep(predictions)
                 self._recurrence.keep(sequences)
         return apply(grads, trainable_variables)
 
@@ -380,7 +377,7 @@ class GradientMonitor(keras.callbacks.Callback):
                 # What is kept is that of the call's last step.
                 if record is records[-1] and self._sparse.is_due(record.step):
                     table[RECURRENT_ROWS] = self._recurrence.measure()
-                    skill = self._measured_skill()
+                    skill = self._skill.measure()
             loss = record.loss
             if np.isnan(loss):  # not seen, or really NaN, which is then the mean's, too
                 loss = float(logs.get("loss", np.nan))
@@ -393,11 +390,6 @@ class GradientMonitor(keras.callbacks.Callback):
         self._note_bad(self._probe.first_bad)
         if self.on_fault is not None:
             self._act_on_fault()
-
-    def _measured_skill(self) -> float:
-        """Returns the skill of the predictions that the latest step has kept."""
-        pair = self._samples.tensors("predictions")
-        return self._skill.measure(*pair) if pair else float("nan")
 
     def _bad_record(self) -> tuple[int, str | None] | None:
         """Returns step and last bad layer of the latest record, if it has any."""

@@ -182,7 +182,7 @@ class Interception:
     def take_predictions(self) -> list[tf.Tensor]:
         """Returns targets and predictions of the step at hand.
 
-        None, if they were not seen, or if there are several of them.
+        An empty list, if they were not seen, or if there are several of them.
         """
         pair, self._pair = self._pair, []
         return pair if all(map(is_reachable, pair)) else []

@@ -38,7 +38,7 @@ class Recurrence:
         self._rows = rows
         self._samples = Samples(SAMPLES)
         self._functions: list[Traced | None] = [
-            Traced(functools.partial(_time_ratio, layer)) for layer, _ in layers
+            Traced(functools.partial(time_ratio, layer)) for layer, _ in layers
         ]
 
     def keep(self, sequences: Mapping[int, Sequence[tf.Tensor]]) -> None:
@@ -69,10 +69,6 @@ class Recurrence:
             except Exception:  # a cell of somebody's own, which expects more
                 self._functions[number] = None
         return ratios
-
-
-def _time_ratio(layer: keras.layers.RNN, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-    return time_ratio(layer, *tensors)
 
 
 def time_ratio(

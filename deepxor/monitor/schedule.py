@@ -86,10 +86,10 @@ class Schedule:
             self.look()
         if -self.step % self._every >= self._most:
             return Detail.NONE
-        is_early = self._full_records < FULL_RECORDS
-        pause = min(_pause(self._last_full - self._start), FULL_EVERY)
-        if not is_early and self.step - self._last_full < pause:
-            return Detail.GRADIENTS
+        if self._full_records >= FULL_RECORDS:
+            pause = min(_pause(self._last_full - self._start), FULL_EVERY)
+            if self.step - self._last_full < pause:
+                return Detail.GRADIENTS
         self._last_full = self.step
         self._full_records += 1
         return Detail.FULL

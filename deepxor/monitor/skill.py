@@ -2,48 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from deepxor.monitor.samples import Samples
 from deepxor.monitor.tracing import Traced
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class Skill:
-    """Measures the skill of a batch's predictions.
-
-    Outside of the training step, from samples that it has kept.
+    """Measures the skill of a batch's predictions, outside of the training step.
 
     Args:
         loss: What the model was compiled with.
+        samples: Of so many of a batch, at most.
     """
 
-    def __init__(self, loss: Any) -> None:
-        self._loss = single_loss(loss)
-        self._function = Traced(self._skill)
+    def __init__(self, loss: Any, samples: int) -> None:
+        function = single_loss(loss)
+        self._samples = Samples(samples)
+        self._function: Traced | None = None
+        if function is not None:
+            self._function = Traced(functools.partial(skill, function))
 
-    def measure(self, targets: tf.Tensor, predictions: tf.Tensor) -> float:
-        """Returns `skill`, or NaN if the loss is not one of targets and predictions.
+    def keep(self, pair: Sequence[tf.Tensor]) -> None:
+        """Adds to the step being traced what keeps some samples of it.
 
         Args:
-            targets: [samples, ...].
-            predictions: [samples, ...].
+            pair: Targets and predictions, [batch, ...] each, or nothing.
         """
-        if self._loss is None:
+        self._samples.keep("pair", pair)
+
+    def measure(self) -> float:
+        """Returns `skill` of what was kept.
+
+        Returns:
+            NaN if nothing was, or if the loss is not one of targets and predictions.
+        """
+        pair = self._samples.tensors("pair")
+        if self._function is None or not pair:
             return float("nan")
         try:
-            return float(self._function([targets, predictions]).numpy())
+            return float(self._function(pair).numpy())
         except Exception:  # somebody's own, perhaps of batches of a certain size
-            self._loss = None
+            self._function = None
             return float("nan")
-
-    def _skill(self, pair: list[tf.Tensor]) -> tf.Tensor:
-        assert self._loss is not None
-        return skill(self._loss, *pair)
 
 
 def skill(loss: Loss, targets: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:

@@ -9,17 +9,17 @@ import tensorflow as tf
 
 
 class Traced:
-    """A TensorFlow function of a list of tensors.
+    """A TensorFlow function of tensors.
 
     Of functions that every fit makes anew, as `tf.function` does it, TensorFlow would
     warn that they are traced too often.
 
     Args:
-        function: Maps a list of tensors to a tensor.
+        function: Maps tensors, its positional arguments, to a tensor.
     """
 
-    def __init__(self, function: Callable[[list[tf.Tensor]], tf.Tensor]) -> None:
-        self._function = tf.function(function, autograph=False)
+    def __init__(self, function: Callable[..., tf.Tensor]) -> None:
+        self._function = tf.function(lambda x: function(*x), autograph=False)
         self._concrete: dict[Hashable, Callable[..., Any]] = {}
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:

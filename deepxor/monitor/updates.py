@@ -65,7 +65,7 @@ class Updates:
     def _values(self) -> list[tf.Tensor]:
         return [v.read_value() for layer in self._variables for v in layer]
 
-    def _compare(self, before: list[tf.Tensor]) -> tf.Tensor:
+    def _compare(self, *before: tf.Tensor) -> tf.Tensor:
         pairs = iter(zip(before, self._values(), strict=True))
         rows = []
         for variables in self._variables:

@@ -231,7 +231,7 @@ def test_models_whose_fault_is_plain(build, rate, scale, verdict):
 def test_a_recurrent_model_that_forgets_what_came_first(layer, verdict):
     keras.utils.set_random_seed(0)
     x = np.zeros((256, 12, 1), np.float32)
-    x[:, 0] = RNG.choice([-1, 1], (256, 1))
+    x[:, 0] = np.random.default_rng(0).choice([-1, 1], (256, 1))
     model = keras.Sequential(
         [keras.Input((12, 1)), layer(), keras.layers.Dense(1, "sigmoid", name="output")]
     )

@@ -78,7 +78,7 @@ MODELS = {
     "both ways": lambda: stack(L.Bidirectional(L.LSTM(4), name="a")),
     "cells": lambda: stack(cells()),
     "masked": lambda: stack(L.Masking(), L.GRU(4)),
-    "state, too": lambda: stack(L.LSTM(4, dropout=0.2, recurrent_dropout=0.2)),
+    "dropout": lambda: stack(L.LSTM(4, dropout=0.2, recurrent_dropout=0.2)),
     "pictures": lambda: stack(
         L.Reshape((STEPS, 3, 1)), L.ConvLSTM1D(2, 2), L.Flatten()
     ),
@@ -111,6 +111,7 @@ def test_in_fit_it_is_that_of_the_batchs_first_samples(name, how):
         # The last batch is smaller.
         model.fit(X, Y, 12, epochs=2, shuffle=False, verbose=0, callbacks=callbacks)
         weights.append(model.get_weights())
+        assert not any("call" in vars(layer) for layer in recurrent_layers(model))
         if monitor:
             found = monitor.history["time_ratio"]
     for a, b in zip(*weights, strict=True):
