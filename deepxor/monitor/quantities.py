@@ -5,13 +5,17 @@ Their results are the columns of a record, in the order of `statistics.QUANTITIE
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from deepxor.monitor.statistics import BINS_PER_DECADE, LOG10_EDGES, LOG10_FLOOR
+from deepxor.monitor.sums import LayerSums, layer_sums
+from deepxor.monitor.tracing import usually
 
 # An activation is flat where its slope is below this share of its largest one: a
 # sigmoid beyond +-4.4, a tanh beyond +-2.2, a ReLU below 0.
@@ -22,6 +26,10 @@ FLAT_SLOPE = 0.05
 # element, and the scale is kept within float32 by the other two.
 SAFE_SMALLEST, SAFE_LARGEST = 1e-12, 1e12
 SMALLEST_SCALE, LARGEST_SCALE = 1e-30, 1e30
+
+# What is computed from more elements at once is neither kept in the processor's cache
+# nor in memory that the process has already: passes take two to three times as long.
+MOST_ELEMENTS = 2**16
 
 # The `GRADIENT_QUANTITIES` of a layer that gets none.
 NO_GRADIENT = (0.0, 0.0, 0.0, 1.0, 0.0)
@@ -55,38 +63,54 @@ def gradient_statistics(
         absolute value, largest absolute value, fraction of exact zeros, number of NaN
         and infinite elements. With no gradient at all, 0, 0, 0, 1, 0.
     """
-    # Few passes over the elements, and few copies: this is what a record costs.
-    absolute = [_absolute_parts(gradients, is_compiled) for gradients in layers]
-    sums = [_sums(parts, is_compiled) if parts else None for parts in absolute]
-    ends = tf.stack([row[2] for row in sums if row is not None] or [tf.constant(0.0)])
-    totals = tf.add_n([row[1] for row in sums if row is not None] or [tf.constant(0.0)])
+    if not any(layers):
+        return tf.constant([NO_GRADIENT] * len(layers))
+    # XLA does not vectorize what reads from a concatenation, and needs no pieces.
+    flat = _vectors if is_compiled else _flat_parts
+    vectors = [flat(gradients) for gradients in layers]
+    sums = layer_sums(vectors, is_compiled)
     # XLA's maximum passes over NaN; the sum does not.
-    is_plain = tf.math.is_finite(totals) & tf.reduce_all(
-        (ends == 0) | ((ends > SAFE_SMALLEST) & (ends < SAFE_LARGEST))
+    ends = sums.largest
+    is_plain = tf.reduce_all(
+        tf.math.is_finite(sums.absolute)
+        & ((ends == 0) | ((ends > SAFE_SMALLEST) & (ends < SAFE_LARGEST)))
     )
-    return tf.cond(
+    return usually(
         is_plain,
-        lambda: tf.stack([NO_GRADIENT if row is None else row for row in sums]),
-        # From the gradients: what is used there has to be kept as a tensor.
-        lambda: tf.stack([_careful_statistics(gradients) for gradients in layers]),
+        _plain_statistics(sums, np.array([_size(x) for x in vectors])),
+        functools.partial(_careful_table, [len(gradients) for gradients in layers]),
+        # The gradients: what else it needs would have to be kept for it.
+        [gradient for gradients in layers for gradient in gradients],
     )
 
 
-def _sums(parts: Sequence[tf.Tensor], is_compiled: bool) -> tf.Tensor:
-    """Returns a layer's statistics; right if all is finite and no square overflows."""
-    size = _size(parts)
-    squares = [_square_sum(part, is_compiled) for part in parts]
-    largest = tf.reduce_max(tf.stack([tf.reduce_max(part) for part in parts]))
-    zeros = size - _sum([tf.sign(part) for part in parts])
-    norm = tf.sqrt(tf.add_n(squares))
-    return tf.stack([norm, _sum(parts) / size, largest, zeros / size, 0.0])
+def _plain_statistics(sums: LayerSums, sizes: np.ndarray) -> tf.Tensor:
+    """Returns the statistics from sums of which none has overflown."""
+    # Where there is no element, the sums are 0, and a size of 1 makes it `NO_GRADIENT`.
+    sizes = np.maximum(sizes, 1).astype(np.float32)
+    columns = (
+        tf.sqrt(sums.squares),
+        sums.absolute / sizes,
+        sums.largest,
+        (sizes - sums.nonzero) / sizes,
+        tf.zeros_like(sums.largest),
+    )
+    return tf.stack(columns, axis=1)
+
+
+def _careful_table(counts: Sequence[int], *gradients: tf.Tensor) -> tf.Tensor:
+    """Returns the statistics of layers of so many gradients each, right in any case."""
+    rest = iter(gradients)
+    return tf.stack(
+        [_careful_statistics([next(rest) for _ in range(count)]) for count in counts]
+    )
 
 
 def _careful_statistics(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     """Returns a layer's statistics, right in any case."""
     if not gradients:
         return tf.constant(NO_GRADIENT)
-    parts = _absolute_parts(gradients, is_compiled=False)
+    parts = [tf.abs(part) for part in _joined(gradients)]
     size, total = _size(parts), _sum(parts)
     largest = tf.reduce_max(tf.stack([tf.reduce_max(part) for part in parts]))
     largest = tf.where(tf.math.is_nan(total), total, largest)
@@ -95,22 +119,6 @@ def _careful_statistics(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     scale = 1 / tf.clip_by_value(largest, SMALLEST_SCALE, LARGEST_SCALE)
     norm = _plain_norm([part * scale for part in parts]) / scale
     return tf.stack([norm, total / size, largest, zeros / size, size - finite])
-
-
-def _absolute_parts(
-    gradients: Sequence[tf.Tensor], is_compiled: bool
-) -> list[tf.Tensor]:
-    """Returns the absolute elements as vectors."""
-    # XLA does not vectorize what reads from a concatenation.
-    flat = _vectors(gradients) if is_compiled else _flat_parts(gradients)
-    return [tf.abs(part) for part in flat]
-
-
-def _square_sum(part: tf.Tensor, is_compiled: bool) -> tf.Tensor:
-    if is_compiled:
-        # Of a bare sum of products, XLA makes a dot product, which is not vectorized.
-        return tf.reduce_sum(tf.maximum(tf.square(part), 0.0))
-    return 2 * tf.nn.l2_loss(part)  # half the sum, with no copy of the squares
 
 
 def weight_statistics(
@@ -194,7 +202,7 @@ def log10_counts(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     """
     bins = len(LOG10_EDGES)
     total = tf.zeros([bins], tf.int32)
-    for part in _flat_parts(gradients):
+    for part in _joined(gradients):
         bin_of = tf.cast(log10_bins(tf.abs(part)), tf.int32)
         total += tf.math.unsorted_segment_sum(tf.ones_like(bin_of), bin_of, bins)
     return total[:-1]
@@ -221,11 +229,26 @@ def _vectors(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
 
 def _flat_parts(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Returns the elements as vectors, none of them very long."""
+    return [piece for vector in _joined(tensors) for piece in _pieces(vector)]
+
+
+def _joined(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """Returns the elements as vectors, many small tensors in one to save operations."""
     flat = _vectors(tensors)
-    if len(flat) > 1 and _size(flat) <= 2**16:
+    if len(flat) > 1 and _size(flat) <= MOST_ELEMENTS:
         return [tf.concat(flat, axis=0)]
     return flat
+
+
+def _pieces(vector: tf.Tensor) -> list[tf.Tensor]:
+    """Returns a long vector in pieces of the same size, which are no copies."""
+    size = vector.shape.num_elements()
+    least = -(-size // MOST_ELEMENTS)
+    count = next((n for n in range(least, 4 * least) if size % n == 0), 1)
+    if count == 1:
+        return [vector]
+    return tf.unstack(tf.reshape(vector, [count, size // count]))
 
 
 def _size(parts: Sequence[tf.Tensor]) -> float:
@@ -247,4 +270,5 @@ def _is_finite(part: tf.Tensor) -> tf.Tensor:
 
 
 def _plain_norm(parts: Sequence[tf.Tensor]) -> tf.Tensor:
-    return tf.sqrt(tf.add_n([_square_sum(part, is_compiled=False) for part in parts]))
+    # Half the sums, with no copy of the squares.
+    return tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(part) for part in parts]))

@@ -13,7 +13,7 @@ SPARSENESS = 4
 # So do activations and weights, but for the first records of a fit, which have them
 # all; and they come again after this many steps at the latest.
 FULL_RECORDS = 32
-FULL_EVERY = 50
+FULL_EVERY = 100
 
 
 class Detail(enum.Enum):

@@ -31,3 +31,38 @@ class Traced:
             self._concrete[key] = self._function.get_concrete_function(specs)
         # With a list, as traced: a call with flat arguments takes milliseconds.
         return self._concrete[key](tensors)
+
+
+def usually(
+    condition: tf.Tensor,
+    value: tf.Tensor,
+    otherwise: Callable[..., tf.Tensor],
+    tensors: Sequence[tf.Tensor],
+) -> tf.Tensor:
+    """Returns a value or, in the rare case, what a function makes of some tensors.
+
+    In one operation. `tf.cond` makes a switch for each tensor, and every operation of
+    the branch that is not taken is visited at every step.
+
+    Args:
+        condition: Scalar, true if the value is right.
+        value: The value.
+        otherwise: Maps the tensors to one of the value's shape and type.
+        tensors: Of static shapes.
+    """
+    if tf.executing_eagerly():
+        return value if condition else otherwise(*tensors)
+    inputs = [value, *tensors]
+    specs = [tf.TensorSpec(x.shape, x.dtype) for x in inputs]
+    branches = [
+        tf.function(branch, autograph=False).get_concrete_function(*specs)
+        for branch in (lambda x, *_: tf.identity(x), lambda _, *x: otherwise(*x))
+    ]
+    (result,) = tf.raw_ops.StatelessIf(
+        cond=condition,
+        input=inputs,
+        Tout=[value.dtype],
+        then_branch=branches[0],
+        else_branch=branches[1],
+    )
+    return tf.ensure_shape(result, value.shape)
