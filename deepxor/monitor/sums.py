@@ -70,15 +70,8 @@ def _by_size(
             key = (size,) if size <= MOST_STACKED else (size, number, position)
             stacks.setdefault(key, []).append((number, tensor))
     owners = [number for same in stacks.values() for number, _ in same]
-    return [_matrix([tensor for _, tensor in x]) for x in stacks.values()], owners
-
-
-def _matrix(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Returns tensors of the same size as rows."""
-    size = tensors[0].shape.num_elements()
-    if len(tensors) == 1:
-        return tf.reshape(tensors[0], [1, size])
-    return tf.stack([tf.reshape(tensor, [size]) for tensor in tensors])
+    matrices = [tf.stack([tensor for _, tensor in x]) for x in stacks.values()]
+    return matrices, owners
 
 
 def _row_sums(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:

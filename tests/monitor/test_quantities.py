@@ -60,6 +60,40 @@ def test_what_is_not_finite_is_counted_and_not_dropped(value, is_compiled):
     assert not np.isfinite([norm, mean, largest]).any()
 
 
+# Short ones are stacked by their sizes, long ones taken in pieces if they divide:
+# 70,001 is a prime number.
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_layers_of_many_sizes_are_kept_apart(is_compiled):
+    sizes = [[7, 7], [7], [70_001, 5], [2**17, 4096], [], [2**17], [5, 7, 4096]]
+    layers = [
+        [np.maximum(RNG.normal(size=n), 0).astype(np.float32) for n in row]
+        for row in sizes
+    ]
+    layers[3][0][-1] = 100.0
+    found = measure(*layers, is_compiled=is_compiled)
+    for row, layer in zip(found, layers, strict=True):
+        flat = np.concatenate([np.zeros(0), *layer])
+        size = max(flat.size, 1)
+        expected = [
+            np.linalg.norm(flat),
+            np.abs(flat).sum() / size,
+            flat.max(initial=0),
+            1 - np.count_nonzero(flat) / size,
+            0,
+        ]
+        np.testing.assert_allclose(row, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_what_is_not_finite_is_counted_in_long_vectors_too(is_compiled):
+    gradient = np.ones(2**17, np.float32)
+    gradient[[3, 70_000, -1]] = np.nan, np.inf, -np.inf
+    other = np.full(2**17, 1e-30, np.float32)
+    found = measure([gradient], [other], is_compiled=is_compiled)
+    assert found[0, 4] == 3
+    np.testing.assert_allclose(found[1, 0], 1e-30 * 2**8.5, rtol=1e-5)
+
+
 def test_half_precision_is_measured_in_float32():
     found = statistics_of(np.array([300.0, 400.0] * 1000, np.float16))
     assert found["norm"] == pytest.approx(500 * np.sqrt(1000), rel=1e-6)
