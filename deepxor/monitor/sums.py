@@ -52,7 +52,8 @@ def layer_sums(layers: Sequence[Sequence[tf.Tensor]], is_compiled: bool) -> Laye
     table = tf.stack(sums, axis=1)
     sums = tf.math.unsorted_segment_sum(table, owners, len(layers))
     largest = tf.math.unsorted_segment_max(largest, owners, len(layers))
-    return LayerSums(*tf.unstack(sums, axis=1), tf.maximum(largest, 0.0))
+    squares, absolute, nonzero = tf.unstack(sums, axis=1)
+    return LayerSums(squares, absolute, nonzero, tf.maximum(largest, 0.0))
 
 
 def _by_size(
