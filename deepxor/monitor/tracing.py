@@ -56,7 +56,11 @@ def usually(
     specs = [tf.TensorSpec(x.shape, x.dtype) for x in inputs]
     branches = [
         tf.function(branch, autograph=False).get_concrete_function(*specs)
-        for branch in (lambda x, *_: tf.identity(x), lambda _, *x: otherwise(*x))
+        # TensorFlow would warn of an argument's name that begins with an underscore.
+        for branch in (
+            lambda kept, *unused: tf.identity(kept),
+            lambda unused, *inputs: otherwise(*inputs),
+        )
     ]
     (result,) = tf.raw_ops.StatelessIf(
         cond=condition,

@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -47,6 +49,15 @@ def test_norms_neither_underflow_nor_overflow(size, is_compiled):
     found = measure([gradient], *others, is_compiled=is_compiled)
     np.testing.assert_allclose(found[:, 0], [5 * size, 2, 0, 0], rtol=1e-6)
     np.testing.assert_allclose(found[:, 3], [1 / 3, 0, 1, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_nobody_is_warned_of_our_own_functions(is_compiled, caplog):
+    logger = logging.getLogger("tensorflow")
+    logger.addHandler(caplog.handler)
+    measure([np.ones(3, np.float32)], is_compiled=is_compiled)
+    logger.removeHandler(caplog.handler)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("is_compiled", [False, True])
