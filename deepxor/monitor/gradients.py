@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import os
 import re
 import time
@@ -27,7 +28,7 @@ from deepxor.monitor.interception import (
     Tap,
 )
 from deepxor.monitor.layers import activation_owners, named_layers
-from deepxor.monitor.probe import MEASURED, Probe, Record
+from deepxor.monitor.probe import MEASURED, Probe, Records
 from deepxor.monitor.recurrence import Recurrence
 from deepxor.monitor.schedule import Detail, Schedule, Sparse
 from deepxor.monitor.skill import Skill
@@ -358,6 +359,7 @@ class GradientMonitor(keras.callbacks.Callback):
             self._sees_loss  # otherwise it is in this call's logs
             and self.on_fault is None
             and self._schedule.is_counted
+            and self._probe.has_room(self._schedule.step)
             and time.monotonic() - self._last_look < MOST_WAIT
         )
 
@@ -368,35 +370,41 @@ class GradientMonitor(keras.callbacks.Callback):
         self._next_step = self._schedule.look()
         updated, weights = self._updates.finish(self._next_step)
         records = self._probe.read(self._next_step)
-        for record in records:
-            table = np.full((len(QUANTITIES), len(self._history.layers)), np.nan)
-            table[MEASURED_ROWS] = record.table
+        shape = (len(records.steps), len(QUANTITIES), len(self._history.layers))
+        tables = np.full(shape, np.nan, np.float32)
+        tables[:, MEASURED_ROWS] = records.tables
+        self._note_bad(self._first_bad(records))
+        for index, step in enumerate(records.steps):
+            table = tables[index].copy()  # which may outlast those beside it
             skill = float("nan")
-            if record.step in updated:
+            if step in updated:
                 table[WEIGHT_ROWS] = weights
                 # What is kept is that of the call's last step.
-                if record is records[-1] and self._sparse.is_due(record.step):
+                if step == records.steps[-1] and self._sparse.is_due(step):
                     table[RECURRENT_ROWS] = self._recurrence.measure()
                     skill = self._skill.measure()
-            loss = record.loss
-            if np.isnan(loss):  # not seen, or really NaN, which is then the mean's, too
+            loss = float(records.losses[index])
+            if math.isnan(loss):  # not seen, or really NaN, as the mean's is then, too
                 loss = float(logs.get("loss", np.nan))
-            self._history.add(record.step, table, record.global_norm, loss, skill)
-            self._note_bad(self._bad_record())
+            norm = float(records.global_norms[index])
+            self._history.add(step, table, norm, loss, skill)
             if self._writer is not None:
-                self._write(self._writer, record)
-                if not np.isnan(skill):
-                    self._writer.scalar("skill", skill, record.step)
+                counts = None if records.counts is None else records.counts[index]
+                self._write(self._writer, step, norm, counts)
+                if not math.isnan(skill):
+                    self._writer.scalar("skill", skill, step)
         self._note_bad(self._probe.first_bad)
         if self.on_fault is not None:
             self._act_on_fault()
 
-    def _bad_record(self) -> tuple[int, str | None] | None:
-        """Returns step and last bad layer of the latest record, if it has any."""
-        bad = np.flatnonzero(self._history.latest("non_finite"))
+    def _first_bad(self, records: Records) -> tuple[int, str | None] | None:
+        """Returns step and last bad layer of the first record that has any."""
+        bad = np.argwhere(records.tables[:, MEASURED.index("non_finite")])
         if not len(bad):
             return None
-        return self._history.steps[-1], self._history.layers[bad[-1]]
+        first = bad[0, 0]
+        layer = bad[bad[:, 0] == first, 1][-1]
+        return records.steps[first], self._history.layers[layer]
 
     def _note_bad(self, bad: tuple[int, str | None] | None) -> None:
         """Keeps the first step with a gradient that is not finite."""
@@ -422,10 +430,16 @@ class GradientMonitor(keras.callbacks.Callback):
         if self.on_fault == "stop":
             self.model.stop_training = True
 
-    def _write(self, writer: SummaryWriter, record: Record) -> None:
-        step = record.step
+    def _write(
+        self,
+        writer: SummaryWriter,
+        step: int,
+        global_norm: float,
+        counts: np.ndarray | None,
+    ) -> None:
+        """Writes the latest record of the history."""
         table = {name: self._history.latest(name) for name in QUANTITIES}
-        (total,) = statistics.log10_norm(np.array([record.global_norm]))
+        (total,) = statistics.log10_norm(np.array([global_norm]))
         writer.scalar("global_gradient_norm_log10", total, step)
         norm_log10 = statistics.log10_norm(table["norm"])
         update_log10 = statistics.log10_norm(table["update_ratio"])
@@ -446,12 +460,9 @@ class GradientMonitor(keras.callbacks.Callback):
             for layer, value in zip(self._history.layers, values, strict=True):
                 if chart not in MAY_BE_MISSING or not np.isnan(value):
                     writer.scalar(f"{chart}/{layer}", value, step)
-        if (
-            record.counts is not None
-            and (len(self._history) - 1) % self.histograms == 0
-        ):
+        if counts is not None and (len(self._history) - 1) % self.histograms == 0:
             tags = [f"gradient_log10_histogram/{x}" for x in self._history.layers]
-            writer.add(functools.partial(_add_histograms, tags, record.counts), step)
+            writer.add(functools.partial(_add_histograms, tags, counts), step)
 
     def _write_diagnosis(self, writer: SummaryWriter) -> None:
         if not len(self._history):

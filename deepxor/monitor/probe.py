@@ -36,21 +36,23 @@ MEASURED = GRADIENT_QUANTITIES + ACTIVATION_QUANTITIES
 Row = list[tuple[Any, keras.Variable]]
 
 
-class Record(NamedTuple):
-    """What was kept of one step.
+class Records(NamedTuple):
+    """What was kept of some steps.
 
     Attributes:
-        step: The step.
-        table: float32 [quantities, layers], in the order of `MEASURED`.
-        global_norm: L2 norm over all gradients, those of no layer of the table, too.
-        loss: Of the batch; NaN if it was not seen.
-        counts: int [layers, bins] of log10 of the gradient's elements, or None.
+        steps: The steps, rising.
+        tables: float32 [records, quantities, layers], in the order of `MEASURED`.
+        global_norms: float64 [records], L2 norms over all gradients, those of no layer
+            of the table, too.
+        losses: float32 [records], of the batches; NaN where it was not seen.
+        counts: int [records, layers, bins] of log10 of the gradients' elements, or
+            None.
     """
 
-    step: int
-    table: np.ndarray
-    global_norm: float
-    loss: float
+    steps: range
+    tables: np.ndarray
+    global_norms: np.ndarray
+    losses: np.ndarray
     counts: np.ndarray | None
 
 
@@ -88,12 +90,13 @@ class Probe:
                 self._row_of.setdefault(id(variable), row)
         # One row more for the gradients of no layer.
         self._shape = (len(layers) + 1, len(MEASURED))
-        size = int(np.prod(self._shape)) + 1
+        self._row_size = int(np.prod(self._shape)) + 1
         self._step = step_variable(start, tf.int32)
         self._seen = start
         # Of each row, the first step watched that was not finite.
         self._bad_steps = step_variable(np.full(len(layers) + 1, NEVER), tf.int32)
-        self._slots = step_variable(np.zeros((self._capacity, size)), tf.float32)
+        slots = np.zeros((self._capacity, self._row_size))
+        self._slots = step_variable(slots, tf.float32)
         self._counts: tf.Variable | None = None
         if has_histograms:
             shape = (self._capacity, len(layers), len(LOG10_EDGES) - 1)
@@ -130,20 +133,37 @@ class Probe:
                 lambda: self._put(step, rows, activities, loss),
             )
 
-    def read(self, end: int) -> list[Record]:
+    def has_room(self, end: int) -> bool:
+        """Whether one record more can be kept before those so far are read.
+
+        Args:
+            end: `next_step()`.
+        """
+        return len(self._due(end)) < self._capacity
+
+    def read(self, end: int) -> Records:
         """Returns the records since the last call, in their order.
 
         Args:
             end: `next_step()`.
         """
-        first = -(-self._seen // self._every) * self._every
-        due = range(first, end, self._every)[-self._capacity :]
+        steps = self._due(end)[-self._capacity :]
         self._seen = end
-        if not due:
-            return []
-        slots = self._slots.numpy()
-        counts = None if self._counts is None else self._counts.numpy()
-        return [self._unpack(step, slots, counts) for step in due]
+        slots = [step // self._every % self._capacity for step in steps]
+        # Reading from the device takes its time.
+        rows = self._slots.numpy()[slots] if slots else np.zeros((0, self._row_size))
+        counts = None
+        if self._counts is not None and slots:
+            counts = self._counts.numpy()[slots]
+        tables = rows[:, :-1].reshape(-1, *self._shape).transpose(0, 2, 1)
+        norms = tables[:, MEASURED.index("norm")].astype(np.float64)
+        global_norms = np.sqrt(np.square(norms).sum(axis=1))
+        return Records(steps, tables[..., :-1], global_norms, rows[:, -1], counts)
+
+    def _due(self, end: int) -> range:
+        """Returns the steps before `end` that are records and have not been read."""
+        first = -(-self._seen // self._every) * self._every
+        return range(first, end, self._every)
 
     def next_step(self) -> int:
         """The number of the step to come."""
@@ -164,20 +184,6 @@ class Probe:
             return None
         bad = np.flatnonzero(steps[:-1] == first)
         return int(first), self.layers[bad[-1]] if len(bad) else None
-
-    def _unpack(
-        self, step: int, slots: np.ndarray, counts: np.ndarray | None
-    ) -> Record:
-        index = step // self._every % self._capacity
-        rows = slots[index, :-1].reshape(self._shape)
-        norms = rows[:, MEASURED.index("norm")].astype(np.float64)
-        return Record(
-            step,
-            rows[:-1].T,
-            float(np.sqrt(np.square(norms).sum())),
-            float(slots[index, -1]),
-            None if counts is None else counts[index],
-        )
 
     def _rows(
         self, gradients: Sequence[Any], variables: Sequence[keras.Variable]
