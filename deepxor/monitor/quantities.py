@@ -14,18 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from deepxor.monitor.statistics import BINS_PER_DECADE, LOG10_EDGES, LOG10_FLOOR
-from deepxor.monitor.sums import LayerSums, layer_sums
+from deepxor.monitor.sums import LayerSums, fast_layer_sums, layer_sums
 from deepxor.monitor.tracing import usually
 
 # An activation is flat where its slope is below this share of its largest one: a
 # sigmoid beyond +-4.4, a tanh beyond +-2.2, a ReLU below 0.
 FLAT_SLOPE = 0.05
-
-# Between these, the square of a layer's largest element and the sum of all squares are
-# well within float32. Beyond them the norm is taken of gradients scaled by the largest
-# element, and the scale is kept within float32 by the other two.
-SAFE_SMALLEST, SAFE_LARGEST = 1e-12, 1e12
-SMALLEST_SCALE, LARGEST_SCALE = 1e-30, 1e30
 
 # What is computed from more elements at once is neither kept in the processor's cache
 # nor in memory that the process has already: passes take two to three times as long.
@@ -65,60 +59,44 @@ def gradient_statistics(
     """
     if not any(layers):
         return tf.constant([NO_GRADIENT] * len(layers))
-    # XLA does not vectorize what reads from a concatenation, and needs no pieces.
-    flat = _vectors if is_compiled else _flat_parts
-    vectors = [flat(gradients) for gradients in layers]
-    sums = layer_sums(vectors, is_compiled)
-    # XLA's maximum passes over NaN; the sum does not.
-    ends = sums.largest
-    is_plain = tf.reduce_all(
-        tf.math.is_finite(sums.absolute)
-        & ((ends == 0) | ((ends > SAFE_SMALLEST) & (ends < SAFE_LARGEST)))
-    )
+    tensors = [gradient for gradients in layers for gradient in gradients]
+    counts = [len(gradients) for gradients in layers]
+    if is_compiled:
+        # A branch for rare cases would keep all gradients until the end of the step.
+        return _exact_statistics(counts, *tensors)
+    vectors = [_flat_parts(gradients) for gradients in layers]
+    sums, are_right = fast_layer_sums(vectors)
     return usually(
-        is_plain,
-        _plain_statistics(sums, np.array([_size(x) for x in vectors])),
-        functools.partial(_careful_table, [len(gradients) for gradients in layers]),
+        are_right,
+        _statistics(sums, vectors),
+        functools.partial(_exact_statistics, counts),
         # The gradients: what else it needs would have to be kept for it.
-        [gradient for gradients in layers for gradient in gradients],
+        tensors,
     )
 
 
-def _plain_statistics(sums: LayerSums, sizes: np.ndarray) -> tf.Tensor:
-    """Returns the statistics from sums of which none has overflown."""
+def _exact_statistics(counts: Sequence[int], *gradients: tf.Tensor) -> tf.Tensor:
+    """Returns the statistics of layers of so many gradients each, right in any case."""
+    rest = iter(gradients)
+    # XLA does not vectorize what reads from a concatenation, and needs no pieces.
+    vectors = [_vectors([next(rest) for _ in range(count)]) for count in counts]
+    return _statistics(layer_sums(vectors), vectors)
+
+
+def _statistics(sums: LayerSums, vectors: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
     # Where there is no element, the sums are 0, and a size of 1 makes it `NO_GRADIENT`.
-    sizes = np.maximum(sizes, 1).astype(np.float32)
+    sizes = np.maximum([_size(layer) for layer in vectors], 1)
+    sizes = sizes.astype(sums.squares.dtype.as_numpy_dtype)
+    is_nan = tf.math.is_nan(sums.absolute)
     columns = (
         tf.sqrt(sums.squares),
         sums.absolute / sizes,
-        sums.largest,
+        # A maximum may pass over NaN; a sum does not.
+        tf.where(is_nan, sums.absolute, sums.largest),
         (sizes - sums.nonzero) / sizes,
-        tf.zeros_like(sums.largest),
+        sums.non_finite,
     )
-    return tf.stack(columns, axis=1)
-
-
-def _careful_table(counts: Sequence[int], *gradients: tf.Tensor) -> tf.Tensor:
-    """Returns the statistics of layers of so many gradients each, right in any case."""
-    rest = iter(gradients)
-    return tf.stack(
-        [_careful_statistics([next(rest) for _ in range(count)]) for count in counts]
-    )
-
-
-def _careful_statistics(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Returns a layer's statistics, right in any case."""
-    if not gradients:
-        return tf.constant(NO_GRADIENT)
-    parts = [tf.abs(part) for part in _joined(gradients)]
-    size, total = _size(parts), _sum(parts)
-    largest = tf.reduce_max(tf.stack([tf.reduce_max(part) for part in parts]))
-    largest = tf.where(tf.math.is_nan(total), total, largest)
-    zeros = _count(parts, lambda x: x == 0)
-    finite = _count(parts, _is_finite)
-    scale = 1 / tf.clip_by_value(largest, SMALLEST_SCALE, LARGEST_SCALE)
-    norm = _plain_norm([part * scale for part in parts]) / scale
-    return tf.stack([norm, total / size, largest, zeros / size, size - finite])
+    return tf.cast(tf.stack(columns, axis=1), tf.float32)
 
 
 def weight_statistics(
@@ -253,20 +231,6 @@ def _pieces(vector: tf.Tensor) -> list[tf.Tensor]:
 
 def _size(parts: Sequence[tf.Tensor]) -> float:
     return float(sum(part.shape.num_elements() for part in parts))
-
-
-def _sum(parts: Sequence[tf.Tensor]) -> tf.Tensor:
-    return tf.add_n([tf.reduce_sum(part) for part in parts])
-
-
-def _count(
-    parts: Sequence[tf.Tensor], mask: Callable[[tf.Tensor], tf.Tensor]
-) -> tf.Tensor:
-    return _sum([tf.cast(mask(part), tf.float32) for part in parts])
-
-
-def _is_finite(part: tf.Tensor) -> tf.Tensor:
-    return tf.math.is_finite(part)
 
 
 def _plain_norm(parts: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -7,9 +7,10 @@ that it does not.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 # Tensors of up to this many elements are summed together with those of their size:
@@ -20,40 +21,74 @@ MOST_STACKED = 4096
 # large tensors this many pieces are added up, element by element, before it is written.
 MOST_PIECES = 4
 
+# Between these, the squares of a layer's elements and their sum are within float32.
+SAFE_SMALLEST, SAFE_LARGEST = 1e-12, 1e12
+
 
 class LayerSums(NamedTuple):
-    """Sums over all elements of each layer's tensors, float32 [layers] each.
+    """Sums over all elements of each layer's tensors, [layers] each, of one float type.
 
     Attributes:
         squares: Of the elements.
         absolute: Of their absolute values.
         nonzero: The number of those that are not 0.
-        largest: The largest absolute value, 0 without any; in XLA also if one is NaN.
+        non_finite: The number of those that are NaN or infinite.
+        largest: The largest absolute value, 0 without any; if one is NaN, `absolute`
+            is, and this may be anything.
     """
 
     squares: tf.Tensor
     absolute: tf.Tensor
     nonzero: tf.Tensor
+    non_finite: tf.Tensor
     largest: tf.Tensor
 
 
-def layer_sums(layers: Sequence[Sequence[tf.Tensor]], is_compiled: bool) -> LayerSums:
-    """Returns the sums of every layer; right if all is finite and no square overflows.
+def layer_sums(layers: Sequence[Sequence[tf.Tensor]]) -> LayerSums:
+    """Returns the sums of every layer, float64, right in any case; made for XLA.
 
     Args:
         layers: The float32 vectors of each, of a static shape; at least one in all.
-        is_compiled: Whether XLA compiles this; it makes no difference but to speed.
     """
+    return _sums_of_rows(layers, _row_sums)
+
+
+def fast_layer_sums(
+    layers: Sequence[Sequence[tf.Tensor]],
+) -> tuple[LayerSums, tf.Tensor]:
+    """Returns the sums of every layer, float32, and whether they are right.
+
+    For a step that XLA does not compile, in which every operation makes a pass of its
+    own: they are not right where there are elements that are not finite or whose
+    squares are not within float32.
+
+    Args:
+        layers: As for `layer_sums`.
+
+    Returns:
+        The sums, and a scalar of whether they are right.
+    """
+    sums = _sums_of_rows(layers, _fast_row_sums)
+    ends = sums.largest
+    are_safe = (ends == 0) | ((ends > SAFE_SMALLEST) & (ends < SAFE_LARGEST))
+    return sums, tf.reduce_all(tf.math.is_finite(sums.absolute) & are_safe)
+
+
+def _sums_of_rows(
+    layers: Sequence[Sequence[tf.Tensor]],
+    row_sums: Callable[[tf.Tensor], tuple[tf.Tensor, ...]],
+) -> LayerSums:
     stacks, owners = _by_size(layers)
-    row_sums = _compiled_row_sums if is_compiled else _row_sums
     *sums, largest = [
         tf.concat(column, axis=0) for column in zip(*map(row_sums, stacks), strict=True)
     ]
     table = tf.stack(sums, axis=1)
-    sums = tf.math.unsorted_segment_sum(table, owners, len(layers))
+    totals = tf.math.unsorted_segment_sum(table, owners, len(layers))
+    squares, absolute, nonzero, non_finite = tf.unstack(totals, axis=1)
     largest = tf.math.unsorted_segment_max(largest, owners, len(layers))
-    squares, absolute, nonzero = tf.unstack(sums, axis=1)
-    return LayerSums(squares, absolute, nonzero, tf.maximum(largest, 0.0))
+    # Of no rows, it is the least there is.
+    largest = tf.maximum(largest, 0)
+    return LayerSums(squares, absolute, nonzero, non_finite, largest)
 
 
 def _by_size(
@@ -76,31 +111,33 @@ def _by_size(
 
 
 def _row_sums(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Returns the fields of `LayerSums` for every row."""
-    absolute = tf.abs(rows)
-    # With no copy of the squares, and in one operation.
-    norms = tf.raw_ops.EuclideanNorm(input=rows, axis=1)
-    return (
-        tf.square(norms),
-        tf.reduce_sum(absolute, axis=1),
-        tf.reduce_sum(tf.sign(absolute), axis=1),
-        tf.reduce_max(absolute, axis=1),
-    )
-
-
-def _compiled_row_sums(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Returns the same, made for XLA."""
+    """Returns the fields of `LayerSums` for every row, float64."""
     size = rows.shape[1]
     most = MOST_PIECES if size > MOST_STACKED else 1
     count = max(n for n in range(1, most + 1) if size % n == 0)
     pieces = tf.split(rows, count, axis=1)
     absolute = [tf.abs(piece) for piece in pieces]
-    # A sum of squares alone becomes a dot product, which is not vectorized.
-    squares = tf.maximum(tf.add_n([tf.square(piece) for piece in pieces]), 0.0)
-    largest = functools.reduce(tf.maximum, absolute)
+    # In float64 no square overflows or vanishes. A sum of squares alone would become a
+    # dot product, which is not vectorized.
+    squares = tf.add_n([tf.square(tf.cast(piece, tf.float64)) for piece in pieces])
+    squares = tf.maximum(squares, 0.0)
+    nonzero = tf.add_n([tf.where(part == 0, 0.0, 1.0) for part in absolute])
+    non_finite = tf.add_n([tf.where(part < np.inf, 0.0, 1.0) for part in absolute])
+    sums = [tf.reduce_sum(x, 1) for x in (tf.add_n(absolute), nonzero, non_finite)]
+    largest = tf.reduce_max(functools.reduce(tf.maximum, absolute), 1)
+    rest = [tf.cast(x, tf.float64) for x in (*sums, largest)]
+    return tf.reduce_sum(squares, 1), *rest
+
+
+def _fast_row_sums(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Returns the fields of `LayerSums` for every row, if all is well."""
+    absolute = tf.abs(rows)
+    # With no copy of the squares, and in one operation.
+    norms = tf.raw_ops.EuclideanNorm(input=rows, axis=1)
     return (
-        tf.reduce_sum(squares, axis=1),
-        tf.reduce_sum(tf.add_n(absolute), axis=1),
-        tf.reduce_sum(tf.add_n([tf.sign(part) for part in absolute]), axis=1),
-        tf.reduce_max(largest, axis=1),
+        tf.square(norms),
+        tf.reduce_sum(absolute, 1),
+        tf.reduce_sum(tf.sign(absolute), 1),
+        tf.zeros_like(norms),
+        tf.reduce_max(absolute, 1),
     )

@@ -260,6 +260,16 @@ def test_histograms_count_every_element(tmp_path):
     assert sums == [35, 35]  # 6 * 5 + 5
 
 
+def test_records_that_wait_to_be_read_are_all_kept():
+    waits = deepxor.GradientMonitor(every=1)
+    reads_at_once = deepxor.GradientMonitor(every=1, on_fault=lambda diagnosis: None)
+    for monitor in (waits, reads_at_once):
+        fit(make_model(), [monitor], epochs=50)
+    np.testing.assert_array_equal(waits.history["step"], range(400))
+    for name in ("norm", "loss"):
+        np.testing.assert_array_equal(waits.history[name], reads_at_once.history[name])
+
+
 def test_the_history_is_bounded_and_keeps_its_ends():
     history = History(["layer"] * 100)
     table = np.zeros((len(QUANTITIES), 100), np.float32)
