@@ -8,12 +8,10 @@ more. Those of one model advance in turns, a few steps at a time, in one process
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import random
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from statistics import geometric_mean, median
 
 import keras
@@ -21,7 +19,6 @@ import numpy as np
 import tensorflow as tf
 
 import deepxor
-from deepxor import door
 from deepxor.monitor.gradients import GradientMonitor
 
 L = keras.layers
@@ -192,23 +189,18 @@ def _take_turns(name: str, is_compiled: bool, seed: int) -> dict[str, list[float
     return seconds
 
 
-def monitor_rows(rounds: int) -> list[tuple[str, ...]]:
+def monitor_rows(
+    measure: Callable[[str, bool], dict[str, float]],
+) -> list[tuple[str, ...]]:
     """Returns the cells of the table: a row a model, and the geometric means.
 
     Args:
-        rounds: Of each model. Each is in a process of its own, as what one leaves in
-            memory changes what the next one takes.
+        measure: Does what `compare` does, given a name and whether XLA compiles.
     """
-    cases = [(name, is_compiled) for name in MODELS for is_compiled in (False, True)]
-    # Not forked: TensorFlow's threads do not survive that.
-    spawn = multiprocessing.get_context("spawn")
     rows, ratios = [], []
-    # As many threads as in anybody's `fit`.
-    with ProcessPoolExecutor(
-        1, spawn, door.load_tensorflow, (0,), max_tasks_per_child=1
-    ) as pool:
-        for name, is_compiled in cases:
-            found = pool.submit(compare, name, is_compiled, rounds).result()
+    for name in MODELS:
+        for is_compiled in (False, True):
+            found = measure(name, is_compiled)
             ratios.append(list(found.values())[1:])
             label = f"{name}, {'XLA' if is_compiled else 'graph'}"
             print(f"the monitor: {label}", file=sys.stderr)
