@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from deepxor.lab.lsuv import lsuv
     from deepxor.lab.training import train_experiment
     from deepxor.monitor.backprop import explain
-    from deepxor.monitor.gradients import GradientMonitor
+    from deepxor.monitor.callback import GradientMonitor
 
 __all__ = ["Experiment", "GradientMonitor", "explain", "lsuv", "train_experiment"]
 
 _MODULES = {
     "Experiment": "deepxor.lab.experiment",
-    "GradientMonitor": "deepxor.monitor.gradients",
+    "GradientMonitor": "deepxor.monitor.callback",
     "explain": "deepxor.monitor.backprop",
     "lsuv": "deepxor.lab.lsuv",
     "train_experiment": "deepxor.lab.training",

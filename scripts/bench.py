@@ -48,7 +48,7 @@ ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds of measurement.", lower_bound
 ONLY = flags.DEFINE_enum(
     "only",
     "",
-    ["", "step", "instrument", "monitor", "command", "thousand", "tab"],
+    ["", "step", "instrument", "monitor", "again", "command", "thousand", "tab"],
     "One table.",
 )
 QUICK = flags.DEFINE_boolean("quick", False, "One round of a few steps: a smoke test.")
@@ -601,6 +601,28 @@ def monitor_report(rounds: int) -> Report:
     return Report(title, headings, rows, bench_monitor.NOTE)
 
 
+def again_report(rounds: int) -> Report:
+    """Compares one more `fit` of models that have been fitted before."""
+    import bench_monitor
+
+    rows = bench_monitor.monitor_rows(
+        lambda name, is_compiled: _in_new_process(
+            partial(_load_and_compare_again, name, is_compiled, rounds)
+        )
+    )
+    title, headings = bench_monitor.AGAIN_TITLE, bench_monitor.AGAIN_HEADINGS
+    return Report(title, headings, rows, bench_monitor.AGAIN_NOTE)
+
+
+def _load_and_compare_again(
+    name: str, is_compiled: bool, rounds: int
+) -> dict[str, float]:
+    _load_tensorflow(0)
+    import bench_monitor
+
+    return bench_monitor.compare_again(name, is_compiled, rounds)
+
+
 def _load_and_compare(name: str, is_compiled: bool, rounds: int) -> dict[str, float]:
     _load_tensorflow(0)  # on all cores, as in anybody's `fit`
     import bench_monitor
@@ -848,6 +870,7 @@ def main(argv: Sequence[str]) -> int:
                 [DEFAULT_RELU, LECTURE], folder, rounds
             ),
             "monitor": lambda: monitor_report(rounds),
+            "again": lambda: again_report(rounds),
             "command": lambda: command_report(folder, rounds),
             "thousand": lambda: thousand_report(folder, python, rounds),
             "tab": lambda: tab_report(folder, rounds),

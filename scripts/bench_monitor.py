@@ -19,13 +19,14 @@ import numpy as np
 import tensorflow as tf
 
 import deepxor
-from deepxor.monitor.gradients import GradientMonitor
+from deepxor.monitor.callback import GradientMonitor
 
 L = keras.layers
 WARM_UP = 120  # steps, in which all of the monitor's functions are traced
 TURN = 20  # steps
 TURNS = 20  # of every way, with models of its own, a round
 RECORD = 5  # turns, in which the default monitor has one record
+FITS = 10  # of one model again, a round
 
 Task = tuple[keras.Model, np.ndarray, np.ndarray, int]
 
@@ -189,6 +190,49 @@ def _take_turns(name: str, is_compiled: bool, seed: int) -> dict[str, list[float
     return seconds
 
 
+def compare_again(name: str, is_compiled: bool, rounds: int) -> dict[str, float]:
+    """Returns what one more `fit` of a model takes that has been fitted before.
+
+    Of one epoch of `TURN` steps, bare and with the default monitor in turns; a new
+    monitor every other time, which has the settings of the one before.
+
+    Args:
+        name: Of `MODELS`.
+        is_compiled: Whether XLA compiles the step.
+        rounds: How often new models are made, each of which is fitted `FITS` times.
+
+    Returns:
+        Way -> seconds for "bare", else ratios to it.
+    """
+    seconds: dict[str, list[float]] = {"bare": [], "again": [], "new monitor": []}
+    for _ in range(rounds):
+        models, monitor = [], GradientMonitor()
+        for _ in range(2):
+            keras.utils.set_random_seed(0)
+            model, x, y, size = MODELS[name]()
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            model.compile("sgd", loss, jit_compile=is_compiled)
+            models.append(model)
+        x, y = x[: TURN * size], y[: TURN * size]
+        for number in range(FITS + 2):
+            other = GradientMonitor()
+            for way, model, callbacks in (
+                ("bare", models[0], []),
+                ("again", models[1], [monitor]),
+                ("new monitor", models[1], [other]),
+            ):
+                begin = time.perf_counter()
+                model.fit(x, y, size, verbose=0, callbacks=callbacks)
+                if number >= 2:  # after the traces
+                    seconds[way].append(time.perf_counter() - begin)
+    bare, *ways = seconds
+    ratios = {
+        way: median(a / b for a, b in zip(seconds[way], seconds[bare], strict=True))
+        for way in ways
+    }
+    return {bare: median(seconds[bare]), **ratios}
+
+
 def monitor_rows(
     measure: Callable[[str, bool], dict[str, float]],
 ) -> list[tuple[str, ...]]:
@@ -221,6 +265,12 @@ def _classes(count: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 10, count)
 
 
+AGAIN_HEADINGS = ("", "bare, ms", "again", "new monitor")
+AGAIN_TITLE = f"GradientMonitor (deepxor {deepxor.__version__}) in a fit again"
+AGAIN_NOTE = (
+    f"A fit of one epoch of {TURN} steps, each of which is a record, of a model that "
+    "has been fitted in the same way; ratios to the same without a callback."
+)
 HEADINGS = ("", "bare, ms", "bare again", "default", "every=1", "second pass")
 TITLE = f"GradientMonitor (deepxor {deepxor.__version__}) in a step of fit"
 NOTE = (

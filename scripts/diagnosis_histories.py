@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -36,8 +37,9 @@ def save_history(path: Path, history: Mapping[str, Any], case: Case) -> None:
         case: What was trained.
     """
     arrays = {key: np.asarray(value) for key, value in history.items()}
+    arrays["notes"] = np.array(json.dumps(history["notes"]))
     bad = history["first_bad"]
-    arrays["first_bad"] = np.array([] if bad is None else [str(bad[0]), bad[1]])
+    arrays["first_bad"] = np.array([] if bad is None else [str(bad[0]), bad[1] or ""])
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, recipe=case.recipe, **arrays)
 
@@ -51,8 +53,9 @@ def load_history(path: Path, case: Case) -> History | None:
     if str(history.pop("recipe")) != case.recipe:
         return None
     history["layer"] = history["layer"].tolist()
+    history["notes"] = json.loads(str(history["notes"]))
     bad = history["first_bad"].tolist()
-    history["first_bad"] = (int(bad[0]), bad[1]) if bad else None
+    history["first_bad"] = (int(bad[0]), bad[1] or None) if bad else None
     return history
 
 

@@ -160,6 +160,39 @@ def test_folders_of_a_monitor_are_in_the_report(demo_logdir, tmp_path):
         assert line.split(":")[0].strip("'") in html
 
 
+def test_a_folder_with_event_files_alone_has_its_cost_and_gradients(tmp_path):
+    writer = SummaryWriter(tmp_path / "mine")
+    for step, layers in enumerate([["last"], ["first", "last"], ["last"]]):
+        values = np.array([-6.0, -2.0 - step])[-len(layers) :]
+        zeros = np.zeros(len(layers))
+        writer.flow(layers, {"norm_log10": values, "non_finite": zeros}, step)
+        writer.scalar("cost", 0.5 - 0.125 * step, step)
+        writer.scalar("epoch_loss", 7.0, step)
+    writer.close()
+    path = tmp_path / "r.json"
+    done = compare(tmp_path, f"--json={path}")
+    assert done.returncode == 0 and done.stderr == "" and " 0.25 " in done.stdout
+    (row,) = json.loads(path.read_text())["runs"]
+    assert (row["cost"], row["steps"]) == (0.25, 3)
+    assert (row["first_layer"], row["last_layer"]) == ("first", "last")
+    # Of the first record that has the layer.
+    assert row["first_gradient"] == pytest.approx(1e-6)
+    assert row["last_gradient"] == pytest.approx(1e-2)
+
+
+@pytest.mark.parametrize("norm", [np.nan, np.inf, 3e38])
+def test_a_norm_that_is_not_finite_is_none(tmp_path, norm):
+    writer = SummaryWriter(tmp_path / "mine")
+    flow = {"norm_log10": np.full(1, norm), "non_finite": np.full(1, 2)}
+    writer.flow(["only"], flow, 0)
+    writer.flow(["only"], {"norm_log10": np.zeros(1), "non_finite": np.zeros(1)}, 1)
+    writer.close()
+    path = tmp_path / "r.json"
+    assert compare(tmp_path, f"--json={path}").stderr == ""
+    (row,) = json.loads(path.read_text())["runs"]
+    assert row["first_gradient"] is None and row["cost"] is None
+
+
 def copy(source, target, **settings):
     target.mkdir()
     data = json.loads((source / "experiment.json").read_text())

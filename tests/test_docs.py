@@ -8,6 +8,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import docs_tables
 import keras
 import numpy as np
 import pytest
@@ -74,6 +75,10 @@ def test_every_tag_is_explained(tmp_path):
     assert found == written | others
 
 
+def test_the_tables_are_those_of_the_package():
+    assert docs_tables.updated(PAGE) == PAGE
+
+
 def test_the_thresholds_are_those_of_the_rules():
     found = table("How a verdict is found")
     thresholds = vars(diagnosis.THRESHOLDS)
@@ -86,7 +91,7 @@ def test_the_code_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    names = {"model": model, "x": np.ones((8, 2)), "y": np.ones((8, 1))}
+    names = {"model": model, "x": np.ones((96, 2)), "y": np.ones((96, 1))}
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert len(blocks) == 3
     for block in blocks:

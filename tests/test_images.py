@@ -71,8 +71,9 @@ def test_every_cell_is_a_run_with_cost_accuracy_flow_and_hparams(table):
     for activation in (*TRAINS, "sigmoid"):
         path = folder / f"{activation}-lsuv"
         events = read_run(path)
-        for tag in ("cost", "accuracy", "cost/test", "accuracy/test"):
+        for tag in ("accuracy", "cost/test", "accuracy/test"):
             assert len(events.scalars[tag]) == 12
+        assert list(events.scalars["cost"]) == events.flow.steps.tolist()
         results = json.loads((path / "cell.json").read_text())["results"]
         last = list(events.scalars["accuracy/test"].values())[-1]
         assert results["accuracy_test"] == pytest.approx(last)

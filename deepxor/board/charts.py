@@ -16,7 +16,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from deepxor.board.events import Flow
-from deepxor.board.figures import NAN
+from deepxor.board.figures import MISSING, NAN
+from deepxor.board.flow import not_recorded
 from deepxor.board.report_run import ReportRun
 
 # Okabe & Ito's, which colour-blind people can tell apart, the light ones last; after
@@ -370,15 +371,19 @@ def _draw_heat(panel: Axes, flow: Flow, decades: tuple[int, int]) -> None:
     zero = _zero(flow)[picked].T
     shades = np.clip(norms, *decades)
     shades[zero] = decades[0] - 1
-    bad = ~np.isfinite(norms)
+    missing = not_recorded(flow.tables)[picked].T
+    bad = ~np.isfinite(norms) & ~missing
     shades[bad] = np.nan
+    shades[missing] = decades[1] + 1
     steps = flow.steps[picked]
     last = steps[-1] - steps[-2] if len(steps) > 1 else 1
     panel.pcolormesh(
         np.append(steps, steps[-1] + last),
         np.arange(len(norms) + 1) - 0.5,
         shades,
-        cmap=matplotlib.colormaps["viridis"].with_extremes(under="none", bad=NAN),
+        cmap=matplotlib.colormaps["viridis"].with_extremes(
+            under="none", bad=NAN, over=MISSING
+        ),
         vmin=decades[0],
         vmax=decades[1],
         rasterized=True,
@@ -393,6 +398,8 @@ def _draw_heat(panel: Axes, flow: Flow, decades: tuple[int, int]) -> None:
         )
     if bad.any():
         handles.append(Patch(fc=NAN, label="not finite"))
+    if missing.any():
+        handles.append(Patch(fc=MISSING, label="not recorded"))
     if handles:
         panel.legend(handles=handles, loc="lower left", framealpha=1, fontsize=8)
 

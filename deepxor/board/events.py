@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import struct
@@ -17,6 +19,7 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.util import tensor_util
 
 from deepxor.board import flow
+from deepxor.board.joining import Part, join
 
 # A record of the file is its length (8 bytes), that length's checksum (4), the bytes,
 # and their checksum (4).
@@ -31,8 +34,9 @@ class Flow:
 
     Attributes:
         steps: int [records], rising.
-        layers: Names in forward order.
-        quantities: Name, one of `flow.QUANTITIES`, -> float [records, layers].
+        layers: Names in forward order, of all series.
+        quantities: Name, one of `flow.QUANTITIES`, -> float [records, layers]; NaN
+            where a record does not have it of a layer.
     """
 
     steps: np.ndarray
@@ -41,7 +45,7 @@ class Flow:
 
     @property
     def tables(self) -> np.ndarray:
-        """float32 [records, quantities, layers], as the records were written."""
+        """float32 [records, len(flow.QUANTITIES), layers], as they were written."""
         rows = [self.quantities[name] for name in flow.QUANTITIES]
         return np.stack(rows, axis=1).astype(np.float32)
 
@@ -84,6 +88,37 @@ def event_folders(logdir: str | os.PathLike[str]) -> list[Path]:
         Their paths, sorted.
     """
     return sorted({path.parent for path in Path(logdir).rglob(_PATTERN)})
+
+
+def flow_names(run_dir: str | os.PathLike[str]) -> flow.Names | None:
+    """Returns the names of the first series of a run.
+
+    Args:
+        run_dir: The run's folder, which may not be there. A file that cannot be read
+            counts as far as it can.
+
+    Returns:
+        None if there is none.
+    """
+    for path in event_files(run_dir):
+        with contextlib.suppress(OSError):
+            names = _file_names(path)
+            if names is not None:
+                return names
+    return None
+
+
+def _file_names(path: Path) -> flow.Names | None:
+    tag = flow.TAG.encode()
+    for record in _records(path):
+        # A file of somebody else's may be long.
+        event = _event(record) if tag in record else None
+        for value in event.summary.value if event else ():
+            if value.tag == flow.TAG:
+                names = flow.names(value.metadata.plugin_data.content)
+                if names is not None:
+                    return names
+    return None
 
 
 def read_scalars(run_dir: str | os.PathLike[str]) -> dict[str, dict[int, float]]:
@@ -130,8 +165,9 @@ class _Reading:
         self._tags = tags
         # A tag's metadata may stand at its first value only.
         self._plugins: dict[str, str] = {}
-        self._names: tuple[tuple[str, ...], tuple[str, ...]] | None = None
-        self._tables: dict[int, np.ndarray] = {}
+        # By the suffix of their tags.
+        self._parts: dict[str, Part] = {}
+        self._order = itertools.count()
         self.scalars: dict[str, dict[int, float]] = {}
         self.diagnosis: dict[str, str | None] = {}
 
@@ -140,8 +176,9 @@ class _Reading:
         if value.HasField("metadata"):
             self._plugins.setdefault(tag, value.metadata.plugin_data.plugin_name)
         plugin = self._plugins.get(tag, "")
-        if tag == flow.TAG:
-            self._add_table(value, step)
+        suffix = flow.tag_suffix(tag)
+        if suffix is not None:
+            self._add_table(suffix, value, step)
         elif tag == flow.DIAGNOSIS_TAG:
             self.diagnosis = _diagnosis(value) or self.diagnosis
         elif self._tags is None or tag in self._tags:
@@ -150,53 +187,64 @@ class _Reading:
                 self.scalars.setdefault(tag, {})[step] = number
 
     def flow(self) -> Flow | None:
-        """Returns the records whose layers are those of the first."""
-        if self._names is None or not self._tables:
+        """Returns the records that have the shape which their series' names say."""
+        joined = join(list(self._parts.values()))
+        if joined is None:
             return None
-        quantities, layers = self._names
-        steps = sorted(self._tables)
-        table = np.stack([self._tables[step] for step in steps])
-        missing = np.full((len(steps), len(layers)), np.nan)
-        return Flow(
-            np.array(steps),
-            layers,
-            {
-                name: table[:, quantities.index(name)]
-                if name in quantities
-                else missing
-                for name in flow.QUANTITIES
-            },
-        )
+        columns = {
+            name: joined.tables[:, row].astype(np.float64)
+            for row, name in enumerate(flow.QUANTITIES)
+        }
+        return Flow(joined.steps, joined.layers, columns)
 
-    def _add_table(self, value: summary_pb2.Summary.Value, step: int) -> None:
-        if self._names is None:
-            self._names = flow.names(value.metadata.plugin_data.content)
+    def _add_table(
+        self, suffix: str, value: summary_pb2.Summary.Value, step: int
+    ) -> None:
+        if suffix not in self._parts:
+            names = flow.names(value.metadata.plugin_data.content)
+            if names is None:
+                return
+            self._parts[suffix] = Part(names, [])
+        part = self._parts[suffix]
         table = _array(value.tensor)
-        if self._names is not None and table is not None:
-            quantities, layers = self._names
-            if table.shape == (len(quantities), len(layers)):
-                self._tables[step] = table.astype(np.float64)
+        if table is not None and table.shape == tuple(map(len, part.names)):
+            part.records.append((step, next(self._order), table))
 
 
 def _events(path: Path) -> Iterator[event_pb2.Event]:
-    """Yields the events of a file up to where it breaks off.
+    """Yields the events of a file up to where it breaks off."""
+    for record in _records(path):
+        event = _event(record)
+        if event is None:
+            return
+        yield event
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    """Yields the records of a file up to where it breaks off.
 
     TensorBoard's own loader takes TensorFlow, three seconds, or checks every byte in
     Python, a minute a hundred runs. Here a record is right if its length's checksum is
     and its bytes parse.
     """
     with path.open("rb") as file:
+        whole = os.fstat(file.fileno()).st_size
         while len(header := file.read(12)) == 12:
             size, checksum = struct.unpack("<QI", header)
-            if masked_crc32c(header[:8]) != checksum:
+            # What claims to be longer than the file must not be given the memory.
+            if masked_crc32c(header[:8]) != checksum or size > whole:
                 return
             record = file.read(size)
             if len(record) < size or len(file.read(4)) < 4:
                 return
-            try:
-                yield event_pb2.Event.FromString(record)
-            except DecodeError:
-                return
+            yield record
+
+
+def _event(record: bytes) -> event_pb2.Event | None:
+    try:
+        return event_pb2.Event.FromString(record)
+    except DecodeError:
+        return None
 
 
 def _number(value: summary_pb2.Summary.Value, plugin: str) -> float | None:

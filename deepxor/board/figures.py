@@ -41,6 +41,9 @@ LOWEST_DECADE, HIGHEST_DECADE = -10, 4
 # Of norms that are NaN or infinite; viridis has nothing like it.
 NAN = "#D55E00"
 
+# Of layers that a record has nothing of, such as frozen ones.
+MISSING = "#C4C9CF"
+
 
 def descent_figure(descents: Sequence[Descent]) -> Figure:
     """Draws how the norm of the gradient changes on its way back, in decades.
@@ -233,7 +236,8 @@ def history_figure(
 ) -> Figure:
     """Draws the gradient norm of every layer at every record, and the loss beside it.
 
-    Norms that are exactly zero and norms that are not finite have looks of their own.
+    Norms that are exactly zero and norms that are not finite have looks of their own,
+    and so have layers that a record has nothing of.
 
     Args:
         history: `GradientMonitor.history`, with one record at least.
@@ -271,12 +275,16 @@ def history_figure(
 def _draw_norms(panel: Axes, history: Mapping[str, Any]) -> QuadMesh:
     """Draws a column a record and a row a layer, the output on top."""
     norms = np.asarray(history["norm"], np.float64).T
-    is_zero, is_finite = norms == 0, np.isfinite(norms)
+    is_missing = _not_recorded(history).T
+    is_zero, is_bad = norms == 0, ~np.isfinite(norms) & ~is_missing
     with np.errstate(divide="ignore"):
         shades = np.clip(np.log10(norms), LOWEST_DECADE, HIGHEST_DECADE)
     shades[is_zero] = LOWEST_DECADE - 1
-    shades[~is_finite] = np.nan
-    colours = matplotlib.colormaps["viridis"].with_extremes(under="none", bad=NAN)
+    shades[is_bad] = np.nan
+    shades[is_missing] = HIGHEST_DECADE + 1
+    colours = matplotlib.colormaps["viridis"].with_extremes(
+        under="none", bad=NAN, over=MISSING
+    )
     mesh = panel.pcolormesh(
         _edges(history["step"]),
         np.arange(len(norms) + 1) - 0.5,
@@ -291,14 +299,21 @@ def _draw_norms(panel: Axes, history: Mapping[str, Any]) -> QuadMesh:
     if is_zero.any():
         zero = Patch(fc="0.97", ec="0.6", hatch="//", label="exactly zero")
         handles.append(zero)
-    if not is_finite.all():
+    if is_bad.any():
         handles.append(Patch(fc=NAN, ec="0.6", label="not finite"))
+    if is_missing.any():
+        handles.append(Patch(fc=MISSING, ec="0.6", label="not recorded"))
     if handles:
         panel.legend(handles=handles, loc="lower left", fontsize=11, framealpha=1)
     panel.set_title("gradient norm", fontsize=11, loc="left")
     panel.set_xlabel("step", fontsize=11)
     _label_rows(panel, history["layer"])
     return mesh
+
+
+def _not_recorded(history: Mapping[str, Any]) -> np.ndarray:
+    """Returns which layers each record has nothing of, [records, layers]."""
+    return np.isnan(history["norm"]) & np.isnan(history["non_finite"])
 
 
 def _edges(steps: np.ndarray) -> np.ndarray:
@@ -317,10 +332,11 @@ def _label_rows(panel: Axes, layers: Sequence[str]) -> None:
 
 def _draw_fraction(panel: Axes, history: Mapping[str, Any], fraction: str) -> None:
     """Draws a bar for each layer that has an activation."""
-    values = history[fraction][-1]
+    values, is_missing = history[fraction][-1], _not_recorded(history)[-1]
     for row, value in enumerate(values):
         if np.isnan(value):
-            panel.text(0.02, row, "no activation", va="center", fontsize=9)
+            reason = "not recorded" if is_missing[row] else "no activation"
+            panel.text(0.02, row, reason, va="center", fontsize=9)
         else:
             panel.barh(row, value, color=WEIGHT)
     _label_rows(panel, history["layer"])

@@ -12,13 +12,17 @@ from deepxor.board.overview import Overview
 
 
 class FlowSeries:
-    """Makes the values of the series in the order in which they are written."""
+    """Makes the values of the series in the order in which they are written.
 
-    def __init__(self) -> None:
-        self._overview = Overview()
-        self._layers: Sequence[str] = ()
-        # The series whose names the file has.
-        self._named: set[str] = set()
+    Args:
+        existing: The names of the first series of the run, if earlier files have it.
+            What is recorded under other names is a further series.
+    """
+
+    def __init__(self, existing: flow.Names | None = None) -> None:
+        self._first = existing
+        self._parts: dict[tuple[str, ...], _Part] = {}
+        self._current: _Part | None = None
 
     def go_on(
         self, layers: Sequence[str], steps: np.ndarray, tables: np.ndarray
@@ -30,9 +34,9 @@ class FlowSeries:
             steps: [records], of those that are in the run's files.
             tables: [records, quantities, layers].
         """
-        self._layers = layers
+        self._current = self._part(layers)
         for step, table in zip(steps.tolist(), tables, strict=True):
-            self._overview.add(step, table)
+            self._current.overview.add(step, table)
 
     def record(
         self, layers: Sequence[str], quantities: Mapping[str, np.ndarray], step: int
@@ -40,14 +44,15 @@ class FlowSeries:
         """Returns the values of a record.
 
         Args:
-            layers: Names in forward order, the same at every record.
+            layers: Names in forward order. Other ones than those of the record before
+                end its series for now.
             quantities: Name -> [layers], any of `flow.QUANTITIES`.
             step: The step.
         """
-        self._layers = layers
-        table = flow.table(len(layers), quantities)
-        value = flow.flow_value(table, self._unnamed(flow.TAG))
-        return [value, *self._rows(self._overview.add(step, table))]
+        part = self._part(layers)
+        values = [] if part is self._current else self._close(step)
+        self._current = part
+        return [*values, *part.record(flow.table(len(layers), quantities), step)]
 
     def end(
         self, diagnosis: Mapping[str, object], step: int
@@ -58,13 +63,44 @@ class FlowSeries:
             diagnosis: As `flow.diagnosis_value` takes it.
             step: The step.
         """
-        rows = self._rows(self._overview.end(step))
-        return [*rows, flow.diagnosis_value(diagnosis)]
+        return [*self._close(step), flow.diagnosis_value(diagnosis)]
+
+    def _part(self, layers: Sequence[str]) -> _Part:
+        key = tuple(layers)
+        if key not in self._parts:
+            names = (flow.QUANTITIES, key)
+            if self._first is None:
+                self._first = names
+            suffix = "" if names == self._first else flow.suffix_of(names)
+            self._parts[key] = _Part(key, suffix)
+        return self._parts[key]
+
+    def _close(self, step: int) -> list[summary_pb2.Summary.Value]:
+        return [] if self._current is None else self._current.close(step)
+
+
+class _Part:
+    """One of the series: a set of layers."""
+
+    def __init__(self, layers: tuple[str, ...], suffix: str) -> None:
+        self.overview = Overview()
+        self._layers = layers
+        self._suffix = suffix
+        # The tags whose names the file has.
+        self._named: set[str] = set()
+
+    def record(self, table: np.ndarray, step: int) -> list[summary_pb2.Summary.Value]:
+        value = flow.flow_value(table, self._unnamed(flow.TAG), self._suffix)
+        return [value, *self._rows(self.overview.add(step, table))]
+
+    def close(self, step: int) -> list[summary_pb2.Summary.Value]:
+        return self._rows(self.overview.end(step))
 
     def _rows(self, rows: np.ndarray | None) -> list[summary_pb2.Summary.Value]:
         if rows is None:
             return []
-        return [flow.overview_value(rows, self._unnamed(flow.OVERVIEW_TAG))]
+        layers = self._unnamed(flow.OVERVIEW_TAG)
+        return [flow.overview_value(rows, layers, self._suffix)]
 
     def _unnamed(self, tag: str) -> Sequence[str] | None:
         """Returns the layers if the series does not have them in this file yet."""

@@ -37,8 +37,7 @@ class Overview:
     """
 
     def __init__(self) -> None:
-        self._shape: tuple[int, ...] | None = None
-        self._latest = np.zeros((0, 0))
+        self._latest: np.ndarray | None = None
         self._before = 0
         self._begin()
 
@@ -47,18 +46,14 @@ class Overview:
 
         Args:
             step: Above that of the record before.
-            table: float32 [quantities, layers], as in `flow.QUANTITIES`. Of another
-                shape than the first, it is not shown.
+            table: float32 [quantities, layers], as in `flow.QUANTITIES`.
 
         Returns:
             The rows of a tensor to write at this step, as `flow.overview_value` takes
             them, or None while they are too few.
         """
-        if self._shape is None:
-            self._shape, self._latest = table.shape, np.full_like(table, np.nan)
-        if table.shape != self._shape:
-            return None
-        self._latest = flow.filled(table, self._latest)
+        before = self._latest
+        self._latest = table if before is None else flow.filled(table, before)
         column = _Column(step, self._latest, int(flow.non_finite_layers(table)))
         if self._count * COLUMNS // self._length >= len(self._columns):
             self._columns.append(column)

@@ -9,7 +9,9 @@ from typing import Any
 import jinja2
 
 import deepxor
+from deepxor import verdicts
 from deepxor.board import charts
+from deepxor.board.last_record import last_record
 from deepxor.board.report_run import ReportRun
 from deepxor.board.significance import LEVEL, Comparison, p_text
 from deepxor.board.tables import decades_lost
@@ -57,6 +59,7 @@ def report_html(
         differing=differing_settings(runs),
         setting_names=_setting_names(runs),
         skipped=skipped,
+        verdicts=verdicts.by_name(),
     )
 
 
@@ -90,6 +93,7 @@ def _shown(index: int, run: ReportRun, decades: tuple[int, int]) -> dict[str, An
         "dash": _DASHES[charts.dash(index)],
         "lost": decades_lost(row.get("first_gradient"), row.get("last_gradient")),
         "heat": charts.heat_svg(run, decades),
+        "last": last_record(run.events.flow) if run.events.flow else None,
     }
 
 

@@ -15,7 +15,8 @@ import jinja2
 from rich.table import Table
 from rich.text import Text
 
-from deepxor.board.tables import COLOURS
+from deepxor import verdicts
+from deepxor.board.tables import verdict_style
 
 NOT_CONVERGED = "n/c"
 
@@ -115,7 +116,7 @@ def console_table(
 def _console_cell(score: Score) -> Text:
     text = Text(score.text)
     if score.verdicts and score.mean is None:
-        text.append(f"\n{score.verdict_text}", COLOURS.get(score.verdict, ""))
+        text.append("\n").append(score.verdict_text, verdict_style(score.verdict))
     if score.is_published:
         text.append(f"\n[{score.published_text}]", "dim")
     return text
@@ -170,5 +171,6 @@ def score_html(
         rows=rows,
         columns=columns,
         scores=scores,
+        verdicts=verdicts.by_name(),
         has_published=any(score.is_published for score in scores.values()),
     )

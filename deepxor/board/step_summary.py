@@ -120,7 +120,7 @@ class StepSummary:
         """Adds a record for the Gradient flow tab.
 
         Args:
-            layers: Names in forward order, the same at every record.
+            layers: Names in forward order.
             quantities: Name -> [layers], any of `flow.QUANTITIES`.
         """
         self.message.value.extend(self._flow.record(layers, quantities, self._step))

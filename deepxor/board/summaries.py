@@ -22,6 +22,7 @@ import tensorflow as tf
 from google.protobuf.message import Message
 from tensorboard.compat.proto import event_pb2
 
+from deepxor.board.events import flow_names
 from deepxor.board.flow_series import FlowSeries
 from deepxor.board.step_summary import StepSummary
 
@@ -45,7 +46,11 @@ class SummaryWriter:
     changed once they have been handed over.
 
     Args:
-        log_dir: The run's folder; made if it is not there.
+        log_dir: The run's folder; made if it is not there. A remote one, such as
+            gs://bucket/run, is one that `tf.io.gfile` knows.
+
+    Attributes:
+        log_dir: As given, a string.
 
     Raises:
         OSError: If the file cannot be written (of every method, about this or an
@@ -53,23 +58,40 @@ class SummaryWriter:
     """
 
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
-        Path(log_dir).mkdir(parents=True, exist_ok=True)
+        self.log_dir = os.fspath(log_dir)
+        _make_folder(self.log_dir)
         # Readers take a folder's files in the order of their names.
         name = (
             f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
             f".{os.getpid()}.{next(_file_number):04d}"
         )
-        self.path = Path(log_dir) / name
+        self._file = join(self.log_dir, name)
         self._fills: list[Callable[[StepSummary], None]] = []
         self._step = 0
-        self._flow = FlowSeries()
+        # Only a folder of this machine is looked at.
+        names = None if is_remote(self.log_dir) else flow_names(self.log_dir)
+        self._flow = FlowSeries(names)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="SummaryWriter")
         self._pending: deque[Future] = deque()
         self._has_failed = False
         with _os_errors():
-            self._records = tf.io.TFRecordWriter(os.fspath(self.path))
+            self._records = tf.io.TFRecordWriter(self._file)
         self._submit_event(lambda: event_pb2.Event(file_version="brain.Event:2"))
         self.flush()
+
+    @property
+    def path(self) -> Path:
+        """The file, of a local run."""
+        return Path(self._file)
+
+    def check(self) -> None:
+        """Looks whether the file is still where it was made.
+
+        Raises:
+            FileNotFoundError: If it has been removed: what is written to it is lost.
+        """
+        if not is_remote(self._file) and not os.path.exists(self._file):
+            raise FileNotFoundError(f"{self._file} has been removed")
 
     def add(self, fill: Callable[[StepSummary], None], step: int) -> None:
         """Adds to a step what a function adds to its summary.
@@ -176,7 +198,10 @@ class SummaryWriter:
         # A few, so that a picture holds nothing up; not more, so that a slow disk does,
         # instead of filling the memory, and an error comes to light soon.
         self._wait(MOST_PENDING - 1)
-        self._pending.append(self._worker.submit(self._run, task))
+        try:
+            self._pending.append(self._worker.submit(self._run, task))
+        except RuntimeError:  # at the interpreter's end there are no threads any more
+            self._run(task)
 
     def _run(self, task: Callable[[], None]) -> None:
         """Calls a task unless one before it failed: a checkpoint vouches for those."""
@@ -206,6 +231,46 @@ class SummaryWriter:
         with _os_errors():
             self._records.write(event.SerializeToString())
             self._records.flush()
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path has a scheme, such as gs://, and is no path of this machine."""
+    return "://" in path
+
+
+def join(folder: str, name: str) -> str:
+    """Returns the path of a file in a folder, which may be a remote one.
+
+    Args:
+        folder: The folder's.
+        name: The file's.
+    """
+    if is_remote(folder):
+        return f"{folder.rstrip('/')}/{name}"
+    return str(Path(folder) / name)
+
+
+def write_text(folder: str, name: str, text: str) -> None:
+    """Writes a file of text.
+
+    Args:
+        folder: Local, or remote as `tf.io.gfile` takes it.
+        name: The file's.
+        text: Its content.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    with _os_errors(), tf.io.gfile.GFile(join(folder, name), "w") as file:
+        file.write(text)
+
+
+def _make_folder(folder: str) -> None:
+    if is_remote(folder):
+        with _os_errors():
+            tf.io.gfile.makedirs(folder)
+    else:
+        Path(folder).mkdir(parents=True, exist_ok=True)
 
 
 _LOOP = "while/"

@@ -11,22 +11,26 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deepxor import verdicts
 from deepxor.board.descent import Descent
 
 FACTOR = "{:#.3g}"
-
-COLOURS = {
-    "healthy": "green",
-    "vanishing": "red",
-    "exploding": "red",
-    "dead": "yellow",
-}
 
 
 def make_console() -> Console:
     """Returns a console that does not squeeze tables where there is no terminal."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=120)
+
+
+def verdict_style(name: str | None) -> str:
+    """Returns the style of a verdict on the console.
+
+    Args:
+        name: Hostile, such as from a file; one that is no verdict's has no style.
+    """
+    verdict = verdicts.by_name().get(name or "")
+    return f"white on {verdict.colour}" if verdict else ""
 
 
 def printable(text: str) -> str:
@@ -87,13 +91,16 @@ def runs_table(rows: Sequence[tuple[str, Mapping[str, Any], str]]) -> Table:
             _number(results.get("first_gradient"), "{:.1e}"),
             _number(results.get("last_gradient"), "{:.1e}"),
             decades_lost(results.get("first_gradient"), results.get("last_gradient")),
-            Text(
-                " ".join(filter(None, (verdict, remark and f"({remark})"))),
-                COLOURS.get(verdict or "", ""),
-            ),
+            _verdict(verdict, remark),
             _number(results.get("seconds"), "{:.1f} s"),
         )
     return table
+
+
+def _verdict(name: str | None, remark: str) -> Text:
+    text = Text(name or "", verdict_style(name))
+    parts = [text, Text(f"({remark})")] if remark else [text]
+    return Text(" ").join(part for part in parts if part)
 
 
 def descent_table(descent: Descent) -> Table:

@@ -25,7 +25,7 @@ from deepxor.lab.decayed_sgd import DecayedSGD
 from deepxor.lab.lsuv import lsuv
 from deepxor.lab.pictures import Pictures, load
 from deepxor.lab.runs import RunError
-from deepxor.monitor.gradients import GradientMonitor
+from deepxor.monitor.callback import GradientMonitor
 
 LSUV = "lsuv"
 
@@ -99,12 +99,12 @@ def train_cell(
 
 
 class CellRecorder(keras.callbacks.Callback):
-    """Writes cost and accuracy of every epoch, and the row of the HParams tab.
+    """Writes how good every epoch was, and the row of the HParams tab.
 
     It ends a training whose cost is no longer finite.
 
-    In TensorBoard: `cost` and `accuracy` of the training, means over the epoch;
-    `cost/test` and `accuracy/test` after it.
+    In TensorBoard: `accuracy` of the training, the mean over the epoch; `cost/test` and
+    `accuracy/test` after it. `cost` is the monitor's.
 
     Args:
         writer: The cell's event file.
@@ -133,7 +133,8 @@ class CellRecorder(keras.callbacks.Callback):
             "accuracy/test": logs["val_accuracy"],
         }
         for tag, value in self._last.items():
-            self._writer.scalar(tag, value, step)
+            if tag != "cost":  # the monitor has that of the batches
+                self._writer.scalar(tag, value, step)
         self._writer.write()
         # Keras's callback for it prints, across the progress bar.
         if not math.isfinite(logs["loss"]):

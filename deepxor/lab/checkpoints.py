@@ -37,12 +37,17 @@ def last_record(run_dir: Path) -> int:
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path) as arrays:
-            return dict(arrays)
+        with np.load(path) as found:
+            arrays = dict(found)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(f"broken {path}: remove it to start over") from error
+    if "monitor/loss_seen" not in arrays:  # until 0.1.0
+        raise RunError(
+            f"{path} is of an older version of deepxor: remove it to start over"
+        )
+    return arrays
 
 
 class Checkpoints(keras.callbacks.Callback):

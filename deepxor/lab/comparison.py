@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from deepxor.board.events import RunEvents, event_folders, read_run
+from deepxor.board.events import Flow, RunEvents, event_folders, read_run
+from deepxor.board.flow import not_recorded
 from deepxor.board.report_run import ReportRun
 from deepxor.board.significance import Comparison, compare_rates
 from deepxor.board.tables import printable, wilson_interval
@@ -165,9 +166,6 @@ def _monitored(
 def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:
     flow = events.flow
     assert flow is not None
-    log10 = flow.quantities["norm_log10"][0]
-    zero = flow.quantities["zero_fraction"][0] == 1
-    norms = np.where(zero, 0.0, 10.0**log10)
     results: dict[str, Any] = {
         "steps": int(flow.steps[-1]) + 1,
         "first_layer": flow.layers[0],
@@ -175,14 +173,24 @@ def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:
         "replicas": None,
         **events.diagnosis,
     }
-    for key, norm in (("first_gradient", norms[0]), ("last_gradient", norms[-1])):
-        results[key] = float(norm) if np.isfinite(norm) else None
+    for key, layer in (("first_gradient", 0), ("last_gradient", -1)):
+        results[key] = _first_norm(flow, layer)
     costs = ((tag, "cost") for tag in ("cost", *LOSSES))
     for tag, key in (*costs, ("accuracy", "accuracy")):
         values = list(events.scalars.get(tag, {}).values())
         if values and key not in results and math.isfinite(values[-1]):
             results[key] = values[-1]
     return _row(name, FOREIGN, results)
+
+
+def _first_norm(flow: Flow, layer: int) -> float | None:
+    """Returns the norm of the first record that has the layer, None if not finite."""
+    record = int((~not_recorded(flow.tables)[:, layer]).argmax())
+    if flow.quantities["zero_fraction"][record, layer] == 1:
+        return 0.0
+    with np.errstate(over="ignore"):
+        norm = float(10.0 ** flow.quantities["norm_log10"][record, layer])
+    return norm if math.isfinite(norm) else None
 
 
 def _with_parents(name: str) -> set[str]:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from deepxor.lab.initializers import orthogonal
 from deepxor.lab.maxout import MaxoutConv2D, MaxoutDense
 from deepxor.lab.networks import ReplicaDense
-from deepxor.monitor.interception import replaced
+from deepxor.monitor.compat import replaced
 
 # What Keras's layers call their kernels, the one that is scaled last.
 KERNELS = ("kernel",)

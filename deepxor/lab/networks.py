@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import keras
@@ -133,19 +133,30 @@ class ReplicaMaxout(ReplicaDense):
 class Observer(Protocol):
     """Sees the steps of a compiled loop from inside; see `ReplicaNetwork.observers`."""
 
-    def nothing(self, replicas: int | tf.Tensor) -> list[tf.Tensor]:
-        """Returns what it keeps before the first step: tensors of [..., replicas]."""
+    def init(self, replicas: int | tf.Tensor) -> list[tf.Tensor]:
+        """Returns what it keeps before the first step: tensors of [..., replicas].
 
-    def observe(self, i: tf.Tensor, kept: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns what it keeps after a step.
+        Args:
+            replicas: Of the block at hand; the model's variables have as many now.
+        """
+
+    def update(
+        self, i: tf.Tensor, gradients: list[tf.Tensor], kept: list[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        """Returns what it keeps after a step: tensors as it kept before.
 
         Args:
             i: The step's number in the training batch, from 0.
+            gradients: That made the step: [..., replicas] of each trainable variable.
             kept: What it kept before.
         """
 
-    def result(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns what it hands over after the last step: few tensors."""
+    def finalize(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Returns what it hands over after the last step: few tensors of [..., R].
+
+        Args:
+            kept: What it kept.
+        """
 
 
 class Snapshot(NamedTuple):
@@ -173,12 +184,12 @@ class Latest(NamedTuple):
     Attributes:
         step: The number of its last step; to read it from the optimizer takes longer.
         rows: For `ReplicaNetwork.unpack`, after its last step.
-        kept: The results of the model's observers.
+        kept: What each of the model's observers hands over.
     """
 
     step: int
     rows: tf.Tensor
-    kept: Sequence[Sequence[tf.Tensor]]
+    kept: Mapping[Observer, Sequence[tf.Tensor]]
 
 
 # The key under which a batch's logs have what makes a `Latest`, until Keras gets them.
@@ -197,7 +208,8 @@ class ReplicaNetwork(keras.Model):
         y: float [samples, 1], 0 or 1.
 
     Attributes:
-        observers: See every step that is traced after they were added.
+        observers: See every step from the next training batch on. Those that callbacks
+            add during a `fit` see that one only.
         latest: The latest training batch's `Latest`.
     """
 
@@ -341,7 +353,7 @@ class ReplicaNetwork(keras.Model):
 
     def optimizer_step(
         self, barrier: Callable[[tf.Tensor], tf.Tensor] = tf.identity
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
         """Takes one optimizer step on the whole truth table.
 
         The loss is the sum over replicas, so that no replica feels another.
@@ -352,7 +364,8 @@ class ReplicaNetwork(keras.Model):
             barrier: As `forward` takes it.
 
         Returns:
-            Cost and accuracy of each replica before the step, both [R].
+            The gradients that made the step, one of each trainable variable; cost and
+            accuracy of each replica before the step, both [R].
         """
         self.step_graph = tf.compat.v1.get_default_graph()
         weights = [variable.value for variable in self.trainable_variables]
@@ -365,7 +378,7 @@ class ReplicaNetwork(keras.Model):
         with tf.name_scope("train"):
             gradients = tape.gradient(loss, weights)
             self.optimizer.apply(gradients, self.trainable_variables)
-        return cost, accuracy
+        return gradients, cost, accuracy
 
     def backprop_chain(self, x: np.ndarray, y: np.ndarray) -> Chain:
         """Returns the layers and the loss as `deepxor.explain` takes them.
@@ -429,20 +442,44 @@ class ReplicaNetwork(keras.Model):
         count = len(self.trainable_variables)
         return Snapshot(parts[:count], parts[count:-2], *parts[-2:])
 
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """As Keras does; however it ends, the observers are those before it."""
+        before = list(self.observers)
+        try:
+            return super().fit(*args, **kwargs)
+        finally:
+            self.observers[:] = before
+
     def make_train_function(self, force: bool = False) -> None:
-        """As Keras does; what the steps hand over beside the logs goes to `latest`."""
+        """As Keras does; what the steps hand over beside the logs goes to `latest`.
+
+        A step is traced with the observers at hand; with others it is traced anew.
+        """
         if self.train_function is not None and not force:
             return
-        super().make_train_function(force)
-        function = self.train_function
+        function: Callable[[Any], dict[str, Any]] | None = None
+        seen_by: list[Observer] = []
 
         def train(iterator: Any) -> dict[str, tf.Tensor]:
+            nonlocal function, seen_by
+            if function is None or seen_by != self.observers:
+                function, seen_by = self._untraced_function(), list(self.observers)
             logs = function(iterator)
+            rows, kept = logs.pop(LATEST)
             step = int(self.optimizer.iterations.value) - 1
-            object.__setattr__(self, "latest", Latest(step, *logs.pop(LATEST)))
+            latest = Latest(step, rows, dict(zip(seen_by, kept, strict=True)))
+            object.__setattr__(self, "latest", latest)
             return logs
 
         self.train_function = train
+
+    def _untraced_function(self) -> Callable[[Any], dict[str, Any]]:
+        """Returns a train function of Keras's own."""
+        # A monitor's may be in its place.
+        before = self.train_function
+        super().make_train_function(force=True)
+        function, self.train_function = self.train_function, before
+        return function
 
     def train_step(self, num_steps: tf.Tensor) -> dict[str, Any]:
         """Runs `num_steps` optimizer steps; returns the logs before the last of them.
@@ -518,21 +555,23 @@ class ReplicaNetwork(keras.Model):
             # As they are to be called in TensorBoard's graph.
             state = [tf.identity(x, n) for x, n in zip(state, names, strict=True)]
             with _holding(variables, state) as scope:
-                logs = self.optimizer_step(barrier)
+                gradients, *logs = self.optimizer_step(barrier)
             state = [scope.get_current_value(variable) for variable in variables]
             pairs = zip(self.observers, kept, strict=True)
-            return i + 1, state, [x.observe(i, old) for x, old in pairs], *logs
+            kept = [observer.update(i, gradients, old) for observer, old in pairs]
+            return i + 1, state, kept, *logs
 
         with _holding(variables, values):
-            nothing = [observer.nothing(replicas) for observer in self.observers]
+            start = [observer.init(replicas) for observer in self.observers]
         _, state, kept, *logs = tf.while_loop(
             lambda i, *_: i < num_steps,
             step,
-            [tf.zeros_like(num_steps), values, nothing, none, none],
+            [tf.zeros_like(num_steps), values, start, none, none],
         )
         with _holding(variables, state):
             rows = pack([*state[:owned], *self._evaluate()])
-        results = [x.result(old) for x, old in zip(self.observers, kept, strict=True)]
+        pairs = zip(self.observers, kept, strict=True)
+        results = [observer.finalize(last) for observer, last in pairs]
         return state, rows, results, logs
 
     def _evaluate(self) -> list[tf.Tensor]:

@@ -17,7 +17,8 @@ from deepxor.board import events
 from deepxor.board.summaries import SummaryWriter
 from deepxor.lab.checkpoints import Checkpoints, last_record
 from deepxor.lab.experiment import Experiment
-from deepxor.lab.instrument import ReplicaMonitor, buffer_steps
+from deepxor.lab.gradient_observer import buffer_steps
+from deepxor.lab.instrument import ReplicaMonitor
 from deepxor.lab.networks import ReplicaNetwork, build
 from deepxor.lab.recorder import RunRecorder, scalars
 from deepxor.lab.runs import FINISHED, INTERRUPTED, Run

@@ -10,30 +10,31 @@ from typing import Any
 
 import numpy as np
 
-from deepxor.monitor.diagnosis import (
-    ADVICE,
-    DEAD,
-    EXPLODING,
-    HEALTHY,
-    VANISHING,
-    Diagnosis,
-)
+from deepxor import verdicts
+from deepxor.monitor.diagnosis import THRESHOLDS, Diagnosis
+from deepxor.verdicts import DEAD, EXPLODING, HEALTHY, UNDECIDED, VANISHING
 
-# Rules look at this many of the latest records, so that no single one decides.
+# Rules look at this many of the latest records, so that no single one decides. Not at a
+# share of all records, as for ordinary models: of each of them the norms of all
+# replicas are kept.
 WINDOW = 10
 
-# A fault is the verdict if more than this share of the replicas has it.
+# A fault is the verdict if more than this share of the replicas has it. An ordinary
+# model is one network, so its rules have no such share.
 FAULTY_SHARE = 0.1
 
-# Vanishing: three decades between the first and the last layer are AutoTrainer's
-# ratio (Zhang et al., ICSE 2021); lost before training has begun, not by converging.
-VANISHING_RATIO = 1e-3
+# Vanishing, between the first and the last layer; lost before training has begun, not
+# by converging.
+VANISHING_RATIO = THRESHOLDS.vanishing
 
-# Exploding: TheDeepChecker's bound on gradients that are still finite.
+# Exploding: TheDeepChecker's bound on gradients that are still finite. An ordinary
+# model's may be large because its loss is, so the bound `THRESHOLDS.huge` is lower but
+# asks for the loss and the weights, too. Here every loss starts near log 2, and the
+# norm alone tells.
 EXPLODING_NORM = 1e6
 
 # A loss below this share of its start has learned, whatever its gradients are.
-LEARNED_SHARE = 0.5
+LEARNED_SHARE = THRESHOLDS.learned
 
 
 def judge(history: Mapping[str, Any]) -> Diagnosis:
@@ -44,10 +45,10 @@ def judge(history: Mapping[str, Any]) -> Diagnosis:
 
     Returns:
         The fault that most replicas have, if more than `FAULTY_SHARE` have it; healthy
-        otherwise, or where nothing has been recorded.
+        otherwise; undecided where nothing has been recorded.
     """
     if len(history["step"]) == 0:
-        return Diagnosis(HEALTHY, None, "No step was recorded.", ADVICE[HEALTHY])
+        return _diagnosis(UNDECIDED, None, "No step was recorded.")
     faults = {
         EXPLODING: exploding_replicas(history),
         DEAD: dead_replicas(history),
@@ -55,14 +56,14 @@ def judge(history: Mapping[str, Any]) -> Diagnosis:
     }
     verdict = max(faults, key=lambda fault: faults[fault].sum())
     if faults[verdict].mean() <= FAULTY_SHARE:
-        return Diagnosis(HEALTHY, None, _healthy_evidence(history), ADVICE[HEALTHY])
+        return _diagnosis(HEALTHY, None, _healthy_evidence(history))
     describe = {
         EXPLODING: _exploding_evidence,
         DEAD: _dead_evidence,
         VANISHING: _vanishing_evidence,
     }
     layer, evidence = describe[verdict](history, faults[verdict])
-    return Diagnosis(verdict, layer, evidence, ADVICE[verdict])
+    return _diagnosis(verdict, layer, evidence)
 
 
 def exploding_replicas(history: Mapping[str, Any]) -> np.ndarray:
@@ -119,6 +120,10 @@ def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
     starts = first[0] < enough
     stays = (recent[:, 0] < enough).all(axis=0)
     return starts & stays & ~dead_replicas(history)
+
+
+def _diagnosis(verdict: str, layer: str | None, evidence: str) -> Diagnosis:
+    return Diagnosis(verdict, layer, evidence, verdicts.advice(verdict))
 
 
 def _has_learned(history: Mapping[str, Any]) -> bool:

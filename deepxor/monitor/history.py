@@ -2,37 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from deepxor.monitor.statistics import QUANTITIES
+from deepxor.board.flow import joined_layers
+from deepxor.quantities import names
 
 # A history that outgrows this drops every second record of its older half.
-MAX_BYTES = 2**19
+MAX_BYTES = 2**25
+
+# The first records are the baseline of a diagnosis, and are never dropped.
+MIN_FIRST = 8
+
+
+class _Record(NamedTuple):
+    step: int
+    table: np.ndarray
+    global_norm: float
+    loss: float
+    is_loss_seen: bool
+    skill: float
+    samples: int
 
 
 class History:
     """Records of the layers of one model.
 
-    Attributes:
+    Args:
         layers: Names in forward order.
-        steps: The step of each record, rising.
+
+    Attributes:
+        layers: As given; with others, once `join` has been called.
+        made: How many records were added, those dropped since included.
         first_bad: Step and layer of the first gradient that was not finite, or None;
             the layer is None if it is not one of these.
+        notes: What is not known -> why.
     """
 
-    def __init__(self, layers: list[str]) -> None:
-        self.layers = layers
-        self.steps: list[int] = []
+    def __init__(self, layers: Sequence[str]) -> None:
+        self.layers = list(layers)
+        self.made = 0
         self.first_bad: tuple[int, str | None] | None = None
-        self._tables: list[np.ndarray] = []
-        self._global_norms: list[float] = []
-        self._losses: list[float] = []
-        self._skills: list[float] = []
+        self.notes: dict[str, str] = {}
+        self._records: list[_Record] = []
 
     def __len__(self) -> int:
-        return len(self.steps)
+        return len(self._records)
+
+    @property
+    def steps(self) -> list[int]:
+        """The step of each record, rising."""
+        return [record.step for record in self._records]
+
+    def join(self, layers: Sequence[str]) -> list[int]:
+        """Goes on with other layers, beside those so far.
+
+        Args:
+            layers: Names in forward order.
+
+        Returns:
+            The column of each.
+        """
+        joined = joined_layers(self.layers, layers) if self.layers else list(layers)
+        if joined != self.layers:
+            columns = [joined.index(name) for name in self.layers]
+            shape = (len(names()), len(joined))
+            for number, record in enumerate(self._records):
+                table = np.full(shape, np.nan, np.float32)
+                table[:, columns] = record.table
+                self._records[number] = record._replace(table=table)
+            self.layers = joined
+        return [joined.index(name) for name in layers]
 
     def add(
         self,
@@ -41,46 +83,65 @@ class History:
         global_norm: float,
         loss: float,
         skill: float = np.nan,
+        samples: int = 0,
+        is_loss_seen: bool = True,
     ) -> None:
         """Adds a record.
 
         Args:
             step: Later than those before.
-            table: float32 [quantities, layers], in the order of `QUANTITIES`.
+            table: float32 [quantities, layers], in the order of the table of
+                quantities.
             global_norm: L2 norm over all layers.
             loss: Of the batch.
             skill: Of its predictions, NaN if it was not measured.
+            samples: Whose activations were looked at; 0 for none.
+            is_loss_seen: Whether the loss is known; otherwise NaN says nothing.
         """
-        self.steps.append(step)
-        self._tables.append(np.asarray(table, np.float32))
-        self._global_norms.append(global_norm)
-        self._losses.append(loss)
-        self._skills.append(skill)
+        table = np.asarray(table, np.float32)
+        self._records.append(
+            _Record(step, table, global_norm, loss, is_loss_seen, skill, samples)
+        )
+        self.made += 1
         if len(self) * max(table.nbytes, 1) > MAX_BYTES and len(self) > 100:
             self._thin_out()
 
+    def note_bad(self, bad: tuple[int, str | None] | None) -> None:
+        """Keeps the first step with a gradient that is not finite.
+
+        Args:
+            bad: Step and layer of one; None for none.
+        """
+        if bad is not None and (self.first_bad is None or bad[0] < self.first_bad[0]):
+            self.first_bad = bad
+
     def latest(self, quantity: str) -> np.ndarray:
         """Returns a quantity of the latest record, float32 [layers]."""
-        return self._tables[-1][QUANTITIES.index(quantity)]
+        return self._records[-1].table[names().index(quantity)]
 
     def as_dict(self) -> dict[str, Any]:
         """Returns what `GradientMonitor.history` is."""
-        shape = (len(self), len(QUANTITIES), len(self.layers))
-        tables = np.array(self._tables, np.float32).reshape(shape)
-        columns = {name: tables[:, i] for i, name in enumerate(QUANTITIES)}
+        shape = (len(self), len(names()), len(self.layers))
+        tables = np.array([r.table for r in self._records], np.float32).reshape(shape)
+        columns = {name: tables[:, i] for i, name in enumerate(names())}
+        records = self._records
         return {
             "step": np.array(self.steps, np.int64),
             "layer": list(self.layers),
             **columns,
-            "global_norm": np.array(self._global_norms, np.float32),
-            "loss": np.array(self._losses, np.float64),
-            "skill": np.array(self._skills, np.float64),
+            "global_norm": np.array([r.global_norm for r in records], np.float32),
+            "loss": np.array([r.loss for r in records], np.float64),
+            "loss_seen": np.array([r.is_loss_seen for r in records], bool),
+            "skill": np.array([r.skill for r in records], np.float64),
+            "samples": np.array([r.samples for r in records], np.int64),
             "first_bad": self.first_bad,
+            "notes": dict(self.notes),
         }
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns all of it as arrays, for `from_state`."""
         arrays = self.as_dict()
+        del arrays["notes"]
         step, layer = self.first_bad or (-1, "")
         arrays["first_bad"] = np.array([str(step), layer or ""])
         return {name: np.array(value) for name, value in arrays.items()}
@@ -89,20 +150,22 @@ class History:
     def from_state(cls, state: dict[str, np.ndarray]) -> History:
         """Returns a history with the records of another's `state`."""
         history = cls([str(name) for name in state["layer"]])
-        tables = np.stack([state[name] for name in QUANTITIES], axis=1)
-        names = ("global_norm", "loss", "skill")
-        columns = (state["step"], tables, *(state[name] for name in names))
-        for step, table, *numbers in zip(*columns, strict=True):
-            history.add(int(step), table, *map(float, numbers))
+        tables = np.stack([state[name] for name in names()], axis=1)
+        columns = ("global_norm", "loss", "skill", "samples", "loss_seen")
+        for step, table, *values in zip(
+            state["step"], tables, *(state[name] for name in columns), strict=True
+        ):
+            norm, loss, skill, samples, is_seen = values
+            history.add(
+                int(step), table, float(norm), float(loss), float(skill),
+                int(samples), bool(is_seen),
+            )  # fmt: skip
         step, layer = state["first_bad"]
         history.first_bad = None if int(step) < 0 else (int(step), str(layer) or None)
         return history
 
     def _thin_out(self) -> None:
         half = len(self) // 2
-        keep = [*range(0, half, 2), *range(half, len(self))]
-        lists = (
-            self.steps, self._tables, self._global_norms, self._losses, self._skills
-        )  # fmt: skip
-        for rows in lists:
-            rows[:] = [rows[i] for i in keep]
+        first = range(MIN_FIRST)
+        keep = [*first, *range(MIN_FIRST, half, 2), *range(half, len(self))]
+        self._records = [self._records[i] for i in keep]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 
 # What takes longer to measure than gradients comes ever more rarely: s steps after the
 # start of a fit, and again at s + 1 + s / this, or later. So the latter third of any
@@ -14,6 +13,10 @@ SPARSENESS = 4
 # all; and they come again after this many steps at the latest.
 FULL_RECORDS = 32
 FULL_EVERY = 100
+
+# Where batches are small, activations are looked at in the steps right after a record,
+# too, but in no more than this share of all steps.
+MAX_LOOKS = 0.1
 
 
 class Detail(enum.Enum):
@@ -55,37 +58,49 @@ class Sparse:
 class Schedule:
     """Says of every training call, before it, how much it is to record.
 
-    A call usually takes one step. Then the calls are counted, as reading the step's
-    number from the device every time would cost what a small training step does. Where
-    calls take several steps, or have been seen to, it is read.
+    Records are the steps whose number `every` divides.
 
     Args:
         every: Steps from one record to the next.
-        read_step: Returns the number of the step to come.
-        steps_per_call: The most steps that are expected of a call.
+        steps_per_call: The most steps of a call.
 
     Attributes:
+        every: As given.
         step: The number of the step to come.
-        is_counted: Whether the calls are counted.
     """
 
-    def __init__(
-        self, every: int, read_step: Callable[[], int], steps_per_call: int
-    ) -> None:
-        self._every = every
-        self._read_step = read_step
+    def __init__(self, every: int, steps_per_call: int) -> None:
+        self.every = every
         self._most = steps_per_call
         self._last_full = 0
         self._full_records = 0
-        self.is_counted = steps_per_call == 1
-        self.step = self._start = read_step()
+        self._more_looks = 0
+        self.step = self._start = 0
+
+    def start(self, step: int) -> None:
+        """Begins, before the first call.
+
+        Args:
+            step: The number of the step to come.
+        """
+        self.step = self._start = step
+
+    def is_record(self, step: int) -> bool:
+        """Whether a step is a record.
+
+        Args:
+            step: Its number.
+        """
+        return step % self.every == 0
 
     def detail(self) -> Detail:
-        """Returns what the call to come may have to record; to be asked once a call."""
-        if not self.is_counted:
-            self.look()
-        if -self.step % self._every >= self._most:
-            return Detail.NONE
+        """Returns what the call to come is to record; to be asked once a call."""
+        if -self.step % self.every >= self._most:
+            if not self._more_looks:
+                return Detail.NONE
+            self._more_looks -= 1
+            return Detail.FULL
+        self._more_looks = 0
         if self._full_records >= FULL_RECORDS:
             pause = min(_pause(self._last_full - self._start), FULL_EVERY)
             if self.step - self._last_full < pause:
@@ -94,21 +109,36 @@ class Schedule:
         self._full_records += 1
         return Detail.FULL
 
-    def count_call(self) -> None:
-        """Takes note of a call."""
-        if self.is_counted:
-            self.step += 1
+    def look_again(self, calls: int) -> bool:
+        """Has some more calls look at activations, right after a record.
 
-    def look(self) -> int:
-        """Returns the number of the step to come, read from the device."""
-        step = self._read_step()
-        if step != self.step:
-            # A step of somebody's own that calls the optimizer more than once or not
-            # at all; or, where calls are not counted, those of the last call.
-            self._most = max(self._most, step - self.step)
-            self.is_counted = False
+        Args:
+            calls: How many.
+
+        Returns:
+            Whether they do: on at most `MAX_LOOKS` of all steps.
+        """
+        if self._most > 1 or calls > self.every * MAX_LOOKS:
+            return False
+        self._more_looks = calls
+        return calls > 0
+
+    @property
+    def looks_again(self) -> bool:
+        """Whether the call to come looks at activations though it is no record."""
+        return self._more_looks > 0
+
+    def count_call(self) -> None:
+        """Takes note that a call of one step has succeeded."""
+        self.step += 1
+
+    def go_to(self, step: int) -> None:
+        """Takes note of the steps of a call that may have had several.
+
+        Args:
+            step: The number of the step to come.
+        """
         self.step = step
-        return step
 
 
 def _pause(steps: int) -> int:

@@ -4,18 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-# What is kept of a layer at a record, in this order.
-GRADIENT_QUANTITIES = ("norm", "mean_abs", "max_abs", "zero_fraction", "non_finite")
-WEIGHT_QUANTITIES = ("weight_norm", "update_ratio")
-ACTIVATION_QUANTITIES = ("dead_fraction", "saturated_fraction")
-RECURRENT_QUANTITIES = ("time_ratio",)
-QUANTITIES = (
-    GRADIENT_QUANTITIES
-    + WEIGHT_QUANTITIES
-    + ACTIVATION_QUANTITIES
-    + RECURRENT_QUANTITIES
-)
-
 # Norms below this are shown as this: log10 of an exact zero has to be something, and
 # the zero fraction says which norms are exactly zero.
 LOG10_FLOOR = -12.0

@@ -7,7 +7,14 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
 from deepxor.board.descent import Descent
-from deepxor.board.figures import NAN, SLOPE, WEIGHT, descent_figure, history_figure
+from deepxor.board.figures import (
+    MISSING,
+    NAN,
+    SLOPE,
+    WEIGHT,
+    descent_figure,
+    history_figure,
+)
 from deepxor.board.tables import descent_table, plain_text
 
 LAYERS = ("last", "middle", "first")
@@ -194,6 +201,7 @@ def history(norms, losses=None, steps=None, layers=("a", "b", "c")):
         "step": np.arange(0, 10 * len(norms), 10) if steps is None else np.array(steps),
         "layer": list(layers),
         "norm": norms,
+        "non_finite": (~np.isfinite(norms)).astype(np.float32),
         "loss": np.ones(len(norms)) if losses is None else np.array(losses, float),
         "dead_fraction": np.tile(dead, (len(norms), 1)),
     }
@@ -240,6 +248,18 @@ def test_zero_and_not_finite_look_like_no_norm():
     assert (shades[2, :, 3] == 1).all() and shades[0, 1, 3] == 1
     assert figure.axes[0].patch.get_hatch()
     assert legend(figure) == ["exactly zero", "not finite"]
+
+
+def test_what_a_record_has_nothing_of_is_grey():
+    shown = history([[np.nan, np.nan, 1.0]])
+    shown["non_finite"][0, 0] = np.nan
+    figure = history_figure(shown, "", "dead_fraction")
+    shades = colours(figure)
+    np.testing.assert_allclose(shades[:2, 0], [to_rgba(MISSING), to_rgba(NAN)])
+    assert legend(figure) == ["not finite", "not recorded"]
+    shown["dead_fraction"][:] = np.nan
+    bars = history_figure(shown, "", "dead_fraction").axes[1]
+    assert texts(bars) == ["not recorded", "no activation", "no activation"]
 
 
 def test_columns_stand_where_their_records_are():

@@ -12,12 +12,15 @@ import pytest
 from scipy.stats import binomtest, fisher_exact
 
 from deepxor.board import charts, flow
-from deepxor.board.events import RunEvents, event_files, event_folders, read_run
+from deepxor.board.events import Flow, RunEvents, event_files, event_folders, read_run
 from deepxor.board.export import COLUMNS, csv_text, json_text
+from deepxor.board.last_record import last_record
 from deepxor.board.report import differing_settings, report_html
 from deepxor.board.report_run import ReportRun
 from deepxor.board.significance import compare_rates, fisher, holm, p_text
 from deepxor.board.summaries import SummaryWriter
+from deepxor.quantities import in_tab
+from deepxor.verdicts import by_name
 
 HOSTILE = "<script>alert(1)</script><b>$x_1^{2$ &amp;\"' onload=x \\frac"
 LAYERS = ("first", HOSTILE, "output")
@@ -115,8 +118,9 @@ def test_a_step_written_twice_counts_once_and_the_later_wins(tmp_path):
     write(tmp_path, records=3)
     with_other_layers = SummaryWriter(tmp_path)
     with_other_layers.flow(LAYERS, {"norm_log10": np.zeros(3)}, 10)
-    with_other_layers.flow(("one",), {"norm_log10": np.zeros(1)}, 40)
     with_other_layers.scalar("accuracy", 0.75, 10)
+    odd = flow.flow_value(flow.table(1, {"norm_log10": np.zeros(1)}), ("one",))
+    with_other_layers.add(lambda to: to.message.value.append(odd), 40)
     with_other_layers.close()
     found = read_run(tmp_path)
     assert found.flow.steps.tolist() == [0, 10, 20]
@@ -155,8 +159,9 @@ def test_hostile_names_stay_text(events):
     html = report_html(HOSTILE, [run(HOSTILE, events, seed=HOSTILE)], (), [HOSTILE])
     page = Page(html)
     assert page.count("script") == page.count("i") - 1 == page.count("u") == 0
-    # The title twice, a row, a card, the settings' name and value, and the skipped one.
-    assert page.text.count(HOSTILE) == 7
+    # The title twice, a row, a card, a layer's row, the settings' name and value, and
+    # the skipped one.
+    assert page.text.count(HOSTILE) == 8
     for tag, attributes in page.elements:
         assert not any(name.startswith("on") for name in attributes), tag
     for svg in page.pictures():
@@ -226,7 +231,11 @@ def test_odd_norms_are_drawn(tmp_path, value):
     norms = np.full(200, value)
     writer.flow(
         [f"layer{i}" for i in range(200)],
-        {"norm_log10": norms, "zero_fraction": np.ones(200)},
+        {
+            "norm_log10": norms,
+            "zero_fraction": np.ones(200),
+            "non_finite": np.zeros(200),
+        },
         0,
     )
     writer.close()
@@ -234,6 +243,75 @@ def test_odd_norms_are_drawn(tmp_path, value):
     svg = charts.heat_svg(odd, charts.norm_range([odd]))
     legend = "exactly zero" if value == -12 else "not finite"
     assert legend in svg and charts.profiles_svg([odd])
+
+
+def test_a_layer_that_is_not_recorded_is_no_fault(tmp_path):
+    writer = SummaryWriter(tmp_path)
+    for step, layers in enumerate([("last",), ("first", "last"), ("last",)]):
+        count = len(layers)
+        quantities = {"norm_log10": np.full(count, -1.0), "non_finite": np.zeros(count)}
+        writer.flow(layers, quantities, step)
+    writer.close()
+    partly = run("partly", read_run(tmp_path))
+    decades = charts.norm_range([partly])
+    assert decades == (-1, 0)
+    svg = charts.heat_svg(partly, decades)
+    assert "not recorded" in svg and "not finite" not in svg
+    assert charts.profiles_svg([partly])
+
+
+def cells_at_the_end(quantities, steps=1):
+    """Returns the cells of the report's last record, the name of the layer first."""
+    tables = [flow.table(1, quantities), *[flow.table(1, {})] * (steps - 1)]
+    columns = np.stack(tables).astype(float)
+    # Nothing but the sparse quantities is missing at a record.
+    columns[1:, : flow.QUANTITIES.index("non_finite") + 1] = columns[0, :5]
+    rows = {name: columns[:, i] for i, name in enumerate(flow.QUANTITIES)}
+    found = Flow(np.arange(steps), ("a",), rows)
+    shown = last_record(found)
+    ((layer, cells),) = shown.rows
+    assert (shown.step, layer) == (steps - 1, "a")
+    return dict(zip(shown.headings, cells, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("quantities", "norm", "dead"),
+    [
+        ({"norm_log10": -6.85, "non_finite": 0}, "1.4e-07", "-"),
+        ({"norm_log10": -12, "zero_fraction": 1, "dead_fraction": 1}, "0", "100 %"),
+        ({"norm_log10": np.nan, "non_finite": 3}, "not finite", "-"),
+        ({"norm_log10": np.inf, "dead_fraction": 0.999}, "not finite", "99 %"),
+        ({"norm_log10": 3e38, "dead_fraction": 1e-6}, "1.0e+300", "1 %"),
+        ({"dead_fraction": 0.5}, "-", "-"),
+    ],
+)
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_last_record_is_said_in_numbers(quantities, norm, dead, steps):
+    cells = cells_at_the_end(quantities, steps)
+    assert list(cells) == [q.label for q in in_tab() if q.label]
+    assert (cells["Gradient norm"], cells["Dead units"]) == (norm, dead)
+
+
+def test_the_last_record_is_in_the_report_folded(events):
+    page = Page(report_html("runs", [run("one", events), run("bare")]))
+    assert page.count("details") == 1
+    assert "At the last record, step 30" in page.text
+    assert "1.0e-04" in page.text and "Saturated units" in page.text
+
+
+def test_only_verdicts_that_there_are_have_a_colour(events):
+    known = ReportRun("a", {**run("a").row, "verdict": "dead"})
+    odd = ReportRun("b", {**run("b").row, "verdict": 'x" style="y'})
+    for shown, style in (
+        (known, f"background: {by_name()['dead'].colour}; color: #fff"),
+        (odd, None),
+    ):
+        badges = [
+            attributes
+            for tag, attributes in Page(report_html("r", [shown])).elements
+            if tag == "span" and attributes.get("class") == "badge"
+        ]
+        assert [badge.get("style") for badge in badges] == [style] * 2
 
 
 def test_colours_of_the_heat_maps_span_all_runs(events):

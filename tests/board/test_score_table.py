@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from deepxor.board.score_table import Score, console_table, score_csv, score_html
+from deepxor.verdicts import by_name
 
 HOSTILE = "<script>alert(1)</script>"
 ROWS, COLUMNS = ("lsuv", HOSTILE), ("relu", "sigmoid")
@@ -70,3 +71,11 @@ def test_the_page_needs_nothing_else_and_names_stay_text():
     assert {"n/c", "2 vanishing, 1 dead", "92.11", "96.2 ± 1.8", "seeds"} <= set(
         page.texts
     )
+
+
+def test_a_verdict_has_its_colour():
+    html = score_html("t", [], ROWS, COLUMNS, SCORES)
+    style = f'style="background: {by_name()["vanishing"].colour}; color: #fff"'
+    assert html.count("style=") == html.count(style) == 1
+    odd = {("a", "b"): Score((), (HOSTILE,))}
+    assert "style=" not in score_html("t", [], ["a"], ["b"], odd)

@@ -1,26 +1,23 @@
 """The invariants of replicas and of the compiled loop."""
 
 import dataclasses
-import itertools
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepxor.board.summaries import step_graph_def
-from deepxor.lab import blocks, instrument
+from deepxor.lab import blocks
 from deepxor.lab.activations import ACTIVATIONS, activation_function
 from deepxor.lab.blocks import MOST_IN_BLOCK, block_sizes, thread_count
 from deepxor.lab.data import xor
 from deepxor.lab.experiment import Experiment
 from deepxor.lab.initializers import INITIALIZERS
-from deepxor.lab.instrument import ReplicaMonitor, squared_norms
+from deepxor.lab.instrument import ReplicaMonitor
 from deepxor.lab.networks import ReplicaMaxout, build, gradient_barrier
 from deepxor.lab.optimizers import OPTIMIZERS
 from deepxor.lab.training import fit
-from deepxor.monitor.gradients import GradientMonitor
 
 SMALL = Experiment(hidden_units=(4, 3), replicas=3, num_steps=200, log_every=1)
 
@@ -249,25 +246,6 @@ def test_xla_does_not_remove_the_barrier():
     assert "divide(" in compiled
 
 
-def test_histograms_have_every_step_also_of_several_batches(tmp_path, monkeypatch):
-    experiment = dataclasses.replace(SMALL, num_steps=21, log_every=10)
-    histograms = []
-    for steps in (10, 4):  # of a batch
-        size = steps * len(experiment.layer_names) * experiment.replicas
-        monkeypatch.setattr(instrument, "BUFFER_BYTES", size)
-        folder = tmp_path / str(steps)
-        fit(build(experiment), experiment, [ReplicaMonitor(folder, every=10)])
-        events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
-        tag = f"gradient_norm_log10_histogram/{experiment.layer_names[0]}"
-        histograms.append(
-            [tf.make_ndarray(event.tensor_proto) for event in events.Tensors(tag)]
-        )
-    counts = [[rows[:, 2].sum() for rows in records] for records in histograms]
-    assert counts == [[3, 30, 30]] * 2
-    for whole, parts in zip(*histograms, strict=True):
-        np.testing.assert_array_equal(whole, parts)
-
-
 def test_the_shown_graph_is_whole_and_names_the_variables():
     experiment = dataclasses.replace(SMALL, num_steps=1)
     model = build(experiment)
@@ -279,65 +257,6 @@ def test_the_shown_graph_is_whole_and_names_the_variables():
     for layer in model.stack:
         assert {f"{layer.name}/kernel", f"{layer.name}/bias"} <= names
     assert not [name for name in names if "Placeholder" in name]
-
-
-class Interruption(keras.callbacks.Callback):
-    """Raises after the first batch."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        raise ValueError("enough")
-
-
-def test_a_fit_after_an_exception_goes_on_without_and_with_a_monitor():
-    experiment = dataclasses.replace(SMALL, num_steps=20, log_every=10)
-    model, undisturbed = build(experiment), build(experiment)
-    fit(undisturbed, experiment)
-    monitor = ReplicaMonitor(every=10)
-    with pytest.raises(ValueError, match="enough"):
-        fit(model, experiment, [monitor, Interruption()])
-    fit(model, dataclasses.replace(experiment, num_steps=11))
-    fit(model, experiment, [monitor])
-    assert monitor.history["step"].tolist() == [0, 19]
-    for a, b in zip(
-        model.trainable_variables, undisturbed.trainable_variables, strict=True
-    ):
-        np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize("replicas", [3, 2 * MOST_IN_BLOCK])
-def test_a_monitor_that_cannot_look_into_the_loop_says_so(replicas):
-    experiment = Experiment(hidden_units=(2,), replicas=replicas, num_steps=2)
-    model = build(experiment)
-    with pytest.raises(TypeError, match=r"ReplicaNetwork .* use .*ReplicaMonitor"):
-        fit(model, experiment, [GradientMonitor()])
-    fit(model, experiment, [ReplicaMonitor()])
-    assert int(model.optimizer.iterations) == 2
-
-
-def test_two_monitors_see_the_same():
-    experiment = dataclasses.replace(SMALL, num_steps=20, log_every=10)
-    model = build(experiment)
-    often, seldom = ReplicaMonitor(every=10), ReplicaMonitor(every=20)
-    fit(model, experiment, [often, seldom])
-    assert often.history["step"].tolist() == [0, 10, 19]
-    assert seldom.history["step"].tolist() == [0, 19]
-    np.testing.assert_array_equal(often.history["norm"][::2], seldom.history["norm"])
-    assert not model.observers
-
-
-def test_the_norms_of_all_steps_are_those_of_numpy():
-    # Layers of odd and of even numbers of units, and the single one of the output.
-    rng = np.random.default_rng(0)
-    units = (2, 10, 7, 3, 1)
-    kernels = [rng.normal(size=(*pair, 6)) for pair in itertools.pairwise(units)]
-    biases = [rng.normal(size=kernel.shape[1:]) for kernel in kernels]
-    compiled = tf.function(squared_norms, jit_compile=True)
-    measured = compiled(*([tf.constant(x) for x in each] for each in (kernels, biases)))
-    expected = [
-        (kernel**2).sum(axis=(0, 1)) + (bias**2).sum(axis=0)
-        for kernel, bias in zip(kernels, biases, strict=True)
-    ]
-    np.testing.assert_allclose(measured, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "maxout", "selu"])

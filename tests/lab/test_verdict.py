@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from deepxor import verdicts
 from deepxor.lab.verdict import judge
 
 
@@ -44,6 +45,13 @@ def history(first, recent=None, loss=(0.7, 0.7), layers=("a", "b", "c")):
 )
 def test_verdicts(norms, verdict):
     assert judge(history(**norms)).verdict == verdict
+
+
+def test_where_nothing_is_recorded_it_is_undecided():
+    found = judge({"step": np.zeros(0, np.int64)})
+    assert (found.verdict, found.layer) == ("undecided", None)
+    assert found.evidence == "No step was recorded."
+    assert found.advice == verdicts.advice("undecided")
 
 
 def test_a_single_layer_that_has_converged_is_not_dead():

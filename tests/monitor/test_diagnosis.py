@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 import deepxor
-from deepxor.monitor.diagnosis import ADVICE, ADVICE_IN_TIME, diagnose
+from deepxor import verdicts
+from deepxor.monitor.diagnosis import (
+    ADVICE_DATA,
+    ADVICE_IN_TIME,
+    ADVICE_NOTHING_ARRIVES,
+    diagnose,
+)
+
+# No warning comes from judging, of NumPy's or of anybody's.
+pytestmark = pytest.mark.filterwarnings("error")
 
 RECORDS = 30
 LAYERS = ["first", "second", "output"]
@@ -44,6 +53,7 @@ def history(**changes):
         "step": np.arange(RECORDS) * 10,
         "layer": LAYERS,
         "first_bad": changes.get("first_bad"),
+        "loss_seen": np.full(RECORDS, changes.get("loss_seen", True)),
     }
 
 
@@ -90,7 +100,7 @@ EARLY = (np.arange(RECORDS) < 10)[:, None]
 def test_verdicts(changes, verdict):
     found = diagnose(history(**changes))
     assert found.verdict == verdict
-    assert found.advice == ADVICE[verdict]
+    assert found.advice in (verdicts.advice(verdict), ADVICE_DATA)
     assert (found.layer is None) == (verdict == "healthy" or "norm" not in changes) or (
         found.layer in LAYERS
     )
@@ -124,7 +134,7 @@ def test_verdicts_on_recurrent_layers(changes, verdict):
     assert found.verdict == verdict
     if verdict == "vanishing":
         assert found.layer == "first" and found.advice == ADVICE_IN_TIME
-        assert "decades of the gradient are lost from the last step" in found.evidence
+        assert "lost from the last step" in found.evidence
 
 
 def test_evidence_is_in_numbers():
@@ -161,7 +171,10 @@ def test_a_few_records_are_judged_by_nan_alone():
     few = history(**FLAT, **VANISHED)
     for name, values in few.items():
         few[name] = values if name in ("layer", "first_bad") else values[:2]
-    assert diagnose(few).verdict == "healthy"
+    found = diagnose(few)
+    assert (
+        found.verdict == "undecided" and "2 records, and it takes 3" in found.evidence
+    )
     few["non_finite"] = np.ones((2, 3))
     assert diagnose(few).verdict == "exploding"
 
@@ -169,6 +182,76 @@ def test_a_few_records_are_judged_by_nan_alone():
 def test_it_prints_as_a_few_readable_lines():
     lines = str(diagnose(history(**FLAT, **VANISHED))).splitlines()
     assert lines[0] == "vanishing at first" and len(lines) == 3
+
+
+def nothing():
+    return {"norm": 0.0, "zero_fraction": 1.0, "mean_abs": 0.0, "max_abs": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "says"),
+    [
+        # All gradients are exactly zero: never healthy.
+        ({**FLAT, **nothing()}, "dead", "Every gradient is exactly zero"),
+        (nothing(), "undecided", "Every gradient is exactly zero"),
+        # Not seen is not zero.
+        ({"norm": np.nan, "non_finite": np.nan}, "undecided", "No gradient was seen"),
+        # One layer is not seen; the others say what they say.
+        ({"norm": [np.nan, 0.1, 0.1]}, "healthy", "second"),
+        ({**FLAT, "norm": [np.nan, 1e-6, 0.1]}, "vanishing", "second gets 1.0e-06"),
+        ({**FLAT, "norm": [0, 1e-3, 0.1]}, "vanishing", "all of it is lost"),
+        # Loss that nobody reports: unknown, and not NaN.
+        ({"loss": np.nan, "loss_seen": False}, "healthy", "the loss is not known"),
+        (
+            {**VANISHED, "loss": np.nan, "loss_seen": False},
+            "undecided", "Perhaps vanishing: first gets 1.0e-06",
+        ),
+        # Weights of zero, which a step changes.
+        (
+            {**FLAT, "update_ratio": [np.inf, 0.1, 0.1], "weight_norm": 0.0},
+            "exploding", "whose weights were all zero",
+        ),
+        # A first batch unlike all others.
+        ({"loss": [1e-9] + [0.7] * 29}, "healthy", "0.7"),
+        ({**FLAT, "loss": [90] + [0.7] * 29, **VANISHED}, "vanishing", "0.7"),
+    ],
+)  # fmt: skip
+def test_verdicts_at_the_edges(changes, verdict, says):
+    found = diagnose(history(**changes))
+    assert (found.verdict, says in found.evidence) == (verdict, True), found
+    assert "inf " not in str(found) and "nan" not in str(found)
+
+
+def test_of_zero_gradients_the_advice_is_of_the_loss():
+    assert diagnose(history(**FLAT, **nothing())).advice == ADVICE_NOTHING_ARRIVES
+
+
+def test_nan_that_came_at_once_points_to_the_data():
+    bad = np.where(np.arange(RECORDS)[:, None] >= 20, 5, 0)
+    calm = {"non_finite": bad, "first_bad": (193, "second"), "loss": 0.7}
+    found = diagnose(history(**calm))
+    assert found.advice == ADVICE_DATA and "at once" in found.evidence
+    growing = np.geomspace(1, 1e9, RECORDS)
+    found = diagnose(history(**{**calm, "global_norm": growing}))
+    assert found.advice == verdicts.advice("exploding")
+    found = diagnose(history(**{**calm, "update_ratio": 3.0}))
+    assert found.advice == verdicts.advice("exploding")
+
+
+def test_the_window_is_of_steps_and_not_of_records():
+    whole = history(loss=0.69, norm=np.where(EARLY, 0.1, VANISHED["norm"]))
+    thin = dict(whole)
+    keep = [*range(0, 15, 4), *range(15, RECORDS)]
+    for name, values in whole.items():
+        if name not in ("layer", "first_bad"):
+            thin[name] = values[keep]
+    assert diagnose(thin) == diagnose(whole)
+
+
+def test_what_is_not_known_is_said():
+    notes = {"norm": "the gradients of d_opt are not seen"}
+    found = diagnose({**history(norm=np.nan, non_finite=np.nan), "notes": notes})
+    assert "d_opt" in found.evidence
 
 
 RNG = np.random.default_rng(0)
@@ -241,3 +324,33 @@ def test_a_recurrent_model_that_forgets_what_came_first(layer, verdict):
     assert monitor.diagnosis.verdict == verdict, monitor.diagnosis
     if verdict == "vanishing":
         assert monitor.diagnosis.layer == "rnn"
+
+
+def test_a_nan_in_the_data_is_named_as_such():
+    keras.utils.set_random_seed(0)
+    x = X.copy()
+    x[200, 3] = np.nan
+    model = network("relu")
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    monitor = deepxor.GradientMonitor(every=1)
+    model.fit(
+        X, Y, batch_size=16, epochs=1, shuffle=False, verbose=0, callbacks=[monitor]
+    )
+    model.fit(
+        x, Y, batch_size=16, epochs=2, shuffle=False, verbose=0, callbacks=[monitor]
+    )
+    found = monitor.diagnosis
+    assert found.verdict == "exploding" and found.advice == ADVICE_DATA, found
+    assert monitor.history["first_bad"][0] == 16 + 200 // 16
+    assert "step 28" in found.evidence and "at once" in found.evidence
+
+
+def test_a_rate_that_is_too_large_is_not_blamed_on_the_data():
+    keras.utils.set_random_seed(0)
+    model = network("relu", depth=4)
+    model.compile(keras.optimizers.SGD(50.0), "mse")
+    monitor = deepxor.GradientMonitor(every=1)
+    model.fit(X, Y, batch_size=16, epochs=3, verbose=0, callbacks=[monitor])
+    found = monitor.diagnosis
+    assert found.verdict == "exploding", found
+    assert found.advice == verdicts.advice("exploding")

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import deepxor
 from deepxor.board.events import read_scalars
-from deepxor.monitor.recurrence import SAMPLES, time_ratio
+from deepxor.monitor.measure.recurrence import SAMPLES, time_ratio
 
 L = keras.layers
 RNG = np.random.default_rng(0)

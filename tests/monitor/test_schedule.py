@@ -7,42 +7,31 @@ from hypothesis import strategies as st
 from deepxor.monitor.schedule import FULL_EVERY, FULL_RECORDS, Detail, Schedule, Sparse
 
 
-class Device:
-    """Counts steps, and how often its counter is read."""
-
-    def __init__(self, step):
-        self.step, self.reads = step, 0
-
-    def read(self):
-        self.reads += 1
-        return self.step
-
-
-def run(schedule, device, every, calls):
+def run(schedule, calls, every):
     """Returns the records in calls that were not announced, and those announced."""
-    missed, announced = [], 0
+    missed, announced, step = [], 0, schedule.step
     for steps in calls:
         is_due = schedule.detail() is not Detail.NONE
-        records = [s for s in range(device.step, device.step + steps) if s % every == 0]
-        device.step += steps
-        schedule.count_call()
+        records = [s for s in range(step, step + steps) if s % every == 0]
+        step += steps
+        schedule.go_to(step)
         announced += is_due
-        if is_due:
-            schedule.look()
-        else:
+        if not is_due:
             missed += records
     return missed, announced
 
 
+def started(every, start, steps_per_call=1):
+    schedule = Schedule(every, steps_per_call)
+    schedule.start(start)
+    return schedule
+
+
 @given(every=st.integers(1, 50), start=st.integers(0, 200), calls=st.integers(1, 200))
 def test_calls_of_one_step_are_announced_exactly(every, start, calls):
-    device = Device(start)
-    schedule = Schedule(every, device.read, 1)
-    missed, announced = run(schedule, device, every, [1] * calls)
+    missed, announced = run(started(every, start), [1] * calls, every)
     records = sum(s % every == 0 for s in range(start, start + calls))
     assert not missed and announced == records
-    # Once at first, and then at records only.
-    assert device.reads == 1 + records
 
 
 @given(
@@ -53,22 +42,23 @@ def test_calls_of_one_step_are_announced_exactly(every, start, calls):
 )
 def test_no_record_is_missed_in_calls_of_several_steps(every, start, several, data):
     calls = data.draw(st.lists(st.integers(1, several), max_size=50))
-    device = Device(start)
-    missed, _ = run(Schedule(every, device.read, several), device, every, calls)
+    missed, _ = run(started(every, start, several), calls, every)
     assert not missed
 
 
-def test_a_step_of_somebodys_own_with_two_updates_is_found_out():
-    device = Device(0)
-    schedule = Schedule(10, device.read, 1)
-    missed, _ = run(schedule, device, 10, [2] * 100)
-    assert not missed  # step 0 is a record, and shows it
-
-
-def test_a_step_of_somebodys_own_without_an_update_is_found_out():
-    device = Device(0)
-    missed, _ = run(Schedule(10, device.read, 1), device, 10, [1, 0] * 100)
-    assert len(missed) <= 1  # until the first look after it
+@given(every=st.integers(1, 200), looks=st.integers(0, 40))
+def test_more_looks_are_at_most_a_tenth_of_all_steps(every, looks):
+    schedule = started(every, 0)
+    full = 0
+    for _ in range(20 * every):
+        is_record = schedule.is_record(schedule.step)
+        detail = schedule.detail()
+        full += detail is Detail.FULL and not is_record
+        if detail is Detail.FULL and is_record:
+            schedule.look_again(looks)
+        schedule.count_call()
+    assert full <= 20 * every / 10
+    assert full == (20 * looks if looks * 10 <= every else 0) or every < FULL_EVERY
 
 
 @given(start=st.integers(0, 10**6), every=st.integers(1, 9), steps=st.integers(9, 999))
@@ -90,8 +80,7 @@ def test_what_is_rare_is_in_the_latter_third_of_any_fit(start, every, steps):
 def test_activations_and_weights_come_at_first_and_then_more_rarely(
     every, calls, start
 ):
-    device = Device(start)
-    schedule = Schedule(every, device.read, 1)
+    schedule = started(every, start)
     full = []
     for step in range(start, start + calls):
         if schedule.detail() is Detail.FULL:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import deepxor
-from deepxor.monitor.skill import Skill
+from deepxor.monitor.measure.skill import Skill
 
 L = keras.layers
 RNG = np.random.default_rng(0)
@@ -15,9 +15,7 @@ PREDICTIONS = RNG.normal(size=(32, 3)).astype(np.float32)
 
 
 def measure(loss, targets, predictions=PREDICTIONS):
-    found = Skill(loss, len(predictions))
-    found.keep([tf.constant(targets), tf.constant(predictions)])
-    return found.measure()
+    return Skill(loss).measure([targets, predictions])
 
 
 @pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError()])

@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from deepxor.monitor import quantities, statistics
+from deepxor.monitor import statistics
+from deepxor.monitor.measure import gradients
 
 RNG = np.random.default_rng(0)
 
 
 def counted(norms):
-    return statistics.bin_counts(quantities.log10_bins(tf.constant(norms)).numpy())
+    return statistics.bin_counts(gradients.log10_bins(tf.constant(norms)).numpy())
 
 
 def test_log10_is_floored_and_nan_stays():

@@ -40,6 +40,8 @@ from typing import Protocol
 import numpy as np
 
 from deepxor.board import flow
+from deepxor.board.joining import Part, join
+from deepxor.quantities import BYTE_FRACTION, U16, in_tab
 
 # Of a run's reply, header and all, at any number of layers that TensorBoard would show.
 MAX_BYTES = 195_000
@@ -50,12 +52,9 @@ _BLOCKS_BYTES = 2_000
 _MAX_TEXT = 2_000
 _MAX_NAME = 80
 
-_U16, _FRACTION, _COUNT, _CONSTANT = "u16", "fraction", "count", "constant"
+_CONSTANT = "constant"
 _CODING = {
-    "zero_fraction": _FRACTION,
-    "non_finite": _COUNT,
-    "dead_fraction": _FRACTION,
-    "saturated_fraction": _FRACTION,
+    row: quantity.coding for quantity in in_tab() for row in flow.rows_of(quantity)
 }
 
 
@@ -69,6 +68,21 @@ class Datum(Protocol):
     step: int
     wall_time: float
     numpy: np.ndarray
+
+
+@dataclass(frozen=True)
+class Series:
+    """One of a run's series, as TensorBoard has it.
+
+    Attributes:
+        content: The plugin's content of the series.
+        records: What there is under `flow.TAG`.
+        overview: What there is under `flow.OVERVIEW_TAG`.
+    """
+
+    content: bytes
+    records: Sequence[Datum]
+    overview: Sequence[Datum] = ()
 
 
 @dataclass(frozen=True)
@@ -89,69 +103,51 @@ class Records:
     note: str | None
 
 
-def layer_names(content: bytes) -> list[str]:
-    """Returns the layers, in forward order.
+def gather(series: Sequence[Series]) -> Records:
+    """Joins series, sorts by step and leaves out what cannot be shown.
 
     Args:
-        content: The plugin's content of a series.
-
-    Raises:
-        UnreadableRunError: If it is something else.
-    """
-    return list(_names(content)[1])
-
-
-def gather(
-    content: bytes, series: Sequence[Datum], overview: Sequence[Datum] = ()
-) -> Records:
-    """Sorts records by step and leaves out what cannot be shown.
-
-    Args:
-        content: The plugin's content of the series.
-        series: What there is of `flow.TAG`.
-        overview: What there is of `flow.OVERVIEW_TAG`.
+        series: The run's.
 
     Raises:
         UnreadableRunError: If nothing is left.
     """
-    quantities, layers = _names(content)
-    shape = (len(quantities), len(layers))
+    parts, notes = [], []
+    for one in series:
+        names = flow.names(one.content)
+        if names is None:
+            notes.append("The first record does not name its layers and quantities.")
+            continue
+        records, note = _of_shape(one, names)
+        parts.append(Part(names, records))
+        notes += [note] if note else []
+    note = "; ".join(notes) or None
+    joined = join(parts)
+    if joined is None:
+        raise UnreadableRunError(note or "There are no records yet.")
+    steps = joined.steps.astype(np.float64)
+    return Records(list(joined.layers), steps, flow.filled_forward(joined.tables), note)
+
+
+def _of_shape(
+    series: Series, names: flow.Names
+) -> tuple[list[tuple[int, float, np.ndarray]], str | None]:
+    """Returns the records of the shape which the names say, and what was left out."""
+    shape = (len(names[0]), len(names[1]))
     found = [
         (datum.step, datum.wall_time, datum.numpy)
-        for datum in series
+        for datum in series.records
         if datum.numpy.shape == shape and datum.numpy.dtype.kind in "fiu"
     ]
-    left_out = len(series) - len(found)
-    for datum in overview:
+    left_out = len(series.records) - len(found)
+    for datum in series.overview:
         found += _columns(datum, shape)
-    note = None
-    if left_out:
-        note = (
-            f"{left_out} of {len(series)} records left out: not "
-            f"{shape[0]} quantities x {shape[1]} layers, as the first record says"
-        )
-    if not found:
-        raise UnreadableRunError(note or "There are no records yet.")
-    # Of one step the latest counts.
-    by_step = {step: table for step, _, table in sorted(found, key=lambda r: r[:2])}
-    written = np.stack(list(by_step.values())).astype(np.float32)
-    ordered = np.full(
-        (len(written), len(flow.QUANTITIES), len(layers)), np.nan, np.float32
+    if not left_out:
+        return found, None
+    return found, (
+        f"{left_out} of {len(series.records)} records left out: not "
+        f"{shape[0]} quantities x {shape[1]} layers, as the first record says"
     )
-    for row, name in enumerate(flow.QUANTITIES):
-        if name in quantities:
-            ordered[:, row] = written[:, quantities.index(name)]
-    steps = np.array(list(by_step), np.float64)
-    return Records(list(layers), steps, _filled_forward(ordered), note)
-
-
-def _names(content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    names = flow.names(content)
-    if names is None:
-        raise UnreadableRunError(
-            "The first record does not name its layers and quantities."
-        )
-    return names
 
 
 def _columns(
@@ -239,14 +235,6 @@ def choose(non_finite: np.ndarray, columns: int) -> np.ndarray:
     )
 
 
-def _filled_forward(tables: np.ndarray) -> np.ndarray:
-    """Puts the latest measurement where there is none."""
-    found = tables.copy()
-    for i in range(1, len(found)):
-        found[i] = flow.filled(found[i], found[i - 1])
-    return found
-
-
 def _constant(table: np.ndarray) -> float | None:
     """Returns the value of all, NaN included, or None if they differ."""
     first = table.flat[0]
@@ -258,15 +246,15 @@ def _constant(table: np.ndarray) -> float | None:
 
 
 def _item_bytes(name: str) -> int:
-    return 1 if name in _CODING else 2
+    return 2 if _CODING[name] == U16 else 1
 
 
 def _coded(name: str, table: np.ndarray) -> tuple[dict[str, object], bytes]:
-    coding = _CODING.get(name, _U16)
+    coding = _CODING[name]
     missing = np.isnan(table)
-    if coding == _U16:
+    if coding == U16:
         return _coded_u16(table, missing)
-    if coding == _FRACTION:
+    if coding == BYTE_FRACTION:
         inside = (table > 0) & (table < 1)
         codes = np.clip(np.where(missing, 0, table), 0, 1) * 254
         codes = np.where(inside, np.clip(codes.round(), 1, 253), codes)
@@ -285,7 +273,7 @@ def _coded_u16(
     codes = np.full(table.shape, 65534, "<u2")
     codes[missing] = 65535
     codes[finite] = ((values - low) * (65533 / (high - low or 1))).round()
-    block: dict[str, object] = {"type": _U16, "low": float(low), "high": float(high)}
+    block: dict[str, object] = {"type": U16, "low": float(low), "high": float(high)}
     return block, codes.tobytes()
 
 

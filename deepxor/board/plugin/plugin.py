@@ -18,6 +18,7 @@ from werkzeug import wrappers
 
 from deepxor.board import flow
 from deepxor.board.plugin import payload, table
+from deepxor.board.plugin.constants import tables_js
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         """Returns route -> WSGI application."""
         files = {f"/{name}": _file_app(name, kind) for name, kind in _FILES.items()}
         return files | {
+            "/tables.js": _serve_tables,
             "/runs": self._serve_runs,
             "/flow": self._serve_flow,
             "/csv": self._serve_csv,
@@ -166,19 +168,25 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         self, request: wrappers.Request, run: str, series: Series
     ) -> tuple[payload.Records, object]:
         """Returns a run's records and its diagnosis."""
-        if flow.TAG not in series:
+        suffixes = _suffixes(series)
+        if not suffixes:
             raise payload.UnreadableRunError(f"It has no tag {flow.TAG}.")
         data = self._provider.read_tensors(
             plugin_util.context(request.environ),
             experiment_id=plugin_util.experiment_id(request.environ),
             plugin_name=flow.PLUGIN_NAME,
             downsample=flow.MAX_VALUES,
-            run_tag_filter=provider.RunTagFilter([run], _TAGS),
+            run_tag_filter=provider.RunTagFilter([run], _tags(series)),
         ).get(run, {})
         records = payload.gather(
-            series[flow.TAG].plugin_content,
-            data.get(flow.TAG, []),
-            data.get(flow.OVERVIEW_TAG, []),
+            [
+                payload.Series(
+                    series[flow.TAG + suffix].plugin_content,
+                    data.get(flow.TAG + suffix, []),
+                    data.get(flow.OVERVIEW_TAG + suffix, []),
+                )
+                for suffix in suffixes
+            ]
         )
         diagnosis = _diagnosis(data.get(flow.DIAGNOSIS_TAG, []), records.steps[-1])
         return records, diagnosis
@@ -195,9 +203,6 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         )
 
 
-_TAGS = (flow.TAG, flow.OVERVIEW_TAG, flow.DIAGNOSIS_TAG)
-
-
 def _file_app(name: str, content_type: str) -> Callable:
     @wrappers.Request.application
     def serve(request: wrappers.Request) -> wrappers.Response:
@@ -207,25 +212,44 @@ def _file_app(name: str, content_type: str) -> Callable:
     return serve
 
 
+@wrappers.Request.application
+def _serve_tables(request: wrappers.Request) -> wrappers.Response:
+    return http_util.Respond(request, tables_js(), "text/javascript")
+
+
+def _suffixes(series: Series) -> list[str]:
+    """Returns what the tags of a run's series of records have behind them, sorted."""
+    found = (flow.tag_suffix(tag) for tag in series)
+    return sorted(suffix for suffix in found if suffix is not None)
+
+
+def _tags(series: Series) -> list[str]:
+    """Returns the tags of a run that are read."""
+    suffixes = _suffixes(series)
+    wanted = [flow.TAG + suffix for suffix in suffixes]
+    wanted += [flow.OVERVIEW_TAG + suffix for suffix in suffixes]
+    return [tag for tag in (*wanted, flow.DIAGNOSIS_TAG) if tag in series]
+
+
 def _version(series: Series) -> str:
     """Returns what changes with every record and diagnosis."""
     parts = (
-        f"{series[tag].max_step}-{series[tag].max_wall_time}"
-        for tag in _TAGS
-        if tag in series
+        f"{series[tag].max_step}-{series[tag].max_wall_time}" for tag in _tags(series)
     )
     return "_".join(parts)
 
 
 def _last_step(series: Series) -> int | None:
-    return series[flow.TAG].max_step if flow.TAG in series else None
+    steps = [series[flow.TAG + suffix].max_step for suffix in _suffixes(series)]
+    return max(steps, default=None)
 
 
 def _layer_count(series: Series) -> int | None:
-    try:
-        return len(payload.layer_names(series[flow.TAG].plugin_content))
-    except (KeyError, payload.UnreadableRunError):
-        return None
+    contents = (
+        series[flow.TAG + suffix].plugin_content for suffix in _suffixes(series)
+    )
+    found = [names for content in contents if (names := flow.names(content))]
+    return len({layer for _, layers in found for layer in layers}) or None
 
 
 def _diagnosis(data: list[Any], last_step: float) -> object:

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ from deepxor.board import flow
 from deepxor.board.plugin import payload
 from deepxor.board.plugin.metadata import GradientFlowLoader
 from deepxor.board.summaries import SummaryWriter
+from deepxor.quantities import in_tab
+from deepxor.verdicts import VERDICTS, by_name
 
 ROUTE = "/data/plugin/gradient_flow"
 LAYERS = ["layer1", "layer2", "out"]
@@ -194,11 +197,85 @@ def test_a_truncated_file_shows_what_is_left(tmp_path):
 
 
 def test_records_of_another_shape_are_left_out_and_counted(tmp_path):
-    write(tmp_path / "a", {0: record()})
-    write(tmp_path / "a", {1: record(5)}, layers=list("abcde"))
+    path = write(tmp_path / "a", {0: record()})
+    writer = SummaryWriter(path.parent)
+    odd = flow.flow_value(flow.table(5, record(5)))
+    writer.add(lambda to: to.message.value.append(odd), 1)
+    writer.close()
     header, tables = get_flow(serve(tmp_path), "a")
     assert tables["step"].tolist() == [0]
     assert header["note"].startswith("1 of 2 records left out")
+
+
+def test_series_of_other_layers_are_joined(tmp_path):
+    sparse = {"dead_fraction": np.array([0.25, 0.5, 0.75])}
+    write(tmp_path / "a", {0: record(1, -1), 5: record(1, -1.5)}, layers=["out"])
+    three = {10: record(3, -2) | sparse, 20: record(3, -3)}
+    write(tmp_path / "a", three, layers=LAYERS)
+    write(tmp_path / "a", {30: record(2, -4), 40: record(2, -4)}, layers=LAYERS[::2])
+    write(tmp_path / "a", {50: record(3, -5)}, diagnosis={"verdict": "healthy"})
+    client = serve(tmp_path)
+    header, tables = get_flow(client, "a")
+    assert (header["error"], header["note"]) == (None, None)
+    assert header["layers"] == LAYERS
+    assert header["diagnosis"]["verdict"] == "healthy"
+    assert tables["step"].tolist() == [0, 5, 10, 20, 30, 40, 50]
+    nan = np.nan
+    norm = [[nan, nan, -1], [nan, nan, -1.5], [-2] * 3, [-3] * 3, [-4, nan, -4],
+            [-4, nan, -4], [-5] * 3]  # fmt: skip
+    np.testing.assert_allclose(tables["norm_log10"], norm, atol=1e-4)
+    dead = [[nan] * 3] * 2 + [[0.25, 0.5, 0.75]] * 2 + [[0.25, nan, 0.75]] * 3
+    np.testing.assert_allclose(tables["dead_fraction"], dead, atol=0.003)
+    (run,) = client.get(f"{ROUTE}/runs").json["runs"]
+    assert (run["step"], run["layers"]) == (50, 3)
+    rows = csv.DictReader(io.StringIO(client.get(f"{ROUTE}/csv?run=a").text))
+    cells = [row["norm_log10"] for row in rows]
+    assert cells == ["" if np.isnan(v) else f"{v:.1f}" for v in np.ravel(norm)]
+
+
+def test_of_many_records_every_series_has_its_overview(tmp_path):
+    writer = SummaryWriter(tmp_path / "a")
+    for step in range(6_000):
+        layers = LAYERS[1:] if step < 3_000 else LAYERS
+        writer.flow(layers, record(len(layers), -step / 1000), step)
+    writer.flow_diagnosis({"verdict": "healthy"}, 5_999)
+    writer.close()
+    _, tables = get_flow(serve(tmp_path), "a")
+    steps = tables["step"]
+    assert {0.0, 5_999.0} <= set(steps)
+    # A column is about 1/192 of the steps before it in its series, and of two that are
+    # too many only one is shown.
+    assert np.diff(steps).max() <= 5_999 / 90
+    assert ((steps > 2_950) & (steps < 3_000)).any()
+    assert ((steps >= 3_000) & (steps < 3_020)).any()
+    wanted = np.tile(-steps[:, None] / 1000, 3)
+    wanted[steps < 3_000, 0] = np.nan
+    np.testing.assert_allclose(tables["norm_log10"], wanted, atol=2e-4)
+
+
+def test_a_record_of_any_series_is_a_new_version(tmp_path):
+    versions = []
+    for step, layers in enumerate([LAYERS, LAYERS[:1], LAYERS]):
+        write(tmp_path / "a", {0: record(len(layers))}, layers=layers)
+        client = serve(tmp_path)
+        (run,) = client.get(f"{ROUTE}/runs").json["runs"]
+        tag = client.get(f"{ROUTE}/flow?run=a").headers["ETag"]
+        assert tag == f'"{run["version"]}"'
+        versions.append(run["version"])
+        assert len(set(versions)) == step + 1
+
+
+def test_a_series_that_cannot_be_read_leaves_the_others(tmp_path):
+    path = write(tmp_path / "a", {0: record()})
+    odd = flow.flow_value(flow.table(1, record(1)), ["x"], "-0123abcd")
+    odd.metadata.plugin_data.content = b"rubbish"
+    foreign = flow.flow_value(flow.table(1, record(1)), ["x"], "-0123ABCD")
+    writer = SummaryWriter(path.parent)
+    writer.add(lambda to: to.message.value.extend([odd, foreign]), 1)
+    writer.close()
+    header, tables = get_flow(serve(tmp_path), "a")
+    assert header["layers"] == LAYERS and tables["step"].tolist() == [0]
+    assert "does not name its layers" in header["note"]
 
 
 @pytest.mark.parametrize("norm", [np.nan, np.inf, -12.0])
@@ -215,7 +292,7 @@ def test_what_is_not_a_number_arrives(tmp_path, norm, layers):
 
 def test_a_foreign_run_has_its_reason():
     with pytest.raises(payload.UnreadableRunError, match="does not name"):
-        payload.gather(b"{}", [])
+        payload.gather([payload.Series(b"{}", [])])
     header, _ = decode(payload.encode_error("why"))
     assert header == {"error": "why"}
 
@@ -228,7 +305,8 @@ def test_payload_is_small_and_keeps_first_last_and_bad_records(layers):
     tables[7777, flow.QUANTITIES.index("non_finite"), 0] = 1
     content = {"layers": list(map(str, range(layers))), "quantities": flow.QUANTITIES}
     series = [Datum(step, step, table) for step, table in enumerate(tables)]
-    records = payload.gather(json.dumps(content).encode(), series)
+    content = json.dumps(content).encode()
+    records = payload.gather([payload.Series(content, series)])
     data = payload.encode(records, None)
     assert len(data) <= 200_000
     _, decoded = decode(data)
@@ -240,20 +318,29 @@ def test_of_records_of_one_step_the_latest_counts():
     content = json.dumps({"layers": ["a"], "quantities": ["norm_log10"]}).encode()
     values = ((5, 1), (0, 2), (5, 3))
     series = [Datum(step, time, np.full((1, 1), time)) for step, time in values]
-    records = payload.gather(content, series)
+    records = payload.gather([payload.Series(content, series)])
     assert records.steps.tolist() == [0, 5]
     assert records.tables[:, 0, 0].tolist() == [2, 3]
 
 
-def test_what_is_not_measured_at_every_record_stands_until_the_next():
-    tables = np.zeros((5, len(flow.QUANTITIES), 1))
-    row = flow.QUANTITIES.index("update_ratio_log10")
-    tables[:, row, 0] = [np.nan, 1, np.nan, 2, np.nan]
-    tables[3, flow.QUANTITIES.index("norm_log10")] = np.nan
-    filled = payload._filled_forward(tables)
-    np.testing.assert_array_equal(filled[:, row, 0], [np.nan, 1, 1, 2, 2])
-    filled[:, row] = tables[:, row]
-    np.testing.assert_array_equal(filled, tables)
+def test_the_tables_are_served_as_a_script(tmp_path):
+    response = serve(tmp_path).get(f"{ROUTE}/tables.js")
+    assert response.mimetype == "text/javascript"
+    lines = response.text.splitlines()
+    heads = ("export const QUANTITIES = ", "export const VERDICTS = ")
+    menu, colours = (
+        json.loads(line.removeprefix(head).removesuffix(";"))
+        for line, head in zip(lines, heads, strict=True)
+    )
+    assert [row["label"] for row in menu] == [q.label for q in in_tab() if q.label]
+    assert [row["id"] for row in menu if row["band"]] == ["norm_log10"]
+    assert colours == {verdict.name: verdict.colour for verdict in VERDICTS}
+
+
+def test_no_script_and_no_style_names_a_verdict():
+    static = Path(payload.__file__).parent / "static"
+    for path in static.iterdir():
+        assert not re.search("|".join(by_name()), path.read_text()), path
 
 
 def test_a_failure_never_reaches_tensorboard(caplog):

@@ -1,13 +1,5 @@
 // What the server sends, decoded; payload.py has the layout.
 
-export const QUANTITIES = [
-  {id: 'norm_log10', label: 'Gradient norm', log: true, band: true},
-  {id: 'update_ratio_log10', label: 'Update-to-weight ratio', log: true},
-  {id: 'zero_fraction', label: 'Zero fraction of the gradient'},
-  {id: 'dead_fraction', label: 'Dead units'},
-  {id: 'saturated_fraction', label: 'Saturated units'},
-];
-
 // What a cell is apart from its value; never on the colour scale.
 export const FINITE = 0, ZERO = 1, NON_FINITE = 2, MISSING = 3;
 
@@ -81,8 +73,14 @@ function values(block, buffer, offset, size) {
   return found;
 }
 
+/** Tells whether the column has nothing of the layer, which was frozen, for example. */
+function notRecorded(flow, i) {
+  return Number.isNaN(flow.non_finite[i]) && Number.isNaN(flow.norm_log10[i]);
+}
+
 /** Tells what cell i is: a value of the quantity, or something of its own. */
 export function kind(flow, quantity, i) {
+  if (notRecorded(flow, i)) return MISSING;
   if (flow.non_finite[i] > 0 || !Number.isFinite(flow.norm_log10[i])) {
     return NON_FINITE;
   }
@@ -108,7 +106,7 @@ export function endOf(flow) {
 
 /** Returns [low, high] of a quantity over all runs: fractions always 0 to 1. */
 export function scaleOf(flows, quantity) {
-  if (!quantity.log) return [0, 1];
+  if (quantity.fraction) return [0, 1];
   let low = Infinity, high = -Infinity;
   for (const flow of flows) {
     const found = flow[quantity.id];
@@ -126,6 +124,7 @@ export function scaleOf(flows, quantity) {
 export function format(quantity, value) {
   if (!Number.isFinite(value)) return 'not measured';
   if (quantity.log) return power(value);
+  if (!quantity.fraction) return String(+value.toPrecision(3));
   // A byte holds no more; 0 and 100 are exact.
   if (value > 0 && value < 1) value = Math.min(0.99, Math.max(0.01, value));
   return `${Math.round(100 * value)} %`;
@@ -143,6 +142,7 @@ export function power(log10) {
 export function describe(flow, quantity, column, layer) {
   const i = column * flow.layers.length + layer;
   const parts = [flow.layers[layer], `step ${flow.step[column]}`];
+  if (notRecorded(flow, i)) return [...parts, 'not measured'].join(' \u00b7 ');
   const norm = flow.norm_log10[i];
   const zero = flow.zero_fraction[i];
   if (flow.non_finite[i] > 0) {
@@ -157,7 +157,7 @@ export function describe(flow, quantity, column, layer) {
     parts.push(`the median of replicas, p10\u2013p90 ${power(low)} to ${power(high)}`);
   }
   if (Number.isFinite(zero)) {
-    parts.push(`${format({}, zero)} of the gradient exactly zero`);
+    parts.push(`${format({fraction: true}, zero)} of the gradient exactly zero`);
   }
   if (quantity.id !== 'norm_log10' && quantity.id !== 'zero_fraction') {
     parts.push(`${quantity.label.toLowerCase()} ${format(quantity, flow[quantity.id][i])}`);

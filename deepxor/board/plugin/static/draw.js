@@ -241,7 +241,8 @@ export function drawScale(context, width, quantity, scale, theme) {
 }
 
 function label(quantity, value) {
-  if (!quantity.log) return `${Math.round(100 * value)} %`;
+  if (quantity.fraction) return `${Math.round(100 * value)} %`;
+  if (!quantity.log) return String(+value.toPrecision(3));
   if (!Number.isInteger(value)) return power(value);
   return value >= -2 && value <= 3 ? String(+(10 ** value).toPrecision(1)) : `1e${value}`;
 }
@@ -311,14 +312,15 @@ function drawBand(context, {run, quantity, from, xOf, yOf}) {
   context.fillStyle = runColour(index);
   context.globalAlpha = 0.2;
   const n = flow.layers.length;
+  const [lows, highs] = ['p10', 'p90'].map((end) => flow[`${quantity.id}_${end}`]);
   const edge = (values, layer) => [xOf(layer), yOf(values[from + layer])];
   for (let layer = 0; layer + 1 < n; layer++) {
     // What is exactly zero or not finite is not on the scale, and nor is its band.
     const ends = [layer, layer + 1].map((end) => kind(flow, quantity, from + end));
     if (ends.some((cell) => cell !== FINITE)) continue;
     const corners = [
-      edge(flow.norm_log10_p10, layer), edge(flow.norm_log10_p10, layer + 1),
-      edge(flow.norm_log10_p90, layer + 1), edge(flow.norm_log10_p90, layer),
+      edge(lows, layer), edge(lows, layer + 1),
+      edge(highs, layer + 1), edge(highs, layer),
     ];
     if (!corners.flat().every(Number.isFinite)) continue;
     context.beginPath();

@@ -5,6 +5,7 @@
 
 import * as data from './data.js';
 import * as draw from './draw.js';
+import {QUANTITIES, VERDICTS} from './tables.js';
 
 const POLL_MS = 2000;
 const FIRST_RUNS = 8;
@@ -26,7 +27,7 @@ let steps = [];
 let theme = {};
 const ui = {};
 
-const quantity = () => data.QUANTITIES.find(({id}) => id === choice.quantity);
+const quantity = () => QUANTITIES.find(({id}) => id === choice.quantity);
 
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -62,7 +63,7 @@ function restore() {
     const kept = JSON.parse(localStorage.getItem(STORAGE_KEY)) || {};
     if (typeof kept.filter === 'string') choice.filter = kept.filter;
     if (kept.ticks && typeof kept.ticks === 'object') Object.assign(choice.ticks, kept.ticks);
-    if (data.QUANTITIES.some(({id}) => id === kept.quantity)) choice.quantity = kept.quantity;
+    if (QUANTITIES.some(({id}) => id === kept.quantity)) choice.quantity = kept.quantity;
     choice.log = kept.log === true;
   } catch {
     // A notebook's frame may have no storage.
@@ -86,7 +87,7 @@ function build() {
   });
   ui.quantity = h('select', {
     id: 'quantity', onchange: () => { choice.quantity = ui.quantity.value; changed(); },
-  }, ...data.QUANTITIES.map(({id, label}) =>
+  }, ...QUANTITIES.map(({id, label}) =>
     h('option', {value: id, selected: id === choice.quantity}, label)));
   ui.axis = h('select', {
     id: 'axis', onchange: () => { choice.log = ui.axis.value === 'log'; changed(); },
@@ -442,8 +443,7 @@ function updateBadge(card, diagnosis) {
   const verdict = diagnosis?.verdict || 'training';
   if (card.badge.textContent !== verdict) {
     setText(card.badge, verdict);
-    const known = /^(healthy|vanishing|exploding|dead|saturated|training)$/;
-    card.badge.className = `badge ${known.test(verdict) ? verdict : ''}`;
+    card.badge.style.background = Object.hasOwn(VERDICTS, verdict) ? VERDICTS[verdict] : '';
   }
   const evidence = diagnosis?.evidence || '';
   setText(card.evidence, evidence || 'no diagnosis yet');
@@ -480,8 +480,8 @@ function profileRange(view, loaded) {
   let [low, high] = view.scale;
   if (quantity().band) {
     for (const {flow} of loaded) {
-      for (const id of ['norm_log10_p10', 'norm_log10_p90']) {
-        flow[id].forEach((value, i) => {
+      for (const end of ['p10', 'p90']) {
+        flow[`${quantity().id}_${end}`].forEach((value, i) => {
           if (data.kind(flow, quantity(), i) !== data.FINITE) return;
           if (value < low && value > -Infinity) low = value;
           if (value > high && value < Infinity) high = value;

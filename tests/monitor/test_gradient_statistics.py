@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepxor.monitor import quantities
-from deepxor.monitor.statistics import GRADIENT_QUANTITIES, LOG10_EDGES
+from deepxor.monitor.measure import gradients
+from deepxor.monitor.measure.activations import largest_slope
+from deepxor.monitor.measure.weights import weight_statistics
+from deepxor.monitor.statistics import LOG10_EDGES
+from deepxor.quantities import GRADIENT, names
 
 RNG = np.random.default_rng(0)
 
@@ -13,7 +16,7 @@ RNG = np.random.default_rng(0)
 def measure(*layers, is_compiled=False):
     """Returns the statistics of layers, each a list of arrays."""
     function = tf.function(
-        lambda x: quantities.gradient_statistics(x, is_compiled),
+        lambda x: gradients.gradient_statistics(x, is_compiled),
         jit_compile=is_compiled,
     )
     return function([[tf.constant(g) for g in layer] for layer in layers]).numpy()
@@ -21,7 +24,7 @@ def measure(*layers, is_compiled=False):
 
 def statistics_of(*gradients, is_compiled=False):
     (values,) = measure(gradients, is_compiled=is_compiled)
-    return dict(zip(GRADIENT_QUANTITIES, values, strict=True))
+    return dict(zip(names(GRADIENT), values, strict=True))
 
 
 # Above 2**16 elements, variables are measured one by one.
@@ -118,7 +121,7 @@ def test_an_update_of_nothing_is_no_update():
     zero, one = tf.zeros([3]), tf.ones([3])
 
     def statistics(before, after):
-        return quantities.weight_statistics([before], [after])
+        return weight_statistics([before], [after])
 
     np.testing.assert_array_equal(statistics(zero, zero), [0, 0])
     np.testing.assert_array_equal(statistics(zero, one), [0, np.inf])
@@ -129,7 +132,7 @@ def test_histograms_count_as_numpy_does():
     elements = np.concatenate(
         [10 ** RNG.uniform(-14, 8, 1000), [0, np.nan, np.inf]]
     ).astype(np.float32)
-    counts = quantities.log10_counts([tf.constant(elements)])
+    counts = gradients.log10_counts([tf.constant(elements)])
     finite = elements[:-2].astype(np.float64)
     logs = np.clip(np.log10(np.maximum(finite, 1e-13)), -12, 5.999)
     expected, _ = np.histogram(logs, LOG10_EDGES)
@@ -144,4 +147,4 @@ def test_largest_slopes():
     for name, slope in expected.items():
         function = getattr(tf.keras.activations, name)
         # On a grid of hundredths, beside selu's kink.
-        assert quantities.largest_slope(function) == pytest.approx(slope, rel=0.02)
+        assert largest_slope(function) == pytest.approx(slope, rel=0.02)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from deepxor.monitor.samples import Samples
-from deepxor.monitor.tracing import Traced
+from deepxor.monitor import compat
+from deepxor.monitor.measure.tracing import Traced
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -20,38 +23,32 @@ class Skill:
 
     Args:
         loss: What the model was compiled with.
-        samples: Of so many of a batch, at most.
+
+    Attributes:
+        reason: Why it is not measured; None if it is.
     """
 
-    def __init__(self, loss: Any, samples: int) -> None:
-        function = single_loss(loss)
-        self._samples = Samples(samples)
+    def __init__(self, loss: Any) -> None:
+        function, self.reason = fresh_loss(loss)
         self._function: Traced | None = None
         if function is not None:
             self._function = Traced(functools.partial(skill, function))
 
-    def keep(self, pair: Sequence[tf.Tensor]) -> None:
-        """Adds to the step being traced what keeps some samples of it.
+    def measure(self, pair: Sequence[np.ndarray]) -> float:
+        """Returns `skill` of targets and predictions.
 
         Args:
-            pair: Targets and predictions, [batch, ...] each, or nothing.
-        """
-        self._samples.keep("pair", pair)
-
-    def measure(self) -> float:
-        """Returns `skill` of what was kept.
+            pair: [samples, ...] each, or nothing.
 
         Returns:
-            NaN if nothing was, or if the loss is not one of targets and predictions.
+            NaN if there is nothing, or if `reason` says so.
         """
-        pair = self._samples.tensors("pair")
         if self._function is None or not pair:
             return float("nan")
-        try:
-            return float(self._function(pair).numpy())
-        except Exception:  # somebody's own, perhaps of batches of a certain size
-            self._function = None
-            return float("nan")
+        with warnings.catch_warnings():
+            # What Keras says of this loss it has said of the training step.
+            warnings.simplefilter("ignore")
+            return float(self._function([tf.constant(x) for x in pair]).numpy())
 
 
 def skill(loss: Loss, targets: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
@@ -91,12 +88,30 @@ def skill(loss: Loss, targets: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     return tf.where(is_known, 1 - mean_loss(predictions) / reference, float("nan"))
 
 
-def single_loss(loss: Any) -> Loss | None:
-    """Returns the function of a loss for a single output, or None if it is no such.
+def fresh_loss(loss: Any) -> tuple[Loss | None, str | None]:
+    """Returns a loss that shares nothing with the one that a model trains with.
+
+    Somebody's own loss may keep a running mean, or draw random numbers: it is not
+    called once more.
 
     Args:
         loss: As `compile` takes it.
+
+    Returns:
+        The function of targets and predictions, or None and why there is none.
     """
-    if not isinstance(loss, str) and not callable(loss):
-        return None
-    return keras.losses.get(loss)
+    if loss is None:
+        return None, "the model was compiled without a loss"
+    if isinstance(loss, str):
+        loss = keras.losses.get(loss)
+    if not callable(loss):
+        return None, "the model has several outputs"
+    if not compat.is_of_keras(loss if inspect.isfunction(loss) else type(loss)):
+        name = getattr(loss, "__name__", type(loss).__name__)
+        return None, f"the loss {name} is not Keras's own"
+    if inspect.isfunction(loss):
+        return loss, None
+    config = loss.get_config()
+    if "fn" in config:
+        return None, f"the loss {loss.name} is not Keras's own"
+    return type(loss).from_config(config), None

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deepxor.monitor.samples import Samples
-from deepxor.monitor.tracing import Traced
+from deepxor.monitor import compat
+from deepxor.monitor.measure.tracing import Traced
 
 # The way back through time differs little between samples.
 SAMPLES = 8
@@ -23,52 +23,68 @@ class Recurrence:
     so an ordinary one from the last steps where that of the first is lost. This sends
     one back from the last output to the initial state. The training step only keeps
     the sequences for it: the measurement is a function of its own, outside, with the
-    weights as they are after a step.
+    weights as they are after a step, of a copy of the layer without dropout.
 
     Args:
         layers: Those that get sequences, and for each the row of what `measure`
             returns.
         rows: The number of rows.
+
+    Attributes:
+        reasons: Why some of them are not measured.
     """
 
     def __init__(
         self, layers: Sequence[tuple[keras.layers.RNN, int]], rows: int
     ) -> None:
-        self._layers = layers
         self._rows = rows
-        self._samples = Samples(SAMPLES)
-        self._functions: list[Traced | None] = [
-            Traced(functools.partial(time_ratio, layer)) for layer, _ in layers
-        ]
+        self._functions: dict[int, tuple[int, Traced]] = {}
+        self.reasons: list[str] = []
+        for layer, row in layers:
+            reason = _reason_not_to_call(layer)
+            if reason is None:
+                copy = compat.without_dropout(layer)
+                function = Traced(functools.partial(time_ratio, copy))
+                self._functions[id(layer)] = row, function
+            else:
+                self.reasons.append(reason)
 
-    def keep(self, sequences: Mapping[int, Sequence[tf.Tensor]]) -> None:
-        """Adds to the step being traced what keeps some samples of it.
+    def measure(self, kept: Mapping[int, Sequence[tf.Tensor]]) -> np.ndarray:
+        """Returns what is left of the gradient at the beginning of the sequences kept.
 
         Args:
-            sequences: The id of a layer -> what its latest call got: [batch, steps,
-                ...] and, if there is one, the mask [batch, steps].
-        """
-        for layer, _ in self._layers:
-            self._samples.keep(id(layer), sequences.get(id(layer), ()))
-
-    def measure(self) -> np.ndarray:
-        """Returns what is left of the gradient at the beginning of the sequences kept.
+            kept: A layer's id -> the sequences of some samples, [batch, steps, ...],
+                and, if there is one, the mask [batch, steps]; or nothing.
 
         Returns:
             float32 [rows]: `time_ratio` of the layer, the larger one of two directions;
             NaN where there is no recurrent layer, or nothing was kept.
         """
         ratios = np.full(self._rows, np.nan, np.float32)
-        for number, (layer, row) in enumerate(self._layers):
-            function = self._functions[number]
-            tensors = self._samples.tensors(id(layer))
-            if function is None or not tensors:
-                continue
-            try:
+        for key, (row, function) in self._functions.items():
+            tensors = kept.get(key, ())
+            if tensors:
                 ratios[row] = np.fmax(ratios[row], function(tensors).numpy())
-            except Exception:  # a cell of somebody's own, which expects more
-                self._functions[number] = None
         return ratios
+
+
+def _reason_not_to_call(layer: keras.layers.RNN) -> str | None:
+    """Says why a layer cannot be run once more without changing something."""
+    cells = [layer.cell]
+    while cells:
+        cell = cells.pop()
+        if not compat.is_of_keras(type(cell)):
+            kind = type(cell).__name__
+            return f"the cell {kind} of {layer.name} is not Keras's own"
+        cells += getattr(cell, "cells", [])
+    if not compat.is_of_keras(type(layer)):
+        return f"{layer.name}, a {type(layer).__name__}, is not Keras's own"
+    for cell in compat.parts(layer):
+        for name in ("activation", "recurrent_activation"):
+            activation = getattr(cell, name, None)
+            if activation is not None and not compat.is_of_keras(activation):
+                return f"the activation of {layer.name} is not Keras's own"
+    return None
 
 
 def time_ratio(

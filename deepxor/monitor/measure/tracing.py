@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
+import numpy as np
 import tensorflow as tf
+
+T = TypeVar("T")
 
 
 class Traced:
@@ -70,3 +75,38 @@ def usually(
         else_branch=branches[1],
     )
     return tf.ensure_shape(result, value.shape)
+
+
+def outside_of_step(function: Callable[[], T]) -> T:
+    """Returns what a function returns, called eagerly while a step is traced.
+
+    In another thread, which knows nothing of the trace. `tf.init_scope` is not enough:
+    a function may make variables while it is traced first, and not when it is traced
+    again; and no tape records in it.
+
+    Args:
+        function: Takes nothing.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function).result()
+
+
+def step_variable(value: Any, dtype: tf.DType) -> tf.Variable:
+    """Returns a variable that a training step may assign to, made at any time.
+
+    Args:
+        value: At the start.
+        dtype: Its type.
+    """
+    return outside_of_step(functools.partial(_variable, np.asarray(value), dtype))
+
+
+def _variable(value: np.ndarray, dtype: tf.DType) -> tf.Variable:
+    return tf.Variable(
+        value.astype(dtype.as_numpy_dtype),
+        dtype=dtype,
+        trainable=False,
+        # Under a distribution strategy each replica may write its own.
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )

@@ -1,70 +1,60 @@
-"""What the monitor keeps of a layer: pure functions inside the training step.
-
-Their results are the columns of a record, in the order of `statistics.QUANTITIES`.
-"""
+"""What is measured of gradients: pure functions inside the training step."""
 
 from __future__ import annotations
 
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from deepxor.monitor.measure.sums import LayerSums, fast_layer_sums, layer_sums
+from deepxor.monitor.measure.tracing import usually
 from deepxor.monitor.statistics import BINS_PER_DECADE, LOG10_EDGES, LOG10_FLOOR
-from deepxor.monitor.sums import LayerSums, fast_layer_sums, layer_sums
-from deepxor.monitor.tracing import usually
-
-# An activation is flat where its slope is below this share of its largest one: a
-# sigmoid beyond +-4.4, a tanh beyond +-2.2, a ReLU below 0.
-FLAT_SLOPE = 0.05
+from deepxor.quantities import GRADIENT, names
 
 # What is computed from more elements at once is neither kept in the processor's cache
 # nor in memory that the process has already: passes take two to three times as long.
 MOST_ELEMENTS = 2**16
 
-# The `GRADIENT_QUANTITIES` of a layer that gets none.
-NO_GRADIENT = (0.0, 0.0, 0.0, 1.0, 0.0)
-
-
-class Activity(NamedTuple):
-    """An activation and what it got.
-
-    Attributes:
-        function: Elementwise.
-        inputs: The pre-activations, [batch, ..., units].
-        largest_slope: Of the function.
-    """
-
-    function: Callable[[tf.Tensor], tf.Tensor]
-    inputs: tf.Tensor
-    largest_slope: float
+# A column of the table [layers, columns] for each quantity of the gradient: what makes
+# it from the sums over a layer's elements and their number, [layers] each.
+COLUMNS: dict[str, Callable[[LayerSums, np.ndarray], tf.Tensor]] = {
+    "norm": lambda sums, sizes: tf.sqrt(sums.squares),
+    "mean_abs": lambda sums, sizes: sums.absolute / sizes,
+    # A maximum may pass over NaN; a sum does not.
+    "max_abs": lambda sums, sizes: tf.where(
+        tf.math.is_nan(sums.absolute), sums.absolute, sums.largest
+    ),
+    "zero_fraction": lambda sums, sizes: (sizes - sums.nonzero) / sizes,
+    "non_finite": lambda sums, sizes: sums.non_finite,
+}
 
 
 def gradient_statistics(
     layers: Sequence[Sequence[tf.Tensor]], is_compiled: bool
 ) -> tf.Tensor:
-    """Returns the `GRADIENT_QUANTITIES` of every layer.
+    """Returns the gradient's quantities of every layer, in the order of the table.
 
     Args:
         layers: For each its gradients, one a variable; dense, of a static shape.
         is_compiled: Whether XLA compiles this; it makes no difference but to speed.
 
     Returns:
-        float32 [layers, 5], over all elements of a layer's variables: L2 norm, mean
-        absolute value, largest absolute value, fraction of exact zeros, number of NaN
-        and infinite elements. With no gradient at all, 0, 0, 0, 1, 0.
+        float32 [layers, columns], over all elements of a layer's variables. With no
+        gradient at all every column is 0, but for the fraction of zeros, which is 1.
     """
     if not any(layers):
-        return tf.constant([NO_GRADIENT] * len(layers))
+        return _statistics(LayerSums(*[tf.zeros([len(layers)])] * 5), layers)
     tensors = [gradient for gradients in layers for gradient in gradients]
     counts = [len(gradients) for gradients in layers]
     if is_compiled:
         # A branch for rare cases would keep all gradients until the end of the step.
         return _exact_statistics(counts, *tensors)
-    vectors = [_flat_parts(gradients) for gradients in layers]
+    vectors = [flat_parts(gradients) for gradients in layers]
     sums, are_right = fast_layer_sums(vectors)
     return usually(
         are_right,
@@ -87,65 +77,61 @@ def _statistics(sums: LayerSums, vectors: Sequence[Sequence[tf.Tensor]]) -> tf.T
     # Where there is no element, the sums are 0, and a size of 1 makes it `NO_GRADIENT`.
     sizes = np.maximum([_size(layer) for layer in vectors], 1)
     sizes = sizes.astype(sums.squares.dtype.as_numpy_dtype)
-    is_nan = tf.math.is_nan(sums.absolute)
-    columns = (
-        tf.sqrt(sums.squares),
-        sums.absolute / sizes,
-        # A maximum may pass over NaN; a sum does not.
-        tf.where(is_nan, sums.absolute, sums.largest),
-        (sizes - sums.nonzero) / sizes,
-        sums.non_finite,
-    )
+    columns = [COLUMNS[name](sums, sizes) for name in names(GRADIENT)]
     return tf.cast(tf.stack(columns, axis=1), tf.float32)
 
 
-def weight_statistics(
-    before: Sequence[tf.Tensor], after: Sequence[tf.Tensor]
+def variable_sums(gradient: Any, variable: keras.Variable, scale: Any) -> tf.Tensor:
+    """Returns the `LayerSums` of one gradient, to be carried out of a branch.
+
+    Args:
+        gradient: A tensor or a `tf.IndexedSlices`.
+        variable: The variable.
+        scale: What to divide the gradient by; None for nothing.
+
+    Returns:
+        float64 [5].
+    """
+    vectors = _vectors([unscaled(dense(gradient, variable), scale)])
+    return tf.concat(layer_sums([vectors]), axis=0)
+
+
+def carried_statistics(
+    sums: Sequence[tf.Tensor], variables: Sequence[keras.Variable]
 ) -> tf.Tensor:
-    """Returns the `WEIGHT_QUANTITIES` of one layer.
+    """Returns the gradient's quantities of one layer from its variables' sums.
 
     Args:
-        before: Its weights before a step, one tensor a variable.
-        after: Those after it.
+        sums: `variable_sums` of each.
+        variables: The variables.
 
     Returns:
-        float32 [2]: L2 norm of the weights before the step, and L2 norm of the step's
-        change over it; 0 where nothing changed.
+        float32 [columns].
     """
-    old, new = _flat_parts(before), _flat_parts(after)
-    weight = _plain_norm(old)
-    update = _plain_norm([b - a for a, b in zip(old, new, strict=True)])
-    return tf.stack([weight, tf.where(update == 0, 0.0, update / weight)])
+    stacked = tf.stack(sums)
+    totals = tf.reduce_sum(stacked[:, :4], axis=0, keepdims=True)
+    largest = tf.reduce_max(stacked[:, 4:], axis=0, keepdims=True)
+    parts = tf.unstack(tf.concat([totals, largest], axis=1), axis=1)
+    return _statistics(LayerSums(*parts), [[tf.zeros(v.shape) for v in variables]])[0]
 
 
-def activation_statistics(activities: Sequence[Activity]) -> tf.Tensor:
-    """Returns the `ACTIVATION_QUANTITIES` of one layer.
+def dense(gradient: Any, variable: keras.Variable) -> tf.Tensor:
+    """Returns a gradient as a tensor of its variable's shape.
 
     Args:
-        activities: One for each call of an activation.
-
-    Returns:
-        float32 [2]: the fraction of units (of channels, in a convolution) whose output
-        is zero for the whole sample, and the fraction of outputs at which the slope is
-        below `FLAT_SLOPE` of the largest one. NaN where there is no activation.
+        gradient: A tensor or a `tf.IndexedSlices`.
+        variable: The variable.
     """
-    if not activities:
-        return tf.constant([float("nan")] * 2)
-    pairs = [_activation_statistics(activity) for activity in activities]
-    return tf.reduce_mean(tf.stack(pairs), axis=0)
+    if isinstance(gradient, tf.IndexedSlices):
+        gradient = tf.math.unsorted_segment_sum(
+            gradient.values, gradient.indices, variable.shape[0]
+        )
+    return tf.reshape(gradient, variable.shape)
 
 
-def _activation_statistics(activity: Activity) -> tf.Tensor:
-    inputs = activity.inputs
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        outputs = activity.function(inputs)
-    slopes = tf.cast(tape.gradient(outputs, inputs), tf.float32)
-    is_silent = tf.reduce_all(outputs == 0, axis=list(range(inputs.shape.rank - 1)))
-    flat = FLAT_SLOPE * min(activity.largest_slope, 1.0)
-    is_flat = tf.abs(slopes) < flat
-    means = [tf.reduce_mean(tf.cast(mask, tf.float32)) for mask in (is_silent, is_flat)]
-    return tf.stack(means)
+def unscaled(gradient: tf.Tensor, scale: Any) -> tf.Tensor:
+    """Returns a gradient over the scale of its loss, None for none."""
+    return gradient if scale is None else gradient / tf.cast(scale, gradient.dtype)
 
 
 def log10_bins(values: tf.Tensor) -> tf.Tensor:
@@ -186,27 +172,11 @@ def log10_counts(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     return total[:-1]
 
 
-def largest_slope(function: Callable[[tf.Tensor], tf.Tensor]) -> float:
-    """Returns the largest |slope| of an activation between -8 and 8; 1 if unknown.
-
-    Args:
-        function: Elementwise; one that takes no vector has parameters of its own.
-    """
-    points = tf.linspace(-8.0, 8.0, 1601)
-    try:
-        with tf.GradientTape() as tape:
-            tape.watch(points)
-            outputs = function(points)
-        return float(tf.reduce_max(tf.abs(tape.gradient(outputs, points))))
-    except (ValueError, TypeError, tf.errors.InvalidArgumentError):
-        return 1.0
-
-
 def _vectors(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     return [tf.reshape(tf.cast(tensor, tf.float32), [-1]) for tensor in tensors]
 
 
-def _flat_parts(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+def flat_parts(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """Returns the elements as vectors, none of them very long."""
     return [piece for vector in _joined(tensors) for piece in _pieces(vector)]
 
@@ -231,8 +201,3 @@ def _pieces(vector: tf.Tensor) -> list[tf.Tensor]:
 
 def _size(parts: Sequence[tf.Tensor]) -> float:
     return float(sum(part.shape.num_elements() for part in parts))
-
-
-def _plain_norm(parts: Sequence[tf.Tensor]) -> tf.Tensor:
-    # Half the sums, with no copy of the squares.
-    return tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(part) for part in parts]))

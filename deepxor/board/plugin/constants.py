@@ -1,0 +1,28 @@
+"""What the page has of the tables of quantities and of verdicts, as a script."""
+
+from __future__ import annotations
+
+import json
+
+from deepxor.quantities import FRACTION, LOG10, in_tab
+from deepxor.verdicts import VERDICTS
+
+
+def tables_js() -> str:
+    """Returns the module with the menu of quantities and the colours of verdicts."""
+    menu = [
+        {
+            "id": quantity.shown_name,
+            "label": quantity.label,
+            "log": quantity.display == LOG10,
+            "fraction": quantity.display == FRACTION,
+            "band": quantity.has_band,
+        }
+        for quantity in in_tab()
+        if quantity.label is not None
+    ]
+    colours = {verdict.name: verdict.colour for verdict in VERDICTS}
+    return (
+        f"export const QUANTITIES = {json.dumps(menu)};\n"
+        f"export const VERDICTS = {json.dumps(colours)};\n"
+    )

@@ -1,0 +1,204 @@
+"""What the monitor uses of Keras and TensorFlow that they do not document.
+
+Each function is one such use, with the reason for it and a test of its own in
+tests/monitor/test_compat.py, which also runs with the oldest Keras allowed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns the layers that are a layer's attributes, in the order of those.
+
+    Only models have a public `layers`; a layer of somebody's own has none.
+    """
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def parts(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns a layer and all that are inside it, however deep."""
+    return list(layer._flatten_layers())
+
+
+def known_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Returns the variables that an optimizer was built for, in their order.
+
+    `apply` without variables means these; there is no public list of them.
+    """
+    return list(optimizer._trainable_variables)
+
+
+def is_of_keras(thing: Any) -> bool:
+    """Whether Keras itself defines the type, or the function, and not somebody else.
+
+    There is no public list of what Keras defines.
+    """
+    owner = thing if hasattr(thing, "__qualname__") else type(thing)
+    return (getattr(owner, "__module__", None) or "").startswith("keras.")
+
+
+def is_activation_layer(layer: keras.layers.Layer) -> bool:
+    """Whether a layer is one of Keras's activations, such as `ReLU`."""
+    return type(layer).__module__.startswith("keras.src.layers.activations")
+
+
+def is_composite(layer: keras.layers.Layer) -> bool:
+    """Whether a layer, or what it derives from, is one of Keras's own kinds.
+
+    Such a layer stays one row, whatever it is made of. What derives from `Layer` or
+    `Wrapper` alone is somebody's own.
+    """
+    plain = (keras.layers.Layer, keras.layers.Wrapper)
+    return any(
+        kind.__module__.startswith("keras.src.layers.") and kind not in plain
+        for kind in type(layer).__mro__
+        if kind is not keras.layers.Layer and kind is not object
+    ) and not isinstance(layer, keras.Model)
+
+
+def of_python_function(
+    step: Callable[..., Any], wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Callable[..., Any]:
+    """Returns a `tf.function` of the same options, but of another Python function.
+
+    A training step under `@tf.function` that has been traced is not traced again, and
+    nothing of it would be seen. The options cannot be read otherwise.
+
+    Args:
+        step: A function; what is no `tf.function` is wrapped as it is.
+        wrap: Maps the Python function to the other one.
+    """
+    if not isinstance(step, tf.types.experimental.PolymorphicFunction):
+        return wrap(step)
+    return step._clone(wrap(step.python_function))
+
+
+def without_dropout(layer: keras.layers.RNN) -> keras.layers.RNN:
+    """Returns a recurrent layer with the same weights, but no dropout and no seed.
+
+    A cell of Keras's keeps the mask of its dropout, and draws it in inference too: the
+    next training step would find it there. A copy by `from_config` would draw seeds
+    from Python's generator, as the layer's own constructor does.
+
+    Args:
+        layer: Of Keras's own, with cells of Keras's own.
+    """
+    shallow = _shallow(layer)
+    vars(shallow)["cell"] = _shallow_cell(layer.cell)
+    return shallow
+
+
+def _shallow_cell(cell: Any) -> Any:
+    shallow = _shallow(cell)
+    if isinstance(cell, keras.layers.StackedRNNCells):
+        vars(shallow)["cells"] = [_shallow_cell(inner) for inner in cell.cells]
+    for name in ("dropout", "recurrent_dropout"):
+        if name in vars(shallow):
+            vars(shallow)[name] = 0.0
+    for name in ("_dropout_mask", "_recurrent_dropout_mask"):
+        vars(shallow).pop(name, None)
+    return shallow
+
+
+def _shallow(thing: Any) -> Any:
+    # `copy.copy` would serialize it, and make another with other weights.
+    shallow = object.__new__(type(thing))
+    vars(shallow).update(vars(thing))
+    return shallow
+
+
+@contextlib.contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Gives an object another attribute for the time of the context.
+
+    Past Keras's `__setattr__`, which would track it.
+
+    Args:
+        owner: The object.
+        name: The attribute's name.
+        value: What it is in this context.
+    """
+    attributes = vars(owner)
+    is_own = name in attributes
+    before = attributes.get(name)
+    attributes[name] = value
+    try:
+        yield
+    finally:
+        if is_own:
+            attributes[name] = before
+        else:
+            attributes.pop(name, None)
+
+
+def keep(owner: Any, name: str, value: Any) -> None:
+    """Gives an object an attribute past Keras's `__setattr__`, which would track it."""
+    vars(owner)[name] = value
+
+
+def has_random_state(graph: tf.Graph) -> bool:
+    """Whether a graph, or a function that it calls, draws random numbers of its own.
+
+    Such an operation (`tf.random.normal`, not Keras's generators) has its state in the
+    kernel, one for each function in which it stands: two functions are two streams.
+
+    Args:
+        graph: Being built.
+    """
+    definition = graph.as_graph_def()
+    nodes: list[Sequence[Any]] = [definition.node]
+    nodes += [function.node_def for function in definition.library.function]
+    kinds = {node.op for part in nodes for node in part if "seed2" in node.attr}
+    # What has a seed and is no random number: data sets.
+    return any(not kind.endswith(("Dataset", "DatasetV2", "V3")) for kind in kinds)
+
+
+def has_state(function: tf.types.experimental.ConcreteFunction) -> bool:
+    """Whether a function reads or changes anything but its arguments.
+
+    Args:
+        function: Traced.
+    """
+    graph = function.graph
+    if any(tensor.dtype == tf.resource for tensor, _ in graph.captures):
+        return True
+    definition = graph.as_graph_def()
+    nodes: list[Sequence[Any]] = [definition.node]
+    nodes += [inner.node_def for inner in definition.library.function]
+    ops = {node.op for part in nodes for node in part}
+    return any(_is_stateful(op) for op in ops)
+
+
+# Of these the state is the graph's own: they call functions, or stand for arguments.
+_HARMLESS = {"PartitionedCall", "StatefulPartitionedCall", "Placeholder", "If", "While"}
+
+
+def _is_stateful(op: str) -> bool:
+    from tensorflow.python.framework import op_def_registry
+
+    definition = op_def_registry.get(op)
+    return bool(definition and definition.is_stateful and op not in _HARMLESS)
+
+
+def was_traced(train_function: Any) -> bool:
+    """Whether a train function that Keras made has been traced.
+
+    A step that has been traced keeps to the variables that were trainable then.
+
+    Args:
+        train_function: `model.train_function`.
+    """
+    cells = getattr(train_function, "__closure__", None) or ()
+    contents = [cell.cell_contents for cell in cells if cell is not None]
+    return any(
+        content.experimental_get_tracing_count() > 0
+        for content in contents
+        if isinstance(content, tf.types.experimental.PolymorphicFunction)
+    )

@@ -1,0 +1,195 @@
+"""What is measured of activations: silent units and saturated outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from deepxor.monitor import compat
+
+# Activations whose slope says nothing of a unit: none at all, and those that act on a
+# whole vector or on the pieces of a unit.
+NOT_ELEMENTWISE = ("linear", "softmax", "log_softmax", "sparsemax", "glu", "maxout")
+
+# An activation is flat where its slope is below this share of its largest one: a
+# sigmoid beyond +-4.4, a tanh beyond +-2.2, a ReLU below 0.
+FLAT_SLOPE = 0.05
+
+
+class Activity(NamedTuple):
+    """What one call of an activation did to a batch's first samples.
+
+    Attributes:
+        inputs: Pre-activations, or others of the same slope, [samples, ...].
+        outputs: Activations, [samples, ...].
+    """
+
+    inputs: tf.Tensor
+    outputs: tf.Tensor
+
+
+def is_elementwise(activation: Any) -> bool:
+    """Whether something is an activation that acts on each number by itself.
+
+    Args:
+        activation: What a layer has as its `activation`, perhaps None.
+    """
+    return callable(activation) and (
+        getattr(activation, "__name__", "") not in NOT_ELEMENTWISE
+    )
+
+
+def silent_units(activities: Sequence[Activity], axis: int) -> tf.Tensor:
+    """Returns which units are zero for all samples, in all calls.
+
+    Args:
+        activities: Of one activation; of the same number of units.
+        axis: That of the units.
+
+    Returns:
+        bool [units]; of a convolution, units are channels.
+    """
+    silent = []
+    for activity in activities:
+        rank = activity.outputs.shape.rank
+        others = [i for i in range(rank) if i != axis % rank]
+        silent.append(tf.reduce_all(activity.outputs == 0, axis=others))
+    return tf.reduce_all(tf.stack(silent), axis=0)
+
+
+class Slopes:
+    """Says where an activation is on its flat part.
+
+    Args:
+        activation: A function or a layer, elementwise.
+        shape: Of its inputs, the first axis that of the samples.
+        is_eager: Whether the training step runs as Python.
+
+    Attributes:
+        reason: Why nothing can be said; None if something can.
+    """
+
+    def __init__(self, activation: Any, shape: tf.TensorShape, is_eager: bool) -> None:
+        is_layer = isinstance(activation, keras.layers.Layer)
+        self._function = activation.call if is_layer else activation
+        self.reason = _reason_not_to_call(activation, shape, is_eager)
+        self._flat = 0.0
+        if self.reason is None:
+            try:
+                self._flat = FLAT_SLOPE * min(largest_slope(self._function), 1.0)
+            except Exception as error:  # it takes no vector, as one with parameters
+                self.reason = f"{_name(activation)} has no largest slope: {error}"
+
+    def saturated(self, activities: Sequence[Activity]) -> tf.Tensor:
+        """Returns the share of outputs, over all calls, where the slope is next to 0.
+
+        Args:
+            activities: Of the activation.
+
+        Returns:
+            float32 scalar.
+        """
+        shares = [tf.reduce_mean(self._is_flat(activity)) for activity in activities]
+        return tf.reduce_mean(tf.stack(shares))
+
+    def _is_flat(self, activity: Activity) -> tf.Tensor:
+        inputs = tf.cast(activity.inputs, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = self._function(inputs)
+        slopes = tf.cast(tape.gradient(outputs, inputs), tf.float32)
+        return tf.cast(tf.abs(slopes) < self._flat, tf.float32)
+
+
+def _reason_not_to_call(
+    activation: Any, shape: tf.TensorShape, is_eager: bool
+) -> str | None:
+    """Says why an activation cannot be called once more without changing something."""
+    name = _name(activation)
+    if isinstance(activation, keras.layers.Layer) and activation.variables:
+        return f"{name} has weights or a seed of its own"
+    origin = _origin(activation)
+    if origin == "keras":
+        return None
+    if is_eager and origin != "tensorflow":
+        return f"{name} is not Keras's own, and runs as Python"
+    try:
+        spec = tf.TensorSpec([None, *shape[1:]], tf.float32)
+        traced = tf.function(activation, autograph=False).get_concrete_function(spec)
+    except Exception as error:  # somebody's own, which expects something else
+        return f"{name} cannot be called by itself: {error}"
+    if compat.has_state(traced):
+        return f"{name} has a state of its own"
+    return None
+
+
+def _name(activation: Any) -> str:
+    names = (getattr(activation, key, None) for key in ("name", "__name__"))
+    return f"the activation {next(filter(None, names), activation)}"
+
+
+def _origin(activation: Any) -> str:
+    """Returns the name of the package that defines an activation."""
+    is_layer = isinstance(activation, keras.layers.Layer)
+    module = getattr(type(activation) if is_layer else activation, "__module__", "")
+    return (module or "").split(".")[0]
+
+
+def inverse_of(activation: Any) -> Callable[[tf.Tensor], tf.Tensor] | None:
+    """Returns the inverse of one of Keras's activations, if it is a simple one.
+
+    Args:
+        activation: A function.
+
+    Returns:
+        Maps outputs to inputs of the same slope, or None. Of a ReLU or a leaky one,
+        whose slope depends on the sign alone, it leaves the outputs as they are.
+    """
+    name = getattr(activation, "__name__", "")
+    # Not somebody's own function of that name.
+    is_known = getattr(keras.activations, name, None) is activation
+    return INVERSES.get(name) if is_known else None
+
+
+def _inverse_elu(y: tf.Tensor) -> tf.Tensor:
+    return tf.where(y > 0, y, tf.math.log1p(tf.minimum(y, 0)))
+
+
+def _inverse_sigmoid(y: tf.Tensor) -> tf.Tensor:
+    return tf.math.log(y) - tf.math.log1p(-y)
+
+
+INVERSES: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "relu": tf.identity,
+    "relu6": tf.identity,
+    "leaky_relu": tf.identity,
+    "elu": _inverse_elu,
+    "tanh": tf.math.atanh,
+    "sigmoid": _inverse_sigmoid,
+}
+
+# TensorFlow's operations that it computes as one with the matrix product before them.
+INVERSES_OF_OPERATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "Relu": tf.identity,
+    "Relu6": tf.identity,
+    "LeakyRelu": tf.identity,
+    "Elu": _inverse_elu,
+    "Tanh": tf.math.atanh,
+    "Sigmoid": _inverse_sigmoid,
+}
+
+
+def largest_slope(function: Callable[[tf.Tensor], tf.Tensor]) -> float:
+    """Returns the largest |slope| of an activation between -8 and 8.
+
+    Args:
+        function: Elementwise, without a state.
+    """
+    points = tf.linspace(-8.0, 8.0, 1601)
+    with tf.GradientTape() as tape:
+        tape.watch(points)
+        outputs = function(points)
+    return float(tf.reduce_max(tf.abs(tape.gradient(outputs, points))))

@@ -1,0 +1,126 @@
+"""What is recorded of a layer: the one table of quantities.
+
+The history's keys, the tensors of the Gradient flow tab and how they are coded, the
+charts' tags, the tab's menu and the tables of the docs are derived from it. NumPy only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# What measures a quantity.
+GRADIENT = "gradient"
+WEIGHTS = "weights"
+ACTIVATIONS = "activations"
+RECURRENCE = "recurrence"
+
+# How a quantity is shown: log10 of it, floored; a share from 0 to 1; as it is.
+LOG10 = "log10"
+FRACTION = "fraction"
+PLAIN = "plain"
+
+# How the tab's server codes a quantity; see `board/plugin/payload.py`.
+U16 = "u16"
+BYTE_FRACTION = "fraction"
+BYTE_COUNT = "count"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One row of the table.
+
+    Attributes:
+        name: Its key in `GradientMonitor.history`.
+        source: What measures it: `GRADIENT`, `WEIGHTS`, `ACTIVATIONS` or `RECURRENCE`.
+        display: How it is shown: `LOG10`, `FRACTION` or `PLAIN`.
+        chart: Of its charts in TensorBoard, `<chart>/<layer>`; None for no chart.
+        label: In the tab's menu; None if it is not offered there.
+        coding: In the tab's payload; None if the tab does not get it.
+        doc: What it is, in a sentence for the docs.
+        has_band: Whether the laboratory records its percentiles over replicas, too.
+    """
+
+    name: str
+    source: str
+    display: str
+    chart: str | None
+    label: str | None
+    coding: str | None
+    doc: str
+    has_band: bool = False
+
+    @property
+    def shown_name(self) -> str:
+        """The name of what is shown: with `_log10` behind it where that is log10."""
+        return f"{self.name}_log10" if self.display == LOG10 else self.name
+
+
+QUANTITIES: tuple[Quantity, ...] = (
+    Quantity(
+        "norm", GRADIENT, LOG10, "gradient_norm_log10", "Gradient norm", U16,
+        "The L2 norm of the layer's gradient g: the root of the sum of g² over all its "
+        "elements.",
+        has_band=True,
+    ),
+    Quantity(
+        "mean_abs", GRADIENT, LOG10, None, None, None,
+        "The mean of |g| over the elements.",
+    ),
+    Quantity(
+        "max_abs", GRADIENT, LOG10, None, None, None,
+        "The largest |g|.",
+    ),
+    Quantity(
+        "zero_fraction", GRADIENT, FRACTION, "gradient_zero_fraction",
+        "Zero fraction of the gradient", BYTE_FRACTION,
+        "The share of elements that are exactly 0, from 0 to 1.",
+    ),
+    Quantity(
+        "non_finite", GRADIENT, PLAIN, None, None, BYTE_COUNT,
+        "How many elements are NaN or infinite.",
+    ),
+    Quantity(
+        "weight_norm", WEIGHTS, PLAIN, "weight_norm", None, None,
+        "The L2 norm of the layer's weights before the step.",
+    ),
+    Quantity(
+        "update_ratio", WEIGHTS, LOG10, "update_ratio_log10", "Update-to-weight ratio",
+        U16,
+        "The L2 norm of what the step changed, over `weight_norm`. Not of the "
+        "gradient: of what the optimizer made of it, with momentum, clipping and "
+        "weight decay.",
+    ),
+    Quantity(
+        "dead_fraction", ACTIVATIONS, FRACTION, "dead_fraction", "Dead units",
+        BYTE_FRACTION,
+        "The share of the layer's units whose activation is exactly 0 for every sample "
+        "looked at.",
+    ),
+    Quantity(
+        "saturated_fraction", ACTIVATIONS, FRACTION, "saturated_fraction",
+        "Saturated units", BYTE_FRACTION,
+        "The share of the layer's activations, over units and samples, that are on a "
+        "flat part: where the slope is less than 0.05 of the activation's largest "
+        "slope, or less than 0.05 if that is larger than 1.",
+    ),
+    Quantity(
+        "time_ratio", RECURRENCE, LOG10, "time_ratio_log10", None, None,
+        "Of a recurrent layer: of the gradient with respect to its last output, how "
+        "much arrives at its initial state. L2 norm over L2 norm, for the sum of the "
+        "outputs.",
+    ),
+)  # fmt: skip
+
+
+def names(*sources: str) -> tuple[str, ...]:
+    """Returns the names of the quantities, in the order of the table.
+
+    Args:
+        *sources: Of those that these measure; none for all.
+    """
+    return tuple(q.name for q in QUANTITIES if not sources or q.source in sources)
+
+
+def in_tab() -> tuple[Quantity, ...]:
+    """Returns the quantities that the Gradient flow tab gets, in their order."""
+    return tuple(q for q in QUANTITIES if q.coding is not None)

@@ -1,0 +1,84 @@
+"""What a diagnosis can say: the one table of verdicts; no imports of ours.
+
+Colours on the console, in the report and in TensorBoard, and the docs' list are derived
+from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One row of the table.
+
+    Attributes:
+        name: As `Diagnosis.verdict` has it.
+        colour: `#rrggbb`, dark enough for white letters on it (WCAG AA).
+        advice: One sentence on what to change.
+    """
+
+    name: str
+    colour: str
+    advice: str
+
+
+HEALTHY = "healthy"
+VANISHING = "vanishing"
+EXPLODING = "exploding"
+DEAD = "dead"
+SATURATED = "saturated"
+UNDECIDED = "undecided"
+
+VERDICTS: tuple[Verdict, ...] = (
+    Verdict(
+        HEALTHY, "#00695c", "Nothing to mend in the gradient: it reaches every layer."
+    ),
+    Verdict(
+        VANISHING,
+        "#4527a0",
+        "Use an activation whose slope does not shrink the gradient (relu with he "
+        "initialization, or tanh with glorot), normalization or residual connections, "
+        "or fewer layers.",
+    ),
+    Verdict(
+        EXPLODING,
+        "#b71c1c",
+        "Lower the learning rate tenfold, scale the inputs and the initial weights (he "
+        "or glorot), or clip the gradients.",
+    ),
+    Verdict(
+        DEAD,
+        "#37474f",
+        "Use an activation with a slope on both sides (leaky_relu, elu), he "
+        "initialization with biases of zero, and inputs of mean zero; a lower learning "
+        "rate keeps units from dying later.",
+    ),
+    Verdict(
+        SATURATED,
+        "#9a4600",
+        "Scale the inputs to mean zero and variance one, start from smaller weights "
+        "(glorot) and biases of zero, or lower the learning rate; relu has no upper "
+        "flat part.",
+    ),
+    Verdict(
+        UNDECIDED,
+        "#616161",
+        "Train for more steps, or record more often with a smaller `every`.",
+    ),
+)
+
+
+def by_name() -> dict[str, Verdict]:
+    """Returns the table as name -> verdict."""
+    return {verdict.name: verdict for verdict in VERDICTS}
+
+
+def advice(name: str) -> str:
+    """Returns what to change.
+
+    Args:
+        name: Of a verdict.
+    """
+    return by_name()[name].advice
