@@ -94,9 +94,9 @@ class FitSession:
         self._lock = threading.RLock()
         self._is_closed = threading.Event()
         self._writers: list[RunWriter] = []
+        self._check_layers(model)
         if arguments.log_dir is not None:
             self._attempt("writing", self._open_writer)
-        self._check_layers(model)
         self._attachment = engine().attach(model, params, self.fit, self)
         self._finalizer = weakref.finalize(owner, _close_apart, self)
 
@@ -348,8 +348,16 @@ class FitSession:
         return float("nan") if found is None else found
 
     def _note_bad(self, record: Record, recorder: StepRecorder) -> None:
-        """Keeps the first step with a gradient that is not finite."""
-        bad = np.flatnonzero(record.gradients[names(GRADIENT).index("non_finite")] > 0)
+        """Keeps the first step with a gradient that is not finite, or not seen."""
+        non_finite = record.gradients[names(GRADIENT).index("non_finite")]
+        unseen = [recorder.layers[row] for row in np.flatnonzero(np.isnan(non_finite))]
+        if unseen:
+            self._history.notes.setdefault(
+                "norm",
+                f"at step {record.step} no optimizer got a gradient of "
+                f"{', '.join(unseen)}, or it left the step out as it overflowed",
+            )
+        bad = np.flatnonzero(non_finite > 0)
         if len(bad):
             self._history.note_bad((record.step, recorder.layers[bad[-1]]))
 

@@ -104,6 +104,9 @@ PROGRAM = """
 import os, signal, sys
 import keras, numpy as np, deepxor
 
+# As at a terminal, also where whoever started the tests ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 class Stop(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if batch == 6:

@@ -231,6 +231,7 @@ def test_optimizers_in_lists_are_seen_and_what_none_got_is_nan(options):
         assert np.isnan(history[name][:, unseen]).all()
         assert np.isfinite(np.delete(history[name], unseen, axis=1)).all()
     assert np.isfinite(history["global_norm"]).all()
+    assert "no optimizer got a gradient of c" in history["notes"]["norm"]
 
 
 class InBranch(keras.Sequential):
