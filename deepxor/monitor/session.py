@@ -88,13 +88,12 @@ class FitSession:
         self._last_logs: dict[str, Any] = {}
         self._last_read = time.monotonic()
         self._held: list[_Held] = []
-        self._made = 0
         self._stopped: dict[str, str] = {}
         self._counts_before: dict[str, tuple[Any, int]] = {}
         self._lock = threading.RLock()
         self._is_closed = threading.Event()
         self._writers: list[RunWriter] = []
-        self._check_layers(model)
+        self._attempt("checking the layers", lambda: self._check_layers(model))
         if arguments.log_dir is not None:
             self._attempt("writing", self._open_writer)
         self._attachment = engine().attach(model, params, self.fit, self)
@@ -150,6 +149,10 @@ class FitSession:
 
     def begin(self, recorder: StepRecorder | None) -> None:
         """As `engine.Listener`."""
+        self._attempt("recording", lambda: self._begin(recorder))
+
+    def _begin(self, recorder: StepRecorder | None) -> None:
+        """Finds the number of the first step."""
         optimizers = named_optimizers(self._model)
         own = getattr(self._model, "optimizer", None)
         counted = [x for x in optimizers.values() if x.built] or [own]
@@ -227,11 +230,6 @@ class FitSession:
     def diagnosis(self) -> Diagnosis:
         """Returns what the history says, and what could not be seen."""
         return diagnose(self._history.as_dict())
-
-    @property
-    def made(self) -> int:
-        """How many records this fit has added to the history."""
-        return self._made
 
     def _take(self, recorder: StepRecorder) -> None:
         """Begins to read from a recorder."""
@@ -322,7 +320,6 @@ class FitSession:
                 record.step, wide, record.global_norm, one.loss, skill, samples,
                 one.is_loss_seen,
             )  # fmt: skip
-            self._made += 1
             self._write(one, table, skill)
 
     def _widened(self, table: np.ndarray) -> np.ndarray:

@@ -212,6 +212,17 @@ def test_an_error_of_the_monitors_own_ends_no_fit(options, monkeypatch):
     assert "of the monitor" in monitor.diagnosis.evidence
 
 
+@pytest.mark.parametrize("name", ["named_optimizers", "named_rows"])
+def test_an_error_before_the_first_step_ends_no_fit_either(name, monkeypatch):
+    from deepxor.monitor import session
+
+    monkeypatch.setattr(session, name, failing)
+    monitor = deepxor.GradientMonitor()
+    with pytest.warns(UserWarning, match="has stopped .*of the monitor"):
+        train(lambda: compiled(L.Dense(4), L.Dense(1), **GRAPH), X, monitor)
+    assert monitor.diagnosis.verdict == "undecided"
+
+
 @pytest.mark.parametrize("what", ["skill", "time_ratio"])
 def test_a_measurement_that_fails_is_nan_and_says_why(what, monkeypatch):
     from deepxor.monitor.measure.recurrence import Recurrence
