@@ -6,14 +6,13 @@ eighty of them, and an event each would cost more than the training they describ
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from google.protobuf.message import Message
 from tensorboard.compat.proto import event_pb2
 
 from deepxor.board.events import flow_names
+from deepxor.board.files import is_remote, join, make_folder, os_errors
 from deepxor.board.flow_series import FlowSeries
 from deepxor.board.step_summary import StepSummary
 
@@ -59,7 +59,7 @@ class SummaryWriter:
 
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
         self.log_dir = os.fspath(log_dir)
-        _make_folder(self.log_dir)
+        make_folder(self.log_dir)
         # Readers take a folder's files in the order of their names.
         name = (
             f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
@@ -74,7 +74,7 @@ class SummaryWriter:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="SummaryWriter")
         self._pending: deque[Future] = deque()
         self._has_failed = False
-        with _os_errors():
+        with os_errors():
             self._records = tf.io.TFRecordWriter(self._file)
         self._submit_event(lambda: event_pb2.Event(file_version="brain.Event:2"))
         self.flush()
@@ -188,7 +188,7 @@ class SummaryWriter:
             self.flush()
         finally:
             self._worker.shutdown()
-            with _os_errors():
+            with os_errors():
                 self._records.close()
 
     def _submit_event(self, make_event: Callable[[], event_pb2.Event]) -> None:
@@ -228,49 +228,9 @@ class SummaryWriter:
     ) -> None:
         event = make_event()
         event.wall_time = wall_time
-        with _os_errors():
+        with os_errors():
             self._records.write(event.SerializeToString())
             self._records.flush()
-
-
-def is_remote(path: str) -> bool:
-    """Whether a path has a scheme, such as gs://, and is no path of this machine."""
-    return "://" in path
-
-
-def join(folder: str, name: str) -> str:
-    """Returns the path of a file in a folder, which may be a remote one.
-
-    Args:
-        folder: The folder's.
-        name: The file's.
-    """
-    if is_remote(folder):
-        return f"{folder.rstrip('/')}/{name}"
-    return str(Path(folder) / name)
-
-
-def write_text(folder: str, name: str, text: str) -> None:
-    """Writes a file of text.
-
-    Args:
-        folder: Local, or remote as `tf.io.gfile` takes it.
-        name: The file's.
-        text: Its content.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
-    with _os_errors(), tf.io.gfile.GFile(join(folder, name), "w") as file:
-        file.write(text)
-
-
-def _make_folder(folder: str) -> None:
-    if is_remote(folder):
-        with _os_errors():
-            tf.io.gfile.makedirs(folder)
-    else:
-        Path(folder).mkdir(parents=True, exist_ok=True)
 
 
 _LOOP = "while/"
@@ -322,12 +282,3 @@ def _shown_name(source: str) -> str:
     if name.startswith("gradient_tape/"):
         return f"{control}train/{name.replace(_LOOP, '', 1)}"
     return control + name.removeprefix(_LOOP)
-
-
-@contextlib.contextmanager
-def _os_errors() -> Iterator[None]:
-    """Turns TensorFlow's errors of a file into an OSError."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        raise OSError(error.message) from error

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import deepxor
+from deepxor.atomic import write_atomically
 from deepxor.lab.cell import Cell
-from deepxor.lab.runs import RunError, write_atomically
+from deepxor.lab.runs import RunError
 
 _FILE = "cell.json"
 

@@ -12,9 +12,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from deepxor.atomic import write_atomically
 from deepxor.board.summaries import SummaryWriter
 from deepxor.lab.instrument import ReplicaMonitor
-from deepxor.lab.runs import RunError, write_atomically
+from deepxor.lab.runs import RunError
 
 _FILE = "checkpoint.npz"
 

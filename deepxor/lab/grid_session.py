@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from deepxor.atomic import write_atomically
 from deepxor.board.score_table import (
     Score,
     Scores,
@@ -72,9 +73,9 @@ def run_on_console(
     scores = scores_of(grid, trained)
     console.print(console_table(title, grid.initializers, grid.activations, scores))
     table = (grid.initializers, grid.activations, scores)
-    (folder / "table.csv").write_text(score_csv(*table), encoding="utf-8")
+    write_atomically(folder / "table.csv", score_csv(*table).encode())
     page = score_html(title, _facts(grid, trained), *table)
-    (folder / "table.html").write_text(page, encoding="utf-8")
+    write_atomically(folder / "table.html", page.encode())
     console.print(Text(f"Table: {folder / 'table.html'}, {folder / 'table.csv'}"))
     console.print(Text(f"Next: tensorboard --logdir {shlex.quote(str(folder))}"))
     return 0

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import deepxor
+from deepxor.atomic import write_atomically
 from deepxor.lab.experiment import Experiment
 
 RUNNING = "running"
@@ -249,24 +250,6 @@ def _check_results(results: dict[str, Any], replicas: int) -> None:
         raise ValueError(f"solved {solved!r} of {replicas}")
     if not isinstance(results.get("verdict"), (str, type(None))):
         raise ValueError(f"verdict {results['verdict']!r}")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file such that a reader finds the old content or the new, never a part.
-
-    Raises:
-        OSError: If it cannot be written; the old content stays.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]]:

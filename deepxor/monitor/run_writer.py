@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from deepxor.board.files import write_text
 from deepxor.board.step_summary import StepSummary
-from deepxor.board.summaries import SummaryWriter, write_text
+from deepxor.board.summaries import SummaryWriter
 from deepxor.monitor import statistics
 from deepxor.monitor.diagnosis import Diagnosis
 from deepxor.quantities import GRADIENT, LOG10, QUANTITIES, Quantity, in_tab
@@ -72,10 +73,11 @@ class RunWriter:
         fields = dataclasses.asdict(diagnosis)
         self._writer.text("diagnosis", diagnosis.markdown(), step)
         self._writer.flow_diagnosis(fields, step)
+        self._writer.flush()
         if not self._is_shared:
+            # Last, so that whoever waits for it finds all the rest.
             text = json.dumps(fields, indent=2)
             write_text(self._writer.log_dir, "diagnosis.json", text + "\n")
-        self._writer.flush()
 
     def close(self) -> None:
         """Sees to it that all is written, and closes a file of its own."""

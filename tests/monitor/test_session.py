@@ -51,8 +51,9 @@ class Raise(keras.callbacks.Callback):
             raise self.error
 
 
-def within_a_second(condition):
-    deadline = time.monotonic() + 1.0
+def eventually(condition):
+    """Waits for a condition, far longer than it should take."""
+    deadline = time.monotonic() + 60.0
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
     return condition()
@@ -60,13 +61,13 @@ def within_a_second(condition):
 
 @pytest.mark.parametrize("every", [1, 4])
 @pytest.mark.parametrize("error", [RuntimeError("on purpose"), KeyboardInterrupt()])
-def test_after_an_exception_all_is_written_within_a_second(tmp_path, every, error):
+def test_after_an_exception_all_is_written_by_itself(tmp_path, every, error):
     monitor, model = deepxor.GradientMonitor(tmp_path, every=every), network()
     with pytest.raises(type(error)):
         fit(model, monitor, Raise(14, error))
     # Nobody asks the monitor, and Keras calls nothing.
     path = tmp_path / "diagnosis.json"
-    assert within_a_second(path.exists)
+    assert eventually(path.exists)
     expected = list(range(0, 14, every))
     assert read_run(tmp_path).flow.steps.tolist() == expected
     assert json.loads(path.read_text())["verdict"] == monitor.diagnosis.verdict

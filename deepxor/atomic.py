@@ -1,0 +1,28 @@
+"""Writes a file of which a reader finds the old or the new, never a part."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file such that a reader finds the old content or the new, never a part.
+
+    Args:
+        path: The file's.
+        content: Its bytes.
+
+    Raises:
+        OSError: If it cannot be written; the old content stays.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
