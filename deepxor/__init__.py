@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from deepxor.lab.experiment import Experiment
-    from deepxor.lab.lsuv import lsuv
-    from deepxor.lab.training import train_experiment
-    from deepxor.monitor.backprop import explain
+    from deepxor.backprop.explanation import explain
     from deepxor.monitor.callback import GradientMonitor
+    from deepxor.nn.lsuv import lsuv
+    from deepxor.xor.config import Experiment
+    from deepxor.xor.train import train_experiment
 
 __all__ = ["Experiment", "GradientMonitor", "explain", "lsuv", "train_experiment"]
 
 _MODULES = {
-    "Experiment": "deepxor.lab.experiment",
+    "Experiment": "deepxor.xor.config",
     "GradientMonitor": "deepxor.monitor.callback",
-    "explain": "deepxor.monitor.backprop",
-    "lsuv": "deepxor.lab.lsuv",
-    "train_experiment": "deepxor.lab.training",
+    "explain": "deepxor.backprop.explanation",
+    "lsuv": "deepxor.nn.lsuv",
+    "train_experiment": "deepxor.xor.train",
 }
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from absl import flags
 from rich.text import Text
 
-from deepxor import door
-from deepxor.board.export import csv_text, json_text
-from deepxor.board.tables import make_console, runs_table
-from deepxor.lab.comparison import read_logdir, solved_comparisons
+from deepxor.console import app
+from deepxor.console.tables import make_console, runs_table
+from deepxor.report.export import csv_text, json_text
+from deepxor.report.logdir import read_logdir, solved_comparisons
 
 LOGDIR = flags.DEFINE_string(
     "logdir", "logdir", "The folder of the runs; may be given without --logdir=, too."
@@ -85,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
         _write(JSON.value, json_text(rows, settings, comparisons, skipped))
     if HTML.value:
         # Not imported above: matplotlib and Jinja2 take a second.
-        from deepxor.board.report import report_html
+        from deepxor.report.page import report_html
 
         title = Path(logdir).resolve().name
         _write(HTML.value, report_html(title, runs, comparisons, skipped))
@@ -99,4 +99,4 @@ def _write(path: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    door.run(main)
+    app.run(main)

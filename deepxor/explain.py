@@ -3,7 +3,7 @@
 For example: python -m deepxor.explain --activations=sigmoid,relu
 
 This is the command. The function for any Keras model is `deepxor.explain`, from
-`deepxor.monitor.backprop`; importing this module does not hide it.
+`deepxor.backprop.explanation`; importing this module does not hide it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 
 from absl import flags
 
-from deepxor import door
-from deepxor.lab.experiment import AUTO, NETWORKS, Experiment
-from deepxor.lab.initializers import INITIALIZERS
+from deepxor.console import app
+from deepxor.nn.initializers import INITIALIZERS
+from deepxor.xor.config import AUTO, NETWORKS, Experiment
 
 _D = Experiment()
 
 NETWORK = flags.DEFINE_enum("network", _D.network, NETWORKS, "Rung of the ladder.")
-HIDDEN_UNITS = flags.DEFINE_string("hidden_units", None, door.HIDDEN_UNITS_HELP)
+HIDDEN_UNITS = flags.DEFINE_string("hidden_units", None, app.HIDDEN_UNITS_HELP)
 ACTIVATIONS = flags.DEFINE_list(
     "activations",
     ["sigmoid", "relu"],
@@ -52,7 +52,7 @@ def experiments_from_flags() -> list[Experiment]:
     return [
         Experiment(
             network=NETWORK.value,
-            hidden_units=None if units is None else door.parse_units(units),
+            hidden_units=None if units is None else app.parse_units(units),
             activation=activation,
             initializer=INITIALIZER.value,
             replicas=REPLICAS.value,
@@ -81,15 +81,15 @@ def check_png(path: str) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Prints and draws; returns the exit status."""
-    door.check_no_arguments(argv)
+    app.check_no_arguments(argv)
     experiments = experiments_from_flags()
     check_png(PNG.value)
-    door.load_tensorflow()
-    from deepxor.lab.lesson import explain_on_console
+    app.load_tensorflow()
+    from deepxor.console.explain import explain_on_console
 
     explain_on_console(experiments, PNG.value)
     return 0
 
 
 if __name__ == "__main__":
-    door.run(main)
+    app.run(main)

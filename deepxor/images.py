@@ -13,11 +13,11 @@ from typing import Any
 
 from absl import flags
 
-from deepxor import door
-from deepxor.lab.cell import DISTRIBUTIONS, RECIPES
-from deepxor.lab.convnets import CONVNETS, INITIALIZERS
-from deepxor.lab.grid import Grid
-from deepxor.lab.pictures import DATASETS
+from deepxor.console import app
+from deepxor.vision.config import DISTRIBUTIONS, RECIPES
+from deepxor.vision.datasets import DATASETS
+from deepxor.vision.grid import Grid
+from deepxor.vision.models import CONVNETS, INITIALIZERS
 
 DATASET = flags.DEFINE_enum("dataset", "digits", DATASETS, "The pictures.")
 DATA_DIR = flags.DEFINE_string(
@@ -105,10 +105,10 @@ def jobs_from_flags() -> int:
 
 def main(argv: Sequence[str]) -> int:
     """Trains what has not been trained yet; returns the exit status."""
-    door.check_no_arguments(argv)
+    app.check_no_arguments(argv)
     grid, jobs = grid_from_flags(), jobs_from_flags()
     _check_pictures(grid.dataset, DATA_DIR.value)
-    from deepxor.lab.grid_session import run_on_console
+    from deepxor.console.images import run_on_console
 
     # TensorFlow calls it an error where it cannot fuse a leaky ReLU, and goes on.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -121,7 +121,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _start(threads: int) -> None:
     """Loads TensorFlow in a process that trains."""
-    door.load_tensorflow(threads)
+    app.load_tensorflow(threads)
     import tensorflow as tf
 
     # It warns of functions that are traced often, as those of so many models are.
@@ -130,11 +130,11 @@ def _start(threads: int) -> None:
 
 def _check_pictures(dataset: str, data_dir: str | None) -> None:
     """Loads them once: what is missing is one line then, and not one a process."""
-    from deepxor.lab.pictures import load
-    from deepxor.lab.runs import RunError
+    from deepxor.vision.datasets import load
+    from deepxor.xor.run import RunError
 
     if dataset != "digits" and data_dir is None:
-        door.load_tensorflow()  # Keras, which downloads them, takes it
+        app.load_tensorflow()  # Keras, which downloads them, takes it
     try:
         load(dataset, data_dir)
     except ImportError as error:
@@ -142,4 +142,4 @@ def _check_pictures(dataset: str, data_dir: str | None) -> None:
 
 
 if __name__ == "__main__":
-    door.run(main)
+    app.run(main)

@@ -19,7 +19,7 @@ LOG10 = "log10"
 FRACTION = "fraction"
 PLAIN = "plain"
 
-# How the tab's server codes a quantity; see `board/plugin/payload.py`.
+# How the tab's server codes a quantity; see `plugin/payload.py`.
 U16 = "u16"
 BYTE_FRACTION = "fraction"
 BYTE_COUNT = "count"

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from deepxor import door
-from deepxor.lab.activations import ACTIVATIONS
-from deepxor.lab.blocks import thread_count
-from deepxor.lab.experiment import AUTO, NETWORKS, Experiment
-from deepxor.lab.initializers import INITIALIZERS
-from deepxor.lab.optimizers import OPTIMIZERS
-from deepxor.lab.runs import Run
+from deepxor.console import app
+from deepxor.nn.activations import ACTIVATIONS
+from deepxor.nn.initializers import INITIALIZERS
+from deepxor.xor.blocks import thread_count
+from deepxor.xor.config import AUTO, NETWORKS, Experiment
+from deepxor.xor.optimizers import OPTIMIZERS
+from deepxor.xor.run import Run
 
 _D = Experiment()
 
 NETWORK = flags.DEFINE_enum("network", _D.network, NETWORKS, "Rung of the ladder.")
-HIDDEN_UNITS = flags.DEFINE_string("hidden_units", None, door.HIDDEN_UNITS_HELP)
+HIDDEN_UNITS = flags.DEFINE_string("hidden_units", None, app.HIDDEN_UNITS_HELP)
 ACTIVATION = flags.DEFINE_enum(
     "activation", _D.activation, ACTIVATIONS, "Activation of the hidden layers."
 )
@@ -67,7 +67,7 @@ def experiment_from_flags() -> Experiment:
     units = HIDDEN_UNITS.value
     return Experiment(
         network=NETWORK.value,
-        hidden_units=None if units is None else door.parse_units(units),
+        hidden_units=None if units is None else app.parse_units(units),
         activation=ACTIVATION.value,
         alpha=ALPHA.value,
         pieces=PIECES.value,
@@ -84,15 +84,15 @@ def experiment_from_flags() -> Experiment:
 
 def main(argv: Sequence[str]) -> int:
     """Trains; returns the exit status."""
-    door.check_no_arguments(argv)
+    app.check_no_arguments(argv)
     experiment = experiment_from_flags()
     start = Run.resume if RESUME.value else Run.create
     run = start(LOGDIR.value, experiment, RUN_NAME.value)
-    door.load_tensorflow(thread_count(run.experiment.replicas))
-    from deepxor.lab.session import train_on_console
+    app.load_tensorflow(thread_count(run.experiment.replicas))
+    from deepxor.console.train import train_on_console
 
     return train_on_console(run, LOGDIR.value, QUIET.value)
 
 
 if __name__ == "__main__":
-    door.run(main)
+    app.run(main)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact, norm
 
-from deepxor.board.events import read_run
-from deepxor.board.summaries import SummaryWriter
-from deepxor.board.tables import wilson_interval
+from deepxor.console.tables import wilson_interval
+from deepxor.events.reader import read_run
+from deepxor.events.writer import SummaryWriter
 
 
 def compare(*arguments):
@@ -230,8 +230,8 @@ def test_wrong_flags_are_one_line(demo_logdir, flag, words):
 
 def test_tensorflow_is_not_loaded(demo_logdir, tmp_path):
     code = (
-        "import sys; from deepxor.lab.comparison import read_logdir; "
-        "from deepxor.board.report import report_html; "
+        "import sys; from deepxor.report.logdir import read_logdir; "
+        "from deepxor.report.page import report_html; "
         f"report_html('x', *read_logdir({str(demo_logdir)!r})[:1]); "
         "sys.exit('tensorflow' in sys.modules)"
     )

@@ -1,22 +1,20 @@
 """What docs/monitor.md says of the monitor is true, as far as a test can tell."""
 
 import ast
-import importlib.util
 import inspect
 import re
-import sys
 from fractions import Fraction
 from pathlib import Path
 
-import docs_tables
 import keras
 import numpy as np
 import pytest
 
 import deepxor
-from deepxor.board import flow
-from deepxor.board.events import read_scalars
-from deepxor.monitor import diagnosis
+from deepxor.diagnosis import rules
+from deepxor.events import gradient_flow
+from deepxor.events.reader import read_scalars
+from scripts.docs import pictures, tables
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "monitor.md").read_text(encoding="utf-8")
@@ -71,17 +69,21 @@ def test_every_tag_is_explained(tmp_path):
     found = set(re.findall(r"`([^`]+)`", " ".join(table("In TensorBoard"))))
     written = {re.sub("/.*", "/<layer>", tag) for tag in read_scalars(tmp_path)}
     others = {"gradient_log10_histogram/<layer>", "diagnosis"}
-    others |= {flow.TAG, flow.OVERVIEW_TAG, flow.DIAGNOSIS_TAG}
+    others |= {
+        gradient_flow.TAG,
+        gradient_flow.OVERVIEW_TAG,
+        gradient_flow.DIAGNOSIS_TAG,
+    }
     assert found == written | others
 
 
 def test_the_tables_are_those_of_the_package():
-    assert docs_tables.updated(PAGE) == PAGE
+    assert tables.updated(PAGE) == PAGE
 
 
 def test_the_thresholds_are_those_of_the_rules():
     found = table("How a verdict is found")
-    thresholds = vars(diagnosis.THRESHOLDS)
+    thresholds = vars(rules.THRESHOLDS)
     assert set(found) == {f"`{name}`" for name in thresholds}
     for name, value in thresholds.items():
         assert float(Fraction(found[f"`{name}`"])) == pytest.approx(value)
@@ -118,12 +120,7 @@ def test_each_verdict_has_a_section_and_a_small_picture(verdict):
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
-def test_each_picture_is_of_its_verdict(verdict, monkeypatch):
-    path = ROOT / "scripts" / "pictures.py"
-    spec = importlib.util.spec_from_file_location("pictures", path)
-    pictures = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "pictures", pictures)  # its dataclass looks there
-    spec.loader.exec_module(pictures)
+def test_each_picture_is_of_its_verdict(verdict):
     assert tuple(pictures.RUNS) == VERDICTS
     found = pictures.train(pictures.RUNS[verdict]).diagnosis
     assert found.verdict == verdict

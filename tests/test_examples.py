@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepxor.board.events import read_scalars
+from deepxor.events.reader import read_scalars
 
 DIGITS = Path(__file__).parent.parent / "examples" / "digits.py"
 

@@ -160,7 +160,7 @@ def test_the_function_is_not_hidden_by_the_command_of_its_name(imports):
         "import sys, types\n"
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
-        "backprop = types.ModuleType('deepxor.monitor.backprop')\n"
+        "backprop = types.ModuleType('deepxor.backprop.explanation')\n"
         "backprop.explain = lambda: None\n"
         "sys.modules[backprop.__name__] = backprop\n"
         "from deepxor import explain\n"
@@ -173,8 +173,8 @@ def test_the_function_is_not_hidden_by_the_command_of_its_name(imports):
 
 def test_other_names_of_the_package_can_be_set():
     done = run(
-        "import deepxor, deepxor.door, types\n"
-        "assert isinstance(deepxor.door, types.ModuleType)\n"
+        "import deepxor, deepxor.console, types\n"
+        "assert isinstance(deepxor.console, types.ModuleType)\n"
         "deepxor.explain = 1\n"
         "assert deepxor.explain == 1\n"
     )

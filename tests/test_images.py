@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from deepxor.board import flow
-from deepxor.board.events import read_run
+from deepxor.events import gradient_flow
+from deepxor.events.reader import read_run
 
 TRAINS = ("relu", "maxout")
 OTHERS = ("orthogonal", "orthogonal_scaled", "glorot", "he")
@@ -81,7 +81,7 @@ def test_every_cell_is_a_run_with_cost_accuracy_flow_and_hparams(table):
                                       "hidden", "logits")  # fmt: skip
         assert events.diagnosis["verdict"] == results["verdict"]
         tags = EventAccumulator(str(path)).Reload().Tags()["tensors"]
-        assert flow.TAG in tags and "_hparams_/session_start_info" in tags
+        assert gradient_flow.TAG in tags and "_hparams_/session_start_info" in tags
 
 
 def test_what_has_been_trained_is_kept(table):

@@ -14,10 +14,10 @@ import pytest
 from scipy.stats import fisher_exact
 
 import deepxor
-from deepxor.lab.experiment import NETWORKS
-from deepxor.lab.networks import build
-from deepxor.lab.runs import Run
-from deepxor.lab.training import fit
+from deepxor.xor.config import NETWORKS
+from deepxor.xor.network import build
+from deepxor.xor.run import Run
+from deepxor.xor.train import fit
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from deepxor.lab.experiment import Experiment
-from deepxor.lab.runs import Run
+from deepxor.xor.config import Experiment
+from deepxor.xor.run import Run
 
 QUICK = ["--num_steps=101", "--replicas=5"]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from deepxor.board.summaries import SummaryWriter
-from deepxor.monitor.diagnosis import Diagnosis
+from deepxor.diagnosis.rules import Diagnosis
+from deepxor.events.writer import SummaryWriter
 
 FaultHandler = Callable[[Diagnosis], None]
 LogDir = str | os.PathLike[str] | SummaryWriter

@@ -9,10 +9,10 @@ from typing import Any
 
 import keras
 
-from deepxor.board.summaries import SummaryWriter
+from deepxor.diagnosis.rules import Diagnosis, diagnose
+from deepxor.events.writer import SummaryWriter
 from deepxor.monitor.arguments import Arguments, FaultHandler, check
-from deepxor.monitor.diagnosis import Diagnosis, diagnose
-from deepxor.monitor.engine import engine
+from deepxor.monitor.engine.base import engine
 from deepxor.monitor.history import History
 from deepxor.monitor.session import FitSession
 from deepxor.verdicts import HEALTHY, UNDECIDED

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deepxor.board.flow import joined_layers
+from deepxor.events.gradient_flow import joined_layers
 from deepxor.quantities import names
 
 # A history that outgrows this drops every second record of its older half.

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deepxor.monitor.engine import Application, StepView
+from deepxor.monitor.engine.base import Application, StepView
 from deepxor.monitor.layers import Owners, Row, unit_axis
 from deepxor.monitor.measure.activations import Activity, Slopes, silent_units
 from deepxor.monitor.measure.gradients import (
@@ -28,8 +28,8 @@ from deepxor.monitor.measure.skill import Skill
 from deepxor.monitor.measure.tracing import outside_of_step, step_variable
 from deepxor.monitor.measure.weights import Updates
 from deepxor.monitor.schedule import Detail
-from deepxor.monitor.statistics import LOG10_EDGES
 from deepxor.quantities import GRADIENT, names
+from deepxor.statistics import LOG10_EDGES
 
 # Gradients of up to this many elements, biases most of them, are looked at in every
 # step for NaN and infinity: those of one layer spread to all layers before it.

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from deepxor.board.files import write_text
-from deepxor.board.step_summary import StepSummary
-from deepxor.board.summaries import SummaryWriter
-from deepxor.monitor import statistics
-from deepxor.monitor.diagnosis import Diagnosis
+from deepxor import statistics
+from deepxor.diagnosis.rules import Diagnosis
+from deepxor.events.files import write_text
+from deepxor.events.step import StepSummary
+from deepxor.events.writer import SummaryWriter
 from deepxor.quantities import GRADIENT, LOG10, QUANTITIES, Quantity, in_tab
 
 

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
+from deepxor.diagnosis.rules import Diagnosis, diagnose
 from deepxor.monitor.arguments import Arguments
-from deepxor.monitor.diagnosis import Diagnosis, diagnose
-from deepxor.monitor.engine import ArgumentError, StepView, engine
+from deepxor.monitor.engine.base import ArgumentError, StepView, engine
+from deepxor.monitor.engine.running_fit import RunningFit
 from deepxor.monitor.history import History
 from deepxor.monitor.layers import Row, in_forward_order, named_rows
 from deepxor.monitor.measure.pool import Looked, Pool
@@ -24,7 +25,6 @@ from deepxor.monitor.measure.tracing import outside_of_step
 from deepxor.monitor.optimizers import named_optimizers, step_count
 from deepxor.monitor.recorder import Record, StepRecorder
 from deepxor.monitor.run_writer import RunWriter, Written
-from deepxor.monitor.running_fit import RunningFit
 from deepxor.monitor.schedule import Detail, Schedule, Sparse
 from deepxor.quantities import GRADIENT, RECURRENCE, WEIGHTS, names
 

@@ -1,20 +1,18 @@
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 def test_under_a_mirrored_strategy_it_sees_the_gradient_of_the_whole_batch():
     # In a process of its own: a CPU is divided before TensorFlow has looked at it.
-    paths = [str(FOLDER), str(FOLDER.parent.parent)]
     result = subprocess.run(
-        [sys.executable, FOLDER / "mirrored.py"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        [sys.executable, "-m", "tests.support.mirrored"],
+        cwd=ROOT,
         check=True, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     mirrored, alone = json.loads(result.stdout.splitlines()[-1])

@@ -7,8 +7,8 @@ import tensorflow as tf
 from deepxor.monitor.measure import gradients
 from deepxor.monitor.measure.activations import largest_slope
 from deepxor.monitor.measure.weights import weight_statistics
-from deepxor.monitor.statistics import LOG10_EDGES
 from deepxor.quantities import GRADIENT, names
+from deepxor.statistics import LOG10_EDGES
 
 RNG = np.random.default_rng(0)
 

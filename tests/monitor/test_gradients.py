@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from zoo import CASES, make
 
 import deepxor
-from deepxor.board.events import event_files, read_scalars
-from deepxor.board.summaries import SummaryWriter
-from deepxor.monitor.engine_tensorflow import MonitoredTrainFunction
+from deepxor.events.reader import event_files, read_scalars
+from deepxor.events.writer import SummaryWriter
+from deepxor.monitor.engine.tensorflow import MonitoredTrainFunction
 from deepxor.monitor.history import MAX_BYTES, History
 from deepxor.monitor.schedule import FULL_RECORDS
 from deepxor.quantities import names
+from tests.support.zoo import CASES, make
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 6)).astype(np.float32)

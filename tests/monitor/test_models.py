@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from zoo import BATCH, CASES, N, Tape, fit, make
 
 import deepxor
+from tests.support.zoo import BATCH, CASES, N, Tape, fit, make
 
 # Of class weights Keras makes sample weights before the step, which is then the same.
 NOT_COMPILED = ("recurrent", "class weights")

@@ -24,8 +24,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 import deepxor
-from deepxor.board.events import read_run
-from deepxor.monitor import diagnosis
+from deepxor.events.reader import read_run
+from deepxor.diagnosis import rules as diagnosis
 from deepxor.monitor.measure import gradients, weights
 
 gradients.COLUMNS["rms"] = lambda sums, sizes: tf.sqrt(sums.squares / sizes)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import deepxor
-from deepxor.board.events import read_scalars
+from deepxor.events.reader import read_scalars
 from deepxor.monitor.measure.recurrence import SAMPLES, time_ratio
 
 L = keras.layers

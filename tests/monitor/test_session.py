@@ -19,9 +19,9 @@ import tensorflow as tf
 from tensorflow.python.framework.func_graph import FuncGraph
 
 import deepxor
-from deepxor.board.events import event_files, read_run, read_scalars
-from deepxor.board.summaries import SummaryWriter
-from deepxor.monitor.engine_tensorflow import MonitoredTrainFunction
+from deepxor.events.reader import event_files, read_run, read_scalars
+from deepxor.events.writer import SummaryWriter
+from deepxor.monitor.engine.tensorflow import MonitoredTrainFunction
 from deepxor.monitor.recorder import StepRecorder
 
 L = keras.layers

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import deepxor
-from deepxor.board.events import read_run, read_scalars
+from deepxor.events.reader import read_run, read_scalars
 
 L = keras.layers
 RNG = np.random.default_rng(0)

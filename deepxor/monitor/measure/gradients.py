@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from deepxor.monitor.measure.sums import LayerSums, fast_layer_sums, layer_sums
 from deepxor.monitor.measure.tracing import usually
-from deepxor.monitor.statistics import BINS_PER_DECADE, LOG10_EDGES, LOG10_FLOOR
 from deepxor.quantities import GRADIENT, names
+from deepxor.statistics import BINS_PER_DECADE, LOG10_EDGES, LOG10_FLOOR
 
 # What is computed from more elements at once is neither kept in the processor's cache
 # nor in memory that the process has already: passes take two to three times as long.

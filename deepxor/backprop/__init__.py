@@ -1,0 +1,1 @@
+"""The chain rule layer by layer: where, and by what, the gradient is lost."""

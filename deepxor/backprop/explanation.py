@@ -1,0 +1,322 @@
+"""The chain rule layer by layer: where, and by what, the gradient is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deepxor.backprop import mean_field
+from deepxor.backprop.chain import Chain, Function, Link, keras_chain
+from deepxor.backprop.mean_field import Prediction, WideLayer
+from deepxor.backprop.profile import Descent
+from deepxor.console.tables import descent_table, plain_text
+from deepxor.statistics import finite_percentiles
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@runtime_checkable
+class HasChain(Protocol):
+    """A model that takes itself apart, as those of `deepxor.xor` do."""
+
+    def backprop_chain(self, x: Any, y: Any) -> Chain:
+        """Returns the model's layers as a chain.
+
+        Args:
+            x: A batch of inputs.
+            y: Its targets.
+
+        Returns:
+            The chain.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What the chain rule multiplies the gradient by, layer by layer.
+
+    All norms are L2 norms of the gradient of the batch's loss, over all samples and
+    units. The norm at a layer's output, times its slope factor, times its weight
+    factor, is the norm at the output of the layer before: the factors measure what
+    happened, so their product is exact.
+
+    A model of R replicas has an axis more, the last: shapes are [layers, R].
+
+    Attributes:
+        title: The model's name.
+        layers: Names, in forward order.
+        gradient_norm: [layers], at the layers' outputs. Where the loss takes the last
+            layer's logits past its sigmoid or softmax, as Keras's cross-entropies do,
+            its output is the logits.
+        pre_activation_norm: [layers], before the layers' activations.
+        input_norm: [], at the model's input; NaN if that has no gradient, being
+            integers.
+        has_activation: bool [layers].
+        prediction: Of mean-field theory, if every hidden layer is dense and wide (at
+            least `meanfield.WIDE` units) with an elementwise activation; else None. It
+            is that of random kernels of the same size.
+    """
+
+    title: str
+    layers: tuple[str, ...]
+    gradient_norm: np.ndarray
+    pre_activation_norm: np.ndarray
+    input_norm: np.ndarray
+    has_activation: np.ndarray
+    prediction: Prediction | None = None
+
+    @property
+    def slope_factor(self) -> np.ndarray:
+        """[layers], what the activation's derivative multiplies the norm by.
+
+        For a sigmoid at most 0.25; exactly 1 without an activation. NaN, undefined,
+        where the norm before is zero or not finite.
+        """
+        factor = _ratio(self.pre_activation_norm, self.gradient_norm)
+        factor[~self.has_activation] = 1.0
+        return factor
+
+    @property
+    def weight_factor(self) -> np.ndarray:
+        """[layers], what the layer's weights multiply the norm by.
+
+        Of a layer that is neither dense nor a convolution nor an activation, what the
+        whole layer does. NaN as in `slope_factor`.
+        """
+        before = np.concatenate([self.input_norm[None], self.gradient_norm[:-1]])
+        return _ratio(before, self.pre_activation_norm)
+
+    @property
+    def decades_lost(self) -> np.ndarray:
+        """[layers], log10 of the norm at the last layer's output over the layer's own.
+
+        Infinite where the norm is exactly zero, NaN where one is not finite.
+        """
+        with np.errstate(divide="ignore"):
+            return 0.0 - np.log10(_ratio(self.gradient_norm, self.gradient_norm[-1:]))
+
+    def descent(self) -> Descent:
+        """Returns the same in the order of backpropagation, for a table or a picture.
+
+        With replicas: medians, 10th and 90th percentiles of what is finite.
+        """
+        outputs = np.concatenate([self.gradient_norm[::-1], self.input_norm[None]])
+        norms = np.repeat(outputs, 2, axis=0)[:-1]
+        norms[1::2] = self.pre_activation_norm[::-1]
+        prediction = self.prediction
+        return Descent(
+            title=self.title,
+            layers=self.layers[::-1],
+            replicas=self.input_norm.size,
+            norms=_percentiles(norms),
+            slope_factor=_percentiles(self.slope_factor[::-1]),
+            weight_factor=_percentiles(self.weight_factor[::-1]),
+            zeros=(outputs == 0).reshape(len(outputs), -1).sum(axis=1),
+            not_finite=(~np.isfinite(outputs)).reshape(len(outputs), -1).sum(axis=1),
+            predicted=None
+            if prediction is None
+            else np.array([prediction.slope_factor, prediction.weight_factor])[:, ::-1],
+        )
+
+    def figure(self) -> Figure:
+        """Draws the gradient's way back through the layers, in decades.
+
+        Returns:
+            A matplotlib figure; `figure.savefig("explain.png")` writes it.
+        """
+        from deepxor.report.figures import descent_figure
+
+        return descent_figure([self.descent()])
+
+    def __str__(self) -> str:
+        return plain_text(descent_table(self.descent()))
+
+
+def explain(model: Any, x: Any, y: Any, *, training: bool = True) -> Explanation:
+    """Measures what each layer multiplies the gradient of the loss by.
+
+    Backpropagation (Rumelhart, Hinton & Williams 1986) takes the gradient at a layer's
+    output to that at its pre-activations, by the activation's derivative, and from
+    there to the output of the layer before, by the weights. The factors are how the
+    norm changes at each of the two. One backward pass; the model is left as it was, its
+    moving averages and random seeds included.
+
+    Args:
+        model: A compiled Keras model that is a chain of layers (Sequential, or
+            Functional with one path from input to output), or one of `deepxor.xor`.
+        x: A batch of inputs, [samples, ...].
+        y: Its targets.
+        training: Whether dropout and batch normalization behave as in `fit`; those of
+            the lab have none.
+
+    Returns:
+        The explanation; print it, or draw it with `figure()`.
+
+    Raises:
+        ValueError: If the model is not compiled, not built or no chain, or if x or y do
+            not suit it.
+
+    Example:
+
+        explanation = deepxor.explain(model, x, y)
+        print(explanation)
+        explanation.figure().savefig("explain.png")
+    """
+    if isinstance(model, HasChain):
+        chain = model.backprop_chain(x, y)
+    else:
+        chain = keras_chain(model, x, y, training)
+    with keras.StatelessScope():
+        before, after = _backpropagate(chain)
+    pre_activation_norm = _norms(before, chain.replicas)
+    input_norm, *norms = _norms(after, chain.replicas)
+    return Explanation(
+        title=model.name,
+        layers=tuple(link.name for link in chain.links),
+        gradient_norm=np.array(norms),
+        pre_activation_norm=pre_activation_norm,
+        input_norm=input_norm,
+        has_activation=np.array([link.activation is not None for link in chain.links]),
+        prediction=_predict(chain, before[-1]),
+    )
+
+
+def _backpropagate(chain: Chain) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Returns the loss gradients of a chain, in float64.
+
+    Returns:
+        Those before each link's activation; and those at the input and at each link's
+        output.
+    """
+    # Only what is passed on is watched: no gradient of a weight is computed.
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        before, after = [], [chain.x]
+        _watch(tape, chain.x)
+        for link in chain.links:
+            before.append(link.linear(after[-1]))
+            _watch(tape, before[-1])
+            after.append((link.activation or _same)(before[-1]))
+            _watch(tape, after[-1])
+        loss = chain.loss(after[-1])
+    gradients = tape.gradient(loss, [before, after])
+    if gradients[1][-1] is None:
+        # Keras's cross-entropies take the logits past the last sigmoid or softmax,
+        # which is then a part of the loss.
+        gradients[1][-1] = gradients[0][-1]
+    return _as_arrays(gradients[0], before), _as_arrays(gradients[1], after)
+
+
+def _same(tensor: tf.Tensor) -> tf.Tensor:
+    return tensor
+
+
+def _watch(tape: tf.GradientTape, tensor: tf.Tensor) -> None:
+    if tensor.dtype.is_floating:
+        tape.watch(tensor)
+
+
+def _as_arrays(gradients: list, tensors: list[tf.Tensor]) -> list[np.ndarray]:
+    """Returns gradients as float64; zeros where the loss does not depend on a tensor.
+
+    Of integers there is no gradient at all: NaN.
+    """
+    return [
+        np.full(tensor.shape, 0.0 if tensor.dtype.is_floating else np.nan)
+        if gradient is None
+        else tf.cast(gradient, tf.float64).numpy()
+        for gradient, tensor in zip(gradients, tensors, strict=True)
+    ]
+
+
+def _norms(gradients: list[np.ndarray], replicas: int | None) -> np.ndarray:
+    return np.array([_norm(gradient, replicas) for gradient in gradients])
+
+
+def _norm(gradient: np.ndarray, replicas: int | None) -> np.ndarray:
+    """Returns the L2 norm, [] or [R], however small or large the gradient is."""
+    columns = gradient.reshape(-1, replicas or 1)
+    size = np.abs(columns).max(axis=0)
+    # Squared as it is, a norm below 1e-162 would be 0.
+    scale = np.where((size > 0) & np.isfinite(size), size, 1.0)
+    norm = scale * np.sqrt(np.square(columns / scale).sum(axis=0))
+    return norm[0] if replicas is None else norm
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Returns a quotient of norms; NaN where one is not finite or the lower one 0."""
+    above, below = np.broadcast_arrays(above, below)
+    is_defined = np.isfinite(above) & np.isfinite(below) & (below > 0)
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=is_defined)
+
+
+def _predict(chain: Chain, gradient: np.ndarray) -> Prediction | None:
+    """Returns the prediction of mean-field theory for a wide chain; else None.
+
+    Args:
+        chain: Any chain.
+        gradient: At the last pre-activations, [samples, units(, R)].
+    """
+    if not _is_wide(chain) or not np.isfinite(gradient).all():
+        return None
+    x = tf.cast(chain.x, tf.float64).numpy()
+    squares = np.square(gradient).reshape(len(x), -1, chain.replicas or 1)
+    return mean_field.predict(
+        [_wide_layer(link) for link in chain.links],
+        inputs=np.square(x).reshape(len(x), -1).mean(axis=1),
+        gradient=squares.sum(axis=1).mean(axis=-1),
+    )
+
+
+def _is_wide(chain: Chain) -> bool:
+    is_flat = len(chain.x.shape) == (2 if chain.replicas is None else 3)
+    units = [0 if link.kernel is None else link.kernel.shape[1] for link in chain.links]
+    return (
+        is_flat
+        and len(units) > 1
+        and min(units[:-1]) >= mean_field.WIDE
+        and units[-1] > 0
+        and all(_is_elementwise(link.activation) for link in chain.links[:-1])
+    )
+
+
+def _is_elementwise(activation: Function | None) -> bool:
+    """Tells whether each output depends on one input, unlike softmax's."""
+    if activation is None:
+        return True
+    rows = tf.constant([[0.5, 1.0], [0.5, -2.0]])
+    output = tf.convert_to_tensor(activation(rows))
+    return output.shape == rows.shape and bool(output[0, 0] == output[1, 0])
+
+
+def _wide_layer(link: Link) -> WideLayer:
+    assert link.kernel is not None
+    function = link.activation or tf.identity
+
+    def slope(z: np.ndarray) -> np.ndarray:
+        inputs = tf.constant(z)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = function(inputs)
+        return tape.gradient(outputs, inputs).numpy()
+
+    bias = link.bias
+    return WideLayer(
+        sigma_w2=link.kernel.shape[0] * _mean_square(link.kernel),
+        sigma_b2=0.0 if bias is None else _mean_square(bias),
+        activation=lambda z: np.asarray(function(tf.constant(z)), np.float64),
+        slope=slope,
+    )
+
+
+def _mean_square(values: np.ndarray) -> float:
+    return float(np.square(values, dtype=np.float64).mean())
+
+
+def _percentiles(values: np.ndarray) -> np.ndarray:
+    """Returns 10th, 50th and 90th percentiles over replicas, [3, rows]."""
+    return finite_percentiles(values.reshape(len(values), -1), 10, 50, 90)

@@ -1,1 +1,0 @@
-"""The "Gradient flow" tab of TensorBoard. Neither TensorFlow nor training code here."""

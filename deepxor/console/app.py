@@ -1,0 +1,157 @@
+"""What every front door shares: flags, errors of one line, and quiet TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+
+from absl import app, flags
+
+HIDDEN_UNITS_HELP = (
+    "Units of each hidden layer in place of the network's, as in 5,4; empty for none."
+)
+
+
+def run(main: Callable[[Sequence[str]], int]) -> None:
+    """Parses flags, runs `main` and exits with the status it returns.
+
+    A wrong flag, or a ValueError before TensorFlow is loaded, becomes one line on
+    standard error and exit status 2; a RunError or an OSError, 1; SIGINT and SIGTERM,
+    130 and 143.
+
+    Args:
+        main: Takes the arguments that are no flags, the program's name first.
+    """
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, _terminate)
+    app.run(lambda argv: _guard(main, argv), flags_parser=_parse)
+
+
+def load_tensorflow(threads: int = 1) -> None:
+    """Imports TensorFlow as a command needs it: quiet, and by default on one thread.
+
+    Its log lines are silent unless they are errors.
+
+    Args:
+        threads: At work at the same time; 0 for one a core. One block of the lab's
+            networks is too small to share out; see `lab.blocks.thread_count`.
+
+    Some are written before TensorFlow reads its log level, and at the first look for a
+    GPU it calls the lack of one an error; both are held back, and shown if it fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the lab's layers are TensorFlow's
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.list_logical_devices()
+        except Exception:
+            held.seek(0)
+            os.write(stderr, held.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def parse_units(text: str) -> tuple[int, ...]:
+    """Returns the numbers in a list like "5,4".
+
+    Args:
+        text: Integers with commas between; empty for none.
+
+    Returns:
+        The integers.
+
+    Raises:
+        ValueError: If a part is no integer.
+    """
+    try:
+        return tuple(int(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError:
+        raise ValueError(
+            f"hidden_units={text!r}: allowed are integers with commas between, as in "
+            "5,4"
+        ) from None
+
+
+def check_no_arguments(argv: Sequence[str]) -> None:
+    """Checks that the command line holds nothing but flags.
+
+    Args:
+        argv: As `main` gets it.
+
+    Raises:
+        ValueError: If there is more.
+    """
+    if len(argv) > 1:
+        raise ValueError(
+            f"argument {argv[1]!r}: allowed are flags only, as in --seed=1"
+        )
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    try:
+        arguments = flags.FLAGS(argv)
+    except flags.IllegalFlagValueError as error:
+        _fail(_say_what_is_allowed(error), 2)
+    except flags.Error as error:
+        _fail(_first_line(error), 2)
+    except SystemExit:  # absl leaves --help with status 1
+        sys.exit(0)
+    if flags.FLAGS["log_dir"].present:  # one of absl's own
+        _fail("flag --log_dir: unknown; allowed is --logdir", 2)
+    return arguments
+
+
+def _say_what_is_allowed(error: flags.IllegalFlagValueError) -> str:
+    """Returns absl's message, which says of an enum alone what is allowed."""
+    message = _first_line(error)
+    flag = re.match(r"flag --(\w+)=.*?: ", message)
+    if flag is None or "should be one of" in message:
+        return message
+    parser = flags.FLAGS[flag[1]].parser
+    return f"{flag[0]}allowed is {parser.syntactic_help or 'true or false'}"
+
+
+def _guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
+    # Not imported above: the plugin and --help need none of it.
+    from deepxor.xor.run import RunError
+
+    try:
+        return main(argv)
+    except ValueError as error:
+        if "tensorflow" in sys.modules:
+            raise  # no longer the user's value, but a bug
+        _fail(_first_line(error), 2)
+    except RunError as error:
+        _fail(_first_line(error), 1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or _first_line(error)}", 1)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    return 1
+
+
+def _fail(message: str, status: int) -> None:
+    program = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+    print(f"deepxor.{program}: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _first_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _terminate(number: int, frame: object) -> None:
+    _fail("terminated", 128 + number)

@@ -1,0 +1,48 @@
+"""One training as somebody at a console sees it."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.text import Text
+
+from deepxor.console.progress import ProgressBar
+from deepxor.console.tables import make_console, runs_table
+from deepxor.xor.run import FINISHED, Run
+from deepxor.xor.train import train
+
+
+def train_on_console(run: Run, logdir: str, quiet: bool = False) -> int:
+    """Trains a run with a progress bar, and prints what came out.
+
+    Args:
+        run: New or resumed.
+        logdir: As the user gave it, for the command to type next.
+        quiet: Print nothing.
+
+    Returns:
+        The exit status: 0, or 128 and the signal that ended it.
+
+    Raises:
+        OSError: If the run cannot be written to.
+    """
+    if quiet:
+        received = train(run)
+    else:
+        console = make_console()
+        experiment = run.experiment
+        bar = ProgressBar(console, run.name, experiment.num_steps, experiment.replicas)
+        with bar:
+            received = train(run, [bar])
+        results = {"replicas": experiment.replicas, **run.results}
+        remark = "" if run.status == FINISHED else run.status
+        console.print(runs_table([(run.name, results, remark)]))
+        console.print(Text(f"{run.results['evidence']} {run.results['advice']}"))
+        console.print(Text(f"Next: {_next_command(run, logdir)}"))
+    return 0 if received is None else 128 + received
+
+
+def _next_command(run: Run, logdir: str) -> str:
+    if run.status == FINISHED:
+        return f"tensorboard --logdir {shlex.quote(logdir)}"
+    return "the same command with --resume"

@@ -1,0 +1,1 @@
+"""Rules from recorded numbers to a verdict; NumPy only."""

@@ -1,0 +1,229 @@
+"""One step's summary, made value by value."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import Message
+from tensorboard.compat.proto import (
+    summary_pb2,
+    tensor_pb2,
+    tensor_shape_pb2,
+    types_pb2,
+)
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import metadata as custom_scalar_metadata
+from tensorboard.plugins.histogram import metadata as histogram_metadata
+from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.scalar import metadata as scalar_metadata
+from tensorboard.plugins.text.summary_v2 import text_pb
+from tensorboard.util import tensor_util
+
+from deepxor.events.series import FlowSeries
+
+_SCALAR = scalar_metadata.create_summary_metadata(None, None)
+_HISTOGRAM = histogram_metadata.create_summary_metadata(None, None)
+_IMAGE = image_metadata.create_summary_metadata(None, None)
+
+# Of a histogram, as many as TensorBoard's own function has.
+BINS = 30
+
+# Values that lie closer together than this part of the largest are one spike.
+_FLAT = 1e-6
+
+
+class StepSummary:
+    """A step's values, as TensorBoard's tabs take them.
+
+    Args:
+        step: The step.
+        flow: The series of the Gradient flow tab in the same file.
+
+    Attributes:
+        message: What has been added.
+    """
+
+    def __init__(self, step: int, flow: FlowSeries) -> None:
+        self.message = summary_pb2.Summary()
+        self._step = step
+        self._flow = flow
+
+    def scalar(self, tag: str, value: float) -> None:
+        """Adds one number to a chart of the Scalars tab.
+
+        Args:
+            tag: The chart.
+            value: The number; TensorBoard marks NaN and infinity.
+        """
+        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[value])
+        self.message.value.add(tag=tag, metadata=_SCALAR, tensor=tensor)
+
+    def histograms(self, values: Mapping[str, np.ndarray]) -> None:
+        """Adds histograms of the finite values of arrays, each over its own range.
+
+        Args:
+            values: Tag -> array of any shape.
+        """
+        edges, counts = count_each(list(values.values()), BINS)
+        for tag, *histogram in zip(values, edges, counts, strict=True):
+            self.histogram_counts(tag, *histogram)
+
+    def histogram_counts(self, tag: str, edges: np.ndarray, counts: np.ndarray) -> None:
+        """Adds a histogram that has been counted.
+
+        Args:
+            tag: The tag.
+            edges: [bins + 1], rising.
+            counts: [bins]. Empty bins at either end are left out.
+        """
+        (occupied,) = counts.nonzero()
+        first, last = (occupied[0], occupied[-1] + 1) if occupied.size else (0, 1)
+        rows = np.empty((last - first, 3))
+        rows[:, 0] = edges[first:last]
+        rows[:, 1] = edges[first + 1 : last + 1]
+        rows[:, 2] = counts[first:last]
+        # What tensor_util.make_tensor_proto makes, in a tenth of its time.
+        tensor = tensor_pb2.TensorProto(
+            dtype=types_pb2.DT_DOUBLE,
+            tensor_shape=_shape_proto(*rows.shape),
+            tensor_content=rows.tobytes(),
+        )
+        self.message.value.add(tag=tag, metadata=_HISTOGRAM, tensor=tensor)
+
+    def image(self, tag: str, pixels: np.ndarray) -> None:
+        """Adds a picture to the Images tab.
+
+        Args:
+            tag: The tag.
+            pixels: uint8 [height, width, 3].
+        """
+        height, width, _ = pixels.shape
+        # The fastest compression: half as much again to store, a fifth of the time.
+        png = tf.io.encode_png(pixels, compression=1).numpy()
+        content = [str(width).encode(), str(height).encode(), png]
+        tensor = tensor_util.make_tensor_proto(content)
+        self.message.value.add(tag=tag, metadata=_IMAGE, tensor=tensor)
+
+    def text(self, tag: str, markdown: str) -> None:
+        """Adds a text to the Text tab.
+
+        Args:
+            tag: The tag.
+            markdown: The text.
+        """
+        self.merge(text_pb(tag, markdown))
+
+    def flow(self, layers: Sequence[str], quantities: Mapping[str, np.ndarray]) -> None:
+        """Adds a record for the Gradient flow tab.
+
+        Args:
+            layers: Names in forward order.
+            quantities: Name -> [layers], any of `flow.QUANTITIES`.
+        """
+        self.message.value.extend(self._flow.record(layers, quantities, self._step))
+
+    def flow_diagnosis(self, diagnosis: Mapping[str, object]) -> None:
+        """Adds what the Gradient flow tab says of the run, at its end.
+
+        Args:
+            diagnosis: As `flow.diagnosis_value` takes it.
+        """
+        self.message.value.extend(self._flow.end(diagnosis, self._step))
+
+    def custom_scalars(self, charts: Sequence[layout_pb2.Chart], category: str) -> None:
+        """Lays out the Custom Scalars tab; to be called once a run.
+
+        Args:
+            charts: From top to bottom.
+            category: The heading above them.
+        """
+        shown = layout_pb2.Category(title=category, chart=charts)
+        layout = layout_pb2.Layout(category=[shown]).SerializeToString()
+        self.message.value.add(
+            tag=custom_scalar_metadata.CONFIG_SUMMARY_TAG,
+            metadata=custom_scalar_metadata.create_summary_metadata(),
+            tensor=tensor_util.make_tensor_proto([layout], shape=[]),
+        )
+
+    def merge(self, summary: Message) -> None:
+        """Adds values that a TensorBoard plugin's own function has made.
+
+        Args:
+            summary: A Summary, TensorBoard's or TensorFlow's.
+        """
+        # Some of TensorBoard's functions return TensorFlow's class of the same message.
+        self.message.MergeFromString(summary.SerializeToString())
+
+
+@functools.cache
+def _shape_proto(*sizes: int) -> tensor_shape_pb2.TensorShapeProto:
+    dims = [tensor_shape_pb2.TensorShapeProto.Dim(size=size) for size in sizes]
+    return tensor_shape_pb2.TensorShapeProto(dim=dims)
+
+
+def count(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts the finite values in bins of equal width over their range.
+
+    `numpy.histogram` gives the same but for values within rounding of an edge.
+
+    Args:
+        values: Of any shape.
+        bins: The number of bins.
+
+    Returns:
+        Edges [bins + 1] and counts [bins]; a single bin without width, which
+        TensorBoard shows as a spike, where all values are the same.
+    """
+    # float64, as float32 overflows where a network diverges.
+    values = values.ravel().astype(np.float64)
+    if not np.isfinite(values).all():
+        values = values[np.isfinite(values)]
+    if not values.size:
+        return np.zeros(2), np.zeros(1, np.int64)
+    low, high = float(values.min()), float(values.max())
+    if high - low <= _FLAT * max(abs(low), abs(high)):
+        return np.array([low, high]), np.array([values.size])
+    scale = bins / (high - low)
+    index = ((values - low) * scale).astype(np.int64)
+    counts = np.bincount(np.minimum(index, bins - 1), minlength=bins)
+    return np.linspace(low, high, bins + 1), counts
+
+
+def count_each(
+    arrays: Sequence[np.ndarray], bins: int
+) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+    """Counts each of some arrays as `count` does; all at once, if all is finite.
+
+    Args:
+        arrays: Each of any shape, none empty.
+        bins: The number of bins.
+
+    Returns:
+        The edges of each, and the counts of each.
+    """
+    values = np.concatenate([a.ravel() for a in arrays], dtype=np.float64)
+    if not np.isfinite(values).all():
+        edges, counts = zip(*(count(array, bins) for array in arrays), strict=True)
+        return edges, counts
+    sizes = [array.size for array in arrays]
+    starts = np.cumsum([0, *sizes[:-1]])
+    low = np.minimum.reduceat(values, starts)
+    high = np.maximum.reduceat(values, starts)
+    is_flat = high - low <= _FLAT * np.maximum(np.abs(low), np.abs(high))
+    values -= np.repeat(low, sizes)
+    values *= np.repeat(bins / np.where(is_flat, np.inf, high - low), sizes)
+    index = np.minimum(values.astype(np.int64), bins - 1)
+    index += np.repeat(bins * np.arange(len(sizes)), sizes)
+    counts = np.bincount(index, minlength=bins * len(sizes)).reshape(-1, bins)
+    edges = np.linspace(low, high, bins + 1, axis=1)
+    flat = is_flat.tolist()
+    return (
+        [
+            row[[0, -1]] if spike else row
+            for row, spike in zip(edges, flat, strict=True)
+        ],
+        [row[:1] if spike else row for row, spike in zip(counts, flat, strict=True)],
+    )

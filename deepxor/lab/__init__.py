@@ -1,1 +1,0 @@
-"""What is trained: networks on XOR, many replicas side by side."""

@@ -1,0 +1,1 @@
+"""Parts of any Keras model: activations, initializers, maxout, LSUV."""

@@ -1,0 +1,1 @@
+"""The Gradient flow tab of TensorBoard, without TensorFlow or training code."""

@@ -1,0 +1,302 @@
+"""A run's records -> the bytes that the Gradient flow tab fetches.
+
+Layout, all little-endian:
+
+    uint32   length of the header
+    header   UTF-8 JSON, padded with spaces so that what follows is aligned to 8 bytes
+    blocks   one after the other, each padded with zeros to a multiple of 8 bytes
+
+Header:
+
+    error      why there is nothing to show, or null; then no more keys
+    layers     names in forward order
+    columns    number of columns
+    note       what was left out and why, or null
+    diagnosis  the object of `flow.DIAGNOSIS_TAG`, or null while there is none
+    blocks     [{name, type, low, high}], in the order of the bytes
+
+The first block, "step", is float64 [columns]. The others are [columns, layers], a
+quantity each:
+
+    "u16"       low + code / 65533 * (high - low); 65534 infinite, 65535 NaN
+    "fraction"  uint8, code / 254, where 0 and 254 are exactly 0 and 1; 255 NaN
+    "count"     uint8, 254 for that many and more; 255 NaN
+    "constant"  no bytes: all values are `low`, and NaN where that is null
+
+A column is one of the run's records, not a mean of many, so that what the tab says of a
+step is what was written: of those that share a column, the first, or the one with most
+non-finite layers, as a single NaN is what somebody looks for. Columns crowd towards
+the start, where the first steps would otherwise share one on a logarithmic axis.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from deepxor.events import gradient_flow
+from deepxor.events.joining import Part, join
+from deepxor.quantities import BYTE_FRACTION, U16, in_tab
+
+# Of a run's reply, header and all, at any number of layers that TensorBoard would show.
+MAX_BYTES = 195_000
+MAX_COLUMNS = 1_000
+
+# Of the header: the blocks.
+_BLOCKS_BYTES = 2_000
+_MAX_TEXT = 2_000
+_MAX_NAME = 80
+
+_CONSTANT = "constant"
+_CODING = {
+    row: quantity.coding
+    for quantity in in_tab()
+    for row in gradient_flow.rows_of(quantity)
+}
+
+
+class UnreadableRunError(ValueError):
+    """A run's records are not what `flow` writes; the message says why."""
+
+
+class Datum(Protocol):
+    """A value of a series, as TensorBoard's data provider has it."""
+
+    step: int
+    wall_time: float
+    numpy: np.ndarray
+
+
+@dataclass(frozen=True)
+class Series:
+    """One of a run's series, as TensorBoard has it.
+
+    Attributes:
+        content: The plugin's content of the series.
+        records: What there is under `flow.TAG`.
+        overview: What there is under `flow.OVERVIEW_TAG`.
+    """
+
+    content: bytes
+    records: Sequence[Datum]
+    overview: Sequence[Datum] = ()
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of a run.
+
+    Attributes:
+        layers: Names in forward order.
+        steps: float64 [records], rising.
+        tables: float32 [records, quantities, layers], as in `flow.QUANTITIES`; of
+            those that are measured now and then, the latest until the next.
+        note: What was left out and why, if anything was.
+    """
+
+    layers: list[str]
+    steps: np.ndarray
+    tables: np.ndarray
+    note: str | None
+
+
+def gather(series: Sequence[Series]) -> Records:
+    """Joins series, sorts by step and leaves out what cannot be shown.
+
+    Args:
+        series: The run's.
+
+    Raises:
+        UnreadableRunError: If nothing is left.
+    """
+    parts, notes = [], []
+    for one in series:
+        names = gradient_flow.names(one.content)
+        if names is None:
+            notes.append("The first record does not name its layers and quantities.")
+            continue
+        records, note = _of_shape(one, names)
+        parts.append(Part(names, records))
+        notes += [note] if note else []
+    note = "; ".join(notes) or None
+    joined = join(parts)
+    if joined is None:
+        raise UnreadableRunError(note or "There are no records yet.")
+    steps = joined.steps.astype(np.float64)
+    return Records(
+        list(joined.layers), steps, gradient_flow.filled_forward(joined.tables), note
+    )
+
+
+def _of_shape(
+    series: Series, names: gradient_flow.Names
+) -> tuple[list[tuple[int, float, np.ndarray]], str | None]:
+    """Returns the records of the shape which the names say, and what was left out."""
+    shape = (len(names[0]), len(names[1]))
+    found = [
+        (datum.step, datum.wall_time, datum.numpy)
+        for datum in series.records
+        if datum.numpy.shape == shape and datum.numpy.dtype.kind in "fiu"
+    ]
+    left_out = len(series.records) - len(found)
+    for datum in series.overview:
+        found += _columns(datum, shape)
+    if not left_out:
+        return found, None
+    return found, (
+        f"{left_out} of {len(series.records)} records left out: not "
+        f"{shape[0]} quantities x {shape[1]} layers, as the first record says"
+    )
+
+
+def _columns(
+    datum: Datum, shape: tuple[int, int]
+) -> list[tuple[int, float, np.ndarray]]:
+    """Returns the records of an overview: step, time and table of each."""
+    rows = datum.numpy
+    if rows.ndim != 2 or rows.shape[1] != 1 + shape[0] * shape[1]:
+        return []
+    if rows.dtype.kind != "f" or not np.isfinite(rows[:, 0]).all():
+        return []
+    tables = rows[:, 1:].reshape(-1, *shape)
+    steps = datum.step - rows[:, 0].astype(int)
+    return [
+        (step, datum.wall_time, table)
+        for step, table in zip(steps.tolist(), tables, strict=True)
+    ]
+
+
+def encode(records: Records, diagnosis: object) -> bytes:
+    """Returns the reply for a run.
+
+    Args:
+        records: The run's.
+        diagnosis: As `flow.diagnosis_value` takes it; None while there is none.
+    """
+    tables = {
+        name: records.tables[:, row]
+        for row, name in enumerate(gradient_flow.QUANTITIES)
+    }
+    constant = {name: _constant(table) for name, table in tables.items()}
+    column_bytes = 8 + len(records.layers) * sum(
+        _item_bytes(name) for name in tables if constant[name] is None
+    )
+    header: dict[str, object] = {
+        "error": None,
+        "layers": [layer[:_MAX_NAME] for layer in records.layers],
+        "note": records.note,
+        "diagnosis": _cut_diagnosis(diagnosis),
+    }
+    room = MAX_BYTES - len(_header(header)) - _BLOCKS_BYTES
+    columns = min(room // column_bytes, MAX_COLUMNS)
+    chosen = choose(gradient_flow.non_finite_layers(records.tables), max(1, columns))
+    blocks: list[dict[str, object]] = [{"name": "step", "type": "f64"}]
+    parts = [records.steps[chosen].astype("<f8").tobytes()]
+    for name, table in tables.items():
+        value = constant[name]
+        if value is None:
+            block, data = _coded(name, table[chosen])
+            parts.append(data + b"\0" * (-len(data) % 8))
+        else:
+            block = {"type": _CONSTANT, "low": None if math.isnan(value) else value}
+        blocks.append({"name": name, **block})
+    header |= {"columns": len(chosen), "blocks": blocks}
+    return b"".join([_header(header), *parts])
+
+
+def encode_error(reason: str) -> bytes:
+    """Returns the reply for a run that cannot be shown.
+
+    Args:
+        reason: Why, for its card.
+    """
+    return _header({"error": reason[:_MAX_TEXT]})
+
+
+def choose(non_finite: np.ndarray, columns: int) -> np.ndarray:
+    """Returns the indices of the records to show, rising.
+
+    Args:
+        non_finite: int [records], the number of layers that are not finite.
+        columns: How many to show at most.
+    """
+    count = len(non_finite)
+    if count <= columns:
+        return np.arange(count)
+    # The first and the last record have a column of their own: what training started
+    # from, and where it is now.
+    even = np.linspace(0, count - 1, max(1, columns // 2))
+    early = np.geomspace(1, count, max(1, columns - columns // 2)) - 1
+    starts = np.unique(np.concatenate([even, early]).round().astype(int))
+    ends = np.append(starts[1:], count)
+    return np.array(
+        [
+            start + int(non_finite[start:end].argmax())
+            for start, end in zip(starts, ends, strict=True)
+        ]
+    )
+
+
+def _constant(table: np.ndarray) -> float | None:
+    """Returns the value of all, NaN included, or None if they differ."""
+    first = table.flat[0]
+    if np.isnan(first):
+        return math.nan if np.isnan(table).all() else None
+    if not np.isfinite(first):
+        return None
+    return float(first) if (table == first).all() else None
+
+
+def _item_bytes(name: str) -> int:
+    return 2 if _CODING[name] == U16 else 1
+
+
+def _coded(name: str, table: np.ndarray) -> tuple[dict[str, object], bytes]:
+    coding = _CODING[name]
+    missing = np.isnan(table)
+    if coding == U16:
+        return _coded_u16(table, missing)
+    if coding == BYTE_FRACTION:
+        inside = (table > 0) & (table < 1)
+        codes = np.clip(np.where(missing, 0, table), 0, 1) * 254
+        codes = np.where(inside, np.clip(codes.round(), 1, 253), codes)
+    else:
+        codes = np.clip(np.where(missing, 0, table), 0, 254)
+    codes = np.where(missing, 255, codes)
+    return {"type": coding}, codes.astype(np.uint8).tobytes()
+
+
+def _coded_u16(
+    table: np.ndarray, missing: np.ndarray
+) -> tuple[dict[str, object], bytes]:
+    finite = np.isfinite(table)
+    values = table[finite].astype(np.float64)
+    low, high = (values.min(), values.max()) if values.size else (0.0, 0.0)
+    codes = np.full(table.shape, 65534, "<u2")
+    codes[missing] = 65535
+    codes[finite] = ((values - low) * (65533 / (high - low or 1))).round()
+    block: dict[str, object] = {"type": U16, "low": float(low), "high": float(high)}
+    return block, codes.tobytes()
+
+
+def _cut_diagnosis(diagnosis: object) -> dict[str, str | None] | None:
+    """Returns what the tab shows of it, and nothing that is not text."""
+    if not isinstance(diagnosis, dict):
+        return None
+    return {
+        key: None if diagnosis.get(key) is None else str(diagnosis[key])[:_MAX_TEXT]
+        for key in gradient_flow.DIAGNOSIS_FIELDS
+    }
+
+
+def _header(header: dict[str, object]) -> bytes:
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
+    # A lone surrogate, which JSON may hold, is not UTF-8.
+    data = text.encode(errors="replace")
+    data += b" " * (-(len(data) + 4) % 8)
+    return len(data).to_bytes(4, "little") + data

@@ -1,0 +1,271 @@
+"""The server's side of the Gradient flow tab."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard import errors, plugin_util
+from tensorboard.backend import http_util
+from tensorboard.data import provider
+from tensorboard.plugins import base_plugin
+from werkzeug import wrappers
+
+from deepxor.events import gradient_flow
+from deepxor.plugin import csv_table, payload
+from deepxor.plugin.script import tables_js
+
+logger = logging.getLogger(__name__)
+
+_STATIC = Path(__file__).parent / "static"
+
+# The exact table of what is served; no name from a request ever becomes a path.
+_FILES = {
+    "index.js": "text/javascript",
+    "data.js": "text/javascript",
+    "draw.js": "text/javascript",
+    "style.css": "text/css",
+}
+
+# Replies kept, of at most `payload.MAX_BYTES` each: those of the runs on one screen.
+_KEPT_REPLIES = 16
+
+# Series of a run, as the data provider lists them: tag -> series.
+Series = Mapping[str, Any]
+
+
+class GradientFlowPlugin(base_plugin.TBPlugin):
+    """Serves the tab: its files, the runs that have records, and the records of a run.
+
+    Args:
+        context: What TensorBoard offers a plugin; its data provider is needed.
+
+    Raises:
+        ValueError: If there is no data provider.
+    """
+
+    plugin_name = gradient_flow.PLUGIN_NAME
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        if context.data_provider is None:
+            raise ValueError("no data provider")
+        self._provider = context.data_provider
+        self._replies: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get_plugin_apps(self) -> dict[str, Callable]:
+        """Returns route -> WSGI application."""
+        files = {f"/{name}": _file_app(name, kind) for name, kind in _FILES.items()}
+        return files | {
+            "/tables.js": _serve_tables,
+            "/runs": self._serve_runs,
+            "/flow": self._serve_flow,
+            "/csv": self._serve_csv,
+        }
+
+    def is_active(self) -> bool:
+        """Returns False: TensorBoard itself sees when a run has data of this plugin."""
+        return False
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Returns how the tab is shown."""
+        return base_plugin.FrontendMetadata(
+            es_module_path="/index.js", tab_name="Gradient flow"
+        )
+
+    # mypy does not know that it takes methods, too.
+    @wrappers.Request.application  # type: ignore[arg-type]
+    def _serve_runs(self, request: wrappers.Request) -> wrappers.Response:
+        """Serves {"runs": [{name, version, step, layers}]}, sorted by name.
+
+        The version changes with every record, so that a page which asks every two
+        seconds fetches only what is new.
+        """
+        runs = [
+            {
+                "name": name,
+                "version": _version(series),
+                "step": _last_step(series),
+                "layers": _layer_count(series),
+            }
+            for name, series in sorted(self._list(request, None).items())
+        ]
+        return http_util.Respond(request, {"runs": runs}, "application/json")
+
+    @wrappers.Request.application  # type: ignore[arg-type]
+    def _serve_flow(self, request: wrappers.Request) -> wrappers.Response:
+        """Serves the records of the run `run`, as `payload` lays them out."""
+        run, series = self._asked(request)
+        version = _version(series)
+        headers = [("ETag", f'"{version}"')]
+        if version in request.if_none_match:
+            return http_util.Respond(
+                request, b"", "application/octet-stream", code=304, headers=headers
+            )
+        reply = self._reply(request, run, series, version)
+        return http_util.Respond(
+            request, reply, "application/octet-stream", headers=headers
+        )
+
+    # As above.
+    @wrappers.Request.application  # type: ignore[arg-type]
+    def _serve_csv(self, request: wrappers.Request) -> wrappers.Response:
+        """Serves the records of the run `run` as CSV, as exact as the events are."""
+        run, series = self._asked(request)
+        try:
+            records, _ = self._records(request, run, series)
+        except payload.UnreadableRunError as error:
+            raise errors.NotFoundError(str(error)) from None
+        return http_util.Respond(request, csv_table.csv_bytes(run, records), "text/csv")
+
+    def _asked(self, request: wrappers.Request) -> tuple[str, Series]:
+        """Returns the run that a request names, and its series."""
+        run = request.args.get("run")
+        if run is None:
+            raise errors.InvalidArgumentError("Which run? ?run=...")
+        series = self._list(request, [run]).get(run)
+        if series is None:
+            raise errors.NotFoundError("no gradient flow of such a run")
+        return run, series
+
+    def _reply(
+        self, request: wrappers.Request, run: str, series: Series, version: str
+    ) -> bytes:
+        key = (plugin_util.experiment_id(request.environ), run)
+        with self._lock:
+            kept = self._replies.get(key)
+            if kept is not None and kept[0] == version:
+                self._replies.move_to_end(key)
+                return kept[1]
+        reply = self._read(request, run, series)
+        with self._lock:
+            self._replies[key] = (version, reply)
+            self._replies.move_to_end(key)
+            while len(self._replies) > _KEPT_REPLIES:
+                self._replies.popitem(last=False)
+        return reply
+
+    def _read(self, request: wrappers.Request, run: str, series: Series) -> bytes:
+        """Returns a run's reply; whatever is wrong with the run is in it, for its card.
+
+        A foreign run may hold anything under these tags.
+        """
+        try:
+            records, diagnosis = self._records(request, run, series)
+            return payload.encode(records, diagnosis)
+        except payload.UnreadableRunError as error:
+            return payload.encode_error(str(error))
+        except Exception as error:
+            logger.warning("Gradient flow cannot read a run", exc_info=True)
+            return payload.encode_error(f"{type(error).__name__}: {error}")
+
+    def _records(
+        self, request: wrappers.Request, run: str, series: Series
+    ) -> tuple[payload.Records, object]:
+        """Returns a run's records and its diagnosis."""
+        suffixes = _suffixes(series)
+        if not suffixes:
+            raise payload.UnreadableRunError(f"It has no tag {gradient_flow.TAG}.")
+        data = self._provider.read_tensors(
+            plugin_util.context(request.environ),
+            experiment_id=plugin_util.experiment_id(request.environ),
+            plugin_name=gradient_flow.PLUGIN_NAME,
+            downsample=gradient_flow.MAX_VALUES,
+            run_tag_filter=provider.RunTagFilter([run], _tags(series)),
+        ).get(run, {})
+        records = payload.gather(
+            [
+                payload.Series(
+                    series[gradient_flow.TAG + suffix].plugin_content,
+                    data.get(gradient_flow.TAG + suffix, []),
+                    data.get(gradient_flow.OVERVIEW_TAG + suffix, []),
+                )
+                for suffix in suffixes
+            ]
+        )
+        diagnosis = _diagnosis(
+            data.get(gradient_flow.DIAGNOSIS_TAG, []), records.steps[-1]
+        )
+        return records, diagnosis
+
+    def _list(
+        self, request: wrappers.Request, runs: Iterable[str] | None
+    ) -> Mapping[str, Series]:
+        """Returns the series of all or of some runs; [] where nothing is there."""
+        return self._provider.list_tensors(
+            plugin_util.context(request.environ),
+            experiment_id=plugin_util.experiment_id(request.environ),
+            plugin_name=gradient_flow.PLUGIN_NAME,
+            run_tag_filter=provider.RunTagFilter(runs, None),
+        )
+
+
+def _file_app(name: str, content_type: str) -> Callable:
+    @wrappers.Request.application
+    def serve(request: wrappers.Request) -> wrappers.Response:
+        content = (_STATIC / name).read_bytes()
+        return http_util.Respond(request, content, content_type)
+
+    return serve
+
+
+@wrappers.Request.application
+def _serve_tables(request: wrappers.Request) -> wrappers.Response:
+    return http_util.Respond(request, tables_js(), "text/javascript")
+
+
+def _suffixes(series: Series) -> list[str]:
+    """Returns what the tags of a run's series of records have behind them, sorted."""
+    found = (gradient_flow.tag_suffix(tag) for tag in series)
+    return sorted(suffix for suffix in found if suffix is not None)
+
+
+def _tags(series: Series) -> list[str]:
+    """Returns the tags of a run that are read."""
+    suffixes = _suffixes(series)
+    wanted = [gradient_flow.TAG + suffix for suffix in suffixes]
+    wanted += [gradient_flow.OVERVIEW_TAG + suffix for suffix in suffixes]
+    return [tag for tag in (*wanted, gradient_flow.DIAGNOSIS_TAG) if tag in series]
+
+
+def _version(series: Series) -> str:
+    """Returns what changes with every record and diagnosis."""
+    parts = (
+        f"{series[tag].max_step}-{series[tag].max_wall_time}" for tag in _tags(series)
+    )
+    return "_".join(parts)
+
+
+def _last_step(series: Series) -> int | None:
+    steps = [
+        series[gradient_flow.TAG + suffix].max_step for suffix in _suffixes(series)
+    ]
+    return max(steps, default=None)
+
+
+def _layer_count(series: Series) -> int | None:
+    contents = (
+        series[gradient_flow.TAG + suffix].plugin_content
+        for suffix in _suffixes(series)
+    )
+    found = [names for content in contents if (names := gradient_flow.names(content))]
+    return len({layer for _, layers in found for layer in layers}) or None
+
+
+def _diagnosis(data: list[Any], last_step: float) -> object:
+    """Returns the latest diagnosis, or None: unread, or of before training went on."""
+    if not data:
+        return None
+    datum = max(data, key=lambda datum: (datum.wall_time, datum.step))
+    if datum.step < last_step:
+        return None
+    try:
+        text = datum.numpy.item()
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return None

@@ -1,0 +1,1 @@
+"""A logdir as rows, figures, a page and files for other programs."""

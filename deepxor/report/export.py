@@ -1,0 +1,80 @@
+"""The rows of a comparison of runs as files for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deepxor.report.significance import Comparison
+from deepxor.spreadsheet import text_cell
+
+# Of a row, in this order; what is not known is None. Gradients are those of the first
+# record, `decades` is log10 of the last layer's over the first layer's.
+COLUMNS = (
+    "run", "status", "steps", "replicas", "solved", "solved_low", "solved_high",
+    "cost", "accuracy", "first_layer", "first_gradient", "last_layer", "last_gradient",
+    "decades", "verdict", "layer", "evidence", "advice", "seconds",
+)  # fmt: skip
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the rows as CSV with a heading.
+
+    Args:
+        rows: Column, of `COLUMNS`, -> value; None is an empty cell. A text that a
+            spreadsheet would run gets an apostrophe in front.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_cell(row.get(column)) for column in COLUMNS])
+    return file.getvalue()
+
+
+def json_text(
+    rows: Sequence[Mapping[str, Any]],
+    settings: Sequence[Mapping[str, Any]],
+    comparisons: Sequence[Comparison],
+    skipped: Sequence[str],
+) -> str:
+    """Returns the rows, and what else there is to say of the runs, as JSON.
+
+    Args:
+        rows: As of `csv_text`; what is not finite becomes null.
+        settings: Of each row's run; empty where they are not known.
+        comparisons: Of rates of success.
+        skipped: A line for each folder that could not be read.
+    """
+    data = {
+        "runs": [
+            {column: _finite(row.get(column)) for column in COLUMNS}
+            | {"settings": dict(run_settings)}
+            for row, run_settings in zip(rows, settings, strict=True)
+        ],
+        "comparisons": [
+            {
+                "first": comparison.first,
+                "second": comparison.second,
+                "first_solved": list(comparison.first_counts),
+                "second_solved": list(comparison.second_counts),
+                "p": comparison.p,
+                "significant": comparison.is_significant,
+            }
+            for comparison in comparisons
+        ],
+        "skipped": list(skipped),
+    }
+    return json.dumps(data, indent=2, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _cell(value: Any) -> Any:
+    return text_cell(value) if isinstance(value, str) else _finite(value)

@@ -1,0 +1,70 @@
+"""A run's last record as a table of texts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepxor.events import gradient_flow
+from deepxor.events.reader import Flow
+from deepxor.quantities import FRACTION, GRADIENT, LOG10, Quantity, in_tab
+
+MISSING = "-"
+
+
+@dataclass(frozen=True)
+class LastRecord:
+    """What was last recorded of each layer.
+
+    Attributes:
+        step: Of the last record.
+        headings: The quantities.
+        rows: The name of each layer and its cells, the input first.
+    """
+
+    step: int
+    headings: list[str]
+    rows: list[tuple[str, list[str]]]
+
+
+def last_record(found: Flow) -> LastRecord:
+    """Returns the last record; of what is measured now and then, what stands there.
+
+    Args:
+        found: What a run recorded.
+    """
+    shown = [quantity for quantity in in_tab() if quantity.label is not None]
+    table = gradient_flow.filled_forward(found.tables)[-1]
+    rows = [
+        (layer, [_cell(quantity, table[:, column]) for quantity in shown])
+        for column, layer in enumerate(found.layers)
+    ]
+    headings = [str(quantity.label) for quantity in shown]
+    return LastRecord(int(found.steps[-1]), headings, rows)
+
+
+def _cell(quantity: Quantity, values: np.ndarray) -> str:
+    """Returns the text of a quantity of a layer, whose column of the table is given."""
+    if gradient_flow.not_recorded(values[:, None])[0]:
+        return MISSING
+    value = float(values[gradient_flow.QUANTITIES.index(quantity.shown_name)])
+    is_zero = values[gradient_flow.QUANTITIES.index("zero_fraction")] == 1
+    if quantity.source == GRADIENT:
+        if quantity.display == LOG10 and is_zero:
+            return "0"
+        if not math.isfinite(value):
+            return "not finite"
+    return MISSING if math.isnan(value) else _text(quantity.display, value)
+
+
+def _text(display: str, value: float) -> str:
+    if display == LOG10:
+        # A file may claim what no float holds.
+        return f"{10 ** min(value, 300):.1e}" if math.isfinite(value) else "not finite"
+    if display == FRACTION:
+        # 0 and 100 are exact.
+        shown = min(0.99, max(0.01, value)) if 0 < value < 1 else value
+        return f"{100 * shown:.0f} %"
+    return f"{value:.3g}"

@@ -1,0 +1,198 @@
+"""The runs of a logdir as plain rows, for a table, a file or a report."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepxor.console.tables import printable, wilson_interval
+from deepxor.events.gradient_flow import not_recorded
+from deepxor.events.reader import Flow, RunEvents, event_folders, read_run
+from deepxor.report.run import ReportRun
+from deepxor.report.significance import Comparison, compare_rates
+from deepxor.xor.run import FINISHED, Run, find_runs
+from deepxor.xor.unfinished import partial_results
+
+# All that the report draws or says; the other scalars of a run are fifty times as many.
+BANDS = ("cost", "cost/p10", "cost/p90")
+LOSSES = ("loss", "batch_loss", "epoch_loss")
+TAGS = (*BANDS, *LOSSES, "accuracy", "solved")
+
+FOREIGN = "monitored"
+
+
+def read_logdir(
+    logdir: str | os.PathLike[str], pattern: str = "", with_events: bool = True
+) -> tuple[list[ReportRun], list[str]]:
+    """Reads the runs of a logdir.
+
+    Args:
+        logdir: The folder of the runs' folders.
+        pattern: A regular expression, found in the names of the runs to read.
+        with_events: Whether curves and gradients are wanted; without, the event files
+            of runs that have finished are left alone.
+
+    Returns:
+        The runs of the lab by name, then folders of a `GradientMonitor`; and a line for
+        every folder that is neither, saying why.
+
+    Raises:
+        RunError: If the logdir cannot be listed, or is itself a run.
+    """
+    wanted = re.compile(pattern)
+    runs, skipped = find_runs(logdir)
+    monitored, unreadable = _monitored(Path(logdir), wanted)
+    # What has event files is named by them, whatever else its folder lacks.
+    seen = {part for name in (*monitored, *unreadable) for part in _with_parents(name)}
+    lines = [
+        line
+        for name, line in skipped.items()
+        if wanted.search(name) and (name not in seen)
+    ]
+    lines += [f"{name!r}: {reason}" for name, reason in unreadable.items()]
+    found = [_lab_run(run, with_events) for run in runs if wanted.search(run.name)]
+    return [*found, *monitored.values()], [printable(line) for line in lines]
+
+
+def solved_comparisons(runs: list[ReportRun]) -> list[Comparison]:
+    """Compares the solved rates of the runs that have finished.
+
+    Runs of the same settings but for the seed are taken together; those of the same
+    seed, too, are the same networks and count once.
+
+    Args:
+        runs: Of a logdir.
+
+    Returns:
+        The comparisons; none where there are fewer than two rates of two networks.
+    """
+    groups: dict[tuple[Any, ...], dict[int, ReportRun]] = {}
+    for run in runs:
+        if run.row["status"] != FINISHED or run.row["solved"] is None:
+            continue
+        key = tuple(
+            repr(value)
+            for name, value in run.settings.items()
+            if name not in ("seed", "replicas", "log_every")
+        )
+        seeds = groups.setdefault(key, {})
+        seed = run.settings["seed"]
+        if seed not in seeds or run.row["replicas"] > seeds[seed].row["replicas"]:
+            seeds[seed] = run
+    counts = {}
+    for seeds in groups.values():
+        members = list(seeds.values())
+        trials = sum(run.row["replicas"] for run in members)
+        if trials > 1:
+            name = " + ".join(run.name for run in members)
+            counts[name] = (sum(run.row["solved"] for run in members), trials)
+    return compare_rates(counts)
+
+
+def _lab_run(run: Run, with_events: bool) -> ReportRun:
+    remark = "" if run.status == FINISHED else run.status
+    needs_events = with_events or not run.results
+    events = read_run(run.path, _tags(run)) if needs_events else RunEvents()
+    results = dict(run.results)
+    if not results:
+        results = partial_results(run.experiment, events.scalars)
+        if results:
+            results["steps"] = results.pop("step") + 1
+            remark = f"{run.status} at step {results['steps'] - 1}"
+        else:
+            remark = f"{run.status}, no record"
+    results = {**events.diagnosis, **results}
+    names = run.experiment.layer_names
+    row = _row(run.name, run.status, {
+        "first_layer": names[0], "last_layer": names[-1], **results,
+        "replicas": run.experiment.replicas,
+    })  # fmt: skip
+    settings = run.experiment.to_json()
+    settings["initializer"] = run.experiment.kernel_initializer
+    settings["hidden_units"] = ", ".join(map(str, run.experiment.hidden))
+    return ReportRun(printable(run.name), row, settings, remark, events)
+
+
+def _tags(run: Run) -> tuple[str, ...]:
+    names = run.experiment.layer_names
+    gradients = (f"gradient_norm_log10/{name}" for name in (names[0], names[-1]))
+    return (*TAGS, *gradients)
+
+
+def _row(name: str, status: str, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a row of `export.COLUMNS`."""
+    row = {"run": printable(name), "status": status, "solved": None, **results}
+    if row["solved"] is not None:
+        low, high = wilson_interval(row["solved"], row["replicas"])
+        row |= {"solved_low": low, "solved_high": high}
+    first, last = row.get("first_gradient"), row.get("last_gradient")
+    if first and last and first > 0 and last > 0:
+        row["decades"] = math.log10(last / first)
+    return row
+
+
+def _monitored(
+    root: Path, wanted: re.Pattern[str]
+) -> tuple[dict[str, ReportRun], dict[str, str]]:
+    """Reads the folders with event files that are no runs of the lab.
+
+    Returns:
+        Name -> run, and name -> why there is none.
+    """
+    found, unreadable = {}, {}
+    for path in event_folders(root):
+        name = path.relative_to(root).as_posix()
+        if (path / "experiment.json").exists() or not wanted.search(name):
+            continue
+        try:
+            events = read_run(path, TAGS)
+        except OSError as error:
+            unreadable[name] = error.strerror or type(error).__name__
+            continue
+        if events.flow is None:
+            unreadable[name] = "event files without a readable gradient flow"
+        else:
+            row = _flow_row(name, events)
+            found[name] = ReportRun(printable(name), row, events=events)
+    return found, unreadable
+
+
+def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:
+    flow = events.flow
+    assert flow is not None
+    results: dict[str, Any] = {
+        "steps": int(flow.steps[-1]) + 1,
+        "first_layer": flow.layers[0],
+        "last_layer": flow.layers[-1],
+        "replicas": None,
+        **events.diagnosis,
+    }
+    for key, layer in (("first_gradient", 0), ("last_gradient", -1)):
+        results[key] = _first_norm(flow, layer)
+    costs = ((tag, "cost") for tag in ("cost", *LOSSES))
+    for tag, key in (*costs, ("accuracy", "accuracy")):
+        values = list(events.scalars.get(tag, {}).values())
+        if values and key not in results and math.isfinite(values[-1]):
+            results[key] = values[-1]
+    return _row(name, FOREIGN, results)
+
+
+def _first_norm(flow: Flow, layer: int) -> float | None:
+    """Returns the norm of the first record that has the layer, None if not finite."""
+    record = int((~not_recorded(flow.tables)[:, layer]).argmax())
+    if flow.quantities["zero_fraction"][record, layer] == 1:
+        return 0.0
+    with np.errstate(over="ignore"):
+        norm = float(10.0 ** flow.quantities["norm_log10"][record, layer])
+    return norm if math.isfinite(norm) else None
+
+
+def _with_parents(name: str) -> set[str]:
+    path = Path(name)
+    return {part.as_posix() for part in (path, *path.parents)}

@@ -1,0 +1,112 @@
+"""One HTML file that compares runs, to be read offline or printed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+
+import deepxor
+from deepxor import verdicts
+from deepxor.console.tables import decades_lost
+from deepxor.report import charts
+from deepxor.report.last_record import last_record
+from deepxor.report.run import ReportRun
+from deepxor.report.significance import LEVEL, Comparison, p_text
+
+TEMPLATE = "report.html.j2"
+
+
+def report_html(
+    title: str,
+    runs: Sequence[ReportRun],
+    comparisons: Sequence[Comparison] = (),
+    skipped: Sequence[str] = (),
+) -> str:
+    """Returns a page that needs nothing but itself, and no script.
+
+    Args:
+        title: Of what the runs belong to, such as the logdir's name.
+        runs: At least one; their names and all texts may be hostile.
+        comparisons: Of solved rates.
+        skipped: A line for each folder that could not be read.
+
+    Returns:
+        HTML.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("deepxor.report", "."),
+        autoescape=True,  # names are hostile text
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = _number
+    environment.filters["picture"] = _picture
+    decades = charts.norm_range(runs)
+    return environment.get_template(TEMPLATE).render(
+        title=title,
+        version=deepxor.__version__,
+        runs=[_shown(i, run, decades) for i, run in enumerate(runs)],
+        curves=charts.curves_svg(runs),
+        profiles=charts.profiles_svg(runs),
+        scale=charts.scale_svg(decades),
+        comparisons=comparisons,
+        level=LEVEL,
+        p_text=p_text,
+        differing=differing_settings(runs),
+        setting_names=_setting_names(runs),
+        skipped=skipped,
+        verdicts=verdicts.by_name(),
+    )
+
+
+def differing_settings(runs: Sequence[ReportRun]) -> set[str]:
+    """Returns the names of the settings in which runs differ.
+
+    Args:
+        runs: Those whose settings are not known do not count.
+    """
+    known = [run.settings for run in runs if run.settings]
+    return {
+        name
+        for name in _setting_names(runs)
+        if len({repr(settings.get(name)) for settings in known}) > 1
+    }
+
+
+def _setting_names(runs: Sequence[ReportRun]) -> list[str]:
+    """Returns the names of all settings, in the order they are met."""
+    return list(dict.fromkeys(name for run in runs for name in run.settings))
+
+
+def _shown(index: int, run: ReportRun, decades: tuple[int, int]) -> dict[str, Any]:
+    row: Mapping[str, Any] = run.row
+    return {
+        "name": run.name,
+        "row": row,
+        "settings": run.settings,
+        "remark": run.remark,
+        "colour": charts.colour(index),
+        "dash": _DASHES[charts.dash(index)],
+        "lost": decades_lost(row.get("first_gradient"), row.get("last_gradient")),
+        "heat": charts.heat_svg(run, decades),
+        "last": last_record(run.events.flow) if run.events.flow else None,
+    }
+
+
+_DASHES = {"-": "none", "--": "6 3", ":": "2 2", "-.": "6 2 2 2"}
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _picture(svg: str) -> str:
+    """Returns the address of a picture that is its own content.
+
+    As an image of its own, no name in it can become part of the page.
+    """
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -1,0 +1,176 @@
+"""A table of scores by row and column: for the console, as CSV and as HTML."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import jinja2
+from rich.table import Table
+from rich.text import Text
+
+from deepxor import verdicts
+from deepxor.console.tables import verdict_style
+
+NOT_CONVERGED = "n/c"
+
+CSV_COLUMNS = (
+    "row", "column", "seeds", "converged", "mean", "spread", "verdict", "published",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one setting reached with several seeds.
+
+    Attributes:
+        accuracies: In percent, of the seeds that converged.
+        verdicts: Of all seeds.
+        published: What a paper says; None if it did not converge there.
+        is_published: Whether a paper says anything.
+    """
+
+    accuracies: tuple[float, ...]
+    verdicts: tuple[str, ...]
+    published: float | None = None
+    is_published: bool = False
+
+    @property
+    def mean(self) -> float | None:
+        """Over the seeds that converged; None if none has."""
+        return statistics.mean(self.accuracies) if self.accuracies else None
+
+    @property
+    def spread(self) -> float | None:
+        """Their standard deviation, of at least two."""
+        if len(self.accuracies) < 2:
+            return None
+        return statistics.stdev(self.accuracies)
+
+    @property
+    def verdict(self) -> str:
+        """The most frequent one."""
+        return Counter(self.verdicts).most_common(1)[0][0] if self.verdicts else ""
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict, or each with its seeds, such as "2 dead, 1 healthy"."""
+        counts = Counter(self.verdicts).most_common()
+        if len(counts) < 2:
+            return self.verdict
+        return ", ".join(f"{count} {verdict}" for verdict, count in counts)
+
+    @property
+    def text(self) -> str:
+        """As it stands in the table, such as "96.1 ± 0.4 (2 of 3)"."""
+        if not self.verdicts:
+            return "-"
+        if self.mean is None:
+            return NOT_CONVERGED
+        text = f"{self.mean:.1f}"
+        if self.spread is not None:
+            text += f" ± {self.spread:.1f}"
+        if len(self.accuracies) < len(self.verdicts):
+            text += f" ({len(self.accuracies)} of {len(self.verdicts)})"
+        return text
+
+    @property
+    def published_text(self) -> str:
+        """As it stands beside; empty where nothing is published."""
+        if not self.is_published:
+            return ""
+        return NOT_CONVERGED if self.published is None else f"{self.published:.2f}"
+
+
+# Row and column -> score.
+Scores = Mapping[tuple[str, str], Score]
+
+
+def console_table(
+    title: str, rows: Sequence[str], columns: Sequence[str], scores: Scores
+) -> Table:
+    """Returns a table with the verdict below each score that did not converge.
+
+    Args:
+        title: Stands above it.
+        rows: From top to bottom.
+        columns: From left to right.
+        scores: Of every row and column.
+    """
+    table = Table(title=Text(title))
+    table.add_column("")
+    for column in columns:
+        table.add_column(Text(column), justify="right")
+    for row in rows:
+        cells = [_console_cell(scores[row, column]) for column in columns]
+        table.add_row(Text(row), *cells)
+    return table
+
+
+def _console_cell(score: Score) -> Text:
+    text = Text(score.text)
+    if score.verdicts and score.mean is None:
+        text.append("\n").append(score.verdict_text, verdict_style(score.verdict))
+    if score.is_published:
+        text.append(f"\n[{score.published_text}]", "dim")
+    return text
+
+
+def score_csv(rows: Sequence[str], columns: Sequence[str], scores: Scores) -> str:
+    """Returns a line a score, with a heading.
+
+    Args:
+        rows: As of `console_table`, as are the others.
+        columns: The columns.
+        scores: The scores.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for row in rows:
+        for column in columns:
+            score = scores[row, column]
+            seeds, converged = len(score.verdicts), len(score.accuracies)
+            numbers = [_rounded(value) for value in (score.mean, score.spread)]
+            texts = (score.verdict_text, score.published_text)
+            writer.writerow([row, column, seeds, converged, *numbers, *texts])
+    return file.getvalue()
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def score_html(
+    title: str,
+    facts: Sequence[tuple[str, Any]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    scores: Scores,
+) -> str:
+    """Returns a page of its own, without script and with nothing to load.
+
+    Args:
+        title: Stands above the table.
+        facts: Name and value of what holds for all of it.
+        rows: As of `console_table`, as are the others.
+        columns: The columns.
+        scores: The scores.
+    """
+    template = resources.files("deepxor.report").joinpath("score_table.html.j2")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(template.read_text(encoding="utf-8")).render(
+        title=title,
+        facts=facts,
+        rows=rows,
+        columns=columns,
+        scores=scores,
+        verdicts=verdicts.by_name(),
+        has_published=any(score.is_published for score in scores.values()),
+    )

@@ -1,0 +1,1 @@
+"""The picture laboratory: convolutional networks by activation and initializer."""

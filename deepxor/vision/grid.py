@@ -1,0 +1,160 @@
+"""The table of activations and initializers: all of its cells, and how they are run."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepxor.vision.config import DISTRIBUTIONS, Cell, Recipe
+from deepxor.vision.run import CellRun
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table to train: every activation with every initializer and seed.
+
+    Attributes:
+        dataset: As of `Cell`, as are `network` and `recipe`.
+        network: The network of every cell.
+        activations: The columns.
+        initializers: The rows.
+        seeds: How many, from 0.
+        recipe: How every cell is trained.
+
+    Raises:
+        ValueError: If one of them is not allowed.
+    """
+
+    dataset: str
+    network: str
+    activations: tuple[str, ...]
+    initializers: tuple[str, ...]
+    seeds: int
+    recipe: Recipe
+
+    def __post_init__(self) -> None:
+        for name in ("activations", "initializers"):
+            values = getattr(self, name)
+            if not values or len(set(values)) < len(values):
+                raise ValueError(
+                    f"{name}={','.join(values)!r}: allowed is at least one, each once"
+                )
+        if self.seeds < 1:
+            raise ValueError(f"seeds={self.seeds}: allowed is at least 1")
+        self.cells  # noqa: B018  each checks itself
+
+    @functools.cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells; the seeds go last, so that there is a whole table early on."""
+        return tuple(
+            Cell(self.dataset, self.network, activation, initializer, seed, self.recipe)
+            for seed in range(self.seeds)
+            for initializer in self.initializers
+            for activation in self.activations
+        )
+
+    @property
+    def name(self) -> str:
+        """The name of the table's folder."""
+        return f"{self.dataset}-{self.network}"
+
+
+# A cell and its results.
+Trained = tuple[Cell, dict[str, Any]]
+
+
+def run_grid(
+    grid: Grid,
+    folder: Path,
+    jobs: int,
+    start: Callable[[], None],
+    data_dir: str | None = None,
+    distribute: str = DISTRIBUTIONS[0],
+) -> Iterator[Trained]:
+    """Trains the cells that have not been trained yet, several at once.
+
+    Args:
+        grid: The table.
+        folder: Its folder.
+        jobs: Cells trained at the same time, each in a process of its own.
+        start: Called first in each of these processes.
+        data_dir: As `pictures.load` takes it.
+        distribute: As `cell_training.train_cell` takes it.
+
+    Yields:
+        Every cell and its results: first those known from before, then the others as
+        they end.
+
+    Raises:
+        RunError: If a cell's folder holds something else.
+        OSError: If a folder cannot be written to.
+        KeyboardInterrupt: If Ctrl-C ended it; what is done is kept.
+    """
+    left = []
+    for cell in grid.cells:
+        results = CellRun(cell, folder).load()
+        if results is None:
+            left.append(cell)
+        else:
+            yield cell, results
+    if left:
+        yield from _train(left, folder, jobs, start, data_dir, distribute)
+
+
+def _train(
+    cells: list[Cell],
+    folder: Path,
+    jobs: int,
+    start: Callable[[], None],
+    data_dir: str | None,
+    distribute: str,
+) -> Iterator[Trained]:
+    # Not forked: TensorFlow's threads do not survive that.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(
+        min(jobs, len(cells)), context, initializer=_start_worker, initargs=(start,)
+    )
+    futures: dict[Future, Cell] = {}
+    try:
+        for cell in cells:
+            future = pool.submit(_train_cell, cell, folder, data_dir, distribute)
+            futures[future] = cell
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker(start: Callable[[], None]) -> None:
+    # Ctrl-C goes to all processes; the first of them ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    start()
+
+
+def _end_with_parent() -> None:
+    """Ends this process if the one that started it is killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _train_cell(
+    cell: Cell, folder: Path, data_dir: str | None, distribute: str
+) -> dict[str, Any]:
+    from deepxor.vision.train import train_cell
+
+    return train_cell(cell, folder, data_dir, distribute)

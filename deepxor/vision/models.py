@@ -1,0 +1,275 @@
+"""Convolutional networks for pictures, by activation and initializer.
+
+The tables and `build_convnet` itself need no TensorFlow before a network is built, so
+that flags can be checked against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepxor.nn.activations import ACTIVATIONS, MAXOUT
+
+if TYPE_CHECKING:
+    import keras
+
+# Mishkin & Matas 2015, and the maxout networks of Goodfellow et al. 2013.
+DROPOUT = 0.2
+CONVOLUTION_PIECES, DENSE_PIECES = 2, 5
+
+
+@dataclass(frozen=True)
+class ConvnetShape:
+    """The widths of a network of 3x3 convolutions.
+
+    Attributes:
+        blocks: Filters of the convolutions of each block. A max-pooling of 2 follows
+            each block, but for the last one of a network that ends in a global one.
+        hidden: Units of the dense layer before the logits.
+        has_global_pool: Whether a global max-pooling ends the last block.
+    """
+
+    blocks: tuple[tuple[int, ...], ...]
+    hidden: int
+    has_global_pool: bool
+
+    @property
+    def smallest_side(self) -> int:
+        """The least height and width of a picture that survives the poolings."""
+        return 2 ** (len(self.blocks) - self.has_global_pool)
+
+
+# FitNet-4: Romero et al. 2015, "FitNets", as in Mishkin & Matas 2015.
+CONVNETS: dict[str, ConvnetShape] = {
+    "fitnet4": ConvnetShape(
+        ((32, 32, 32, 48, 48), (80,) * 6, (128,) * 6), 500, has_global_pool=True
+    ),
+    "cnn": ConvnetShape(((32, 32), (64, 64)), 128, has_global_pool=False),
+}
+
+
+@dataclass(frozen=True)
+class KernelInitializer:
+    """One initializer of Keras.
+
+    Attributes:
+        keras_name: Its class in `keras.initializers`.
+        has_gain: Whether it gets the activation's gain.
+    """
+
+    keras_name: str
+    has_gain: bool = False
+
+
+INITIALIZERS: dict[str, KernelInitializer] = {
+    "glorot": KernelInitializer("GlorotUniform"),
+    "he": KernelInitializer("HeNormal"),
+    "orthogonal": KernelInitializer("Orthogonal"),
+    "orthogonal_scaled": KernelInitializer("Orthogonal", has_gain=True),
+    # Where it starts; `deepxor.lsuv` then needs a batch.
+    "lsuv": KernelInitializer("Orthogonal"),
+}
+
+
+def build_convnet(
+    network: str,
+    input_shape: Sequence[int],
+    classes: int,
+    activation: str,
+    kernel_initializer: Any,
+    scale: float = 1.0,
+    dropout: bool = True,
+    seed: int = 0,
+) -> keras.Model:
+    """Returns a convolutional network that ends in logits.
+
+    "fitnet4" is that of Mishkin & Matas 2015 (arXiv 1511.06422, table 2), "cnn" a small
+    one. Its layers are called conv1, conv2, ..., hidden and logits. Each linear piece
+    of a maxout layer is drawn like a layer of its own.
+
+    Args:
+        network: A key of `CONVNETS`.
+        input_shape: (height, width, channels).
+        classes: The number of logits.
+        activation: A key of `ACTIVATIONS`. Maxout has 2 pieces in convolutions and 5 in
+            the dense layer.
+        kernel_initializer: A key of `INITIALIZERS` or anything that a Keras layer
+            takes; a seed of its own is replaced by one that differs by layer.
+        scale: What the hidden widths are multiplied by; rounded, at least 1.
+        dropout: Whether 0.2 of the input, of each pooling's output and of the hidden
+            layer's are dropped in training.
+        seed: Of weights and dropout. The weights are the same with and without dropout.
+
+    Returns:
+        A Functional model from [batch, height, width, channels] to [batch, classes].
+
+    Raises:
+        ValueError: If an argument is out of range; the message quotes it and says what
+            is allowed.
+    """
+    _check_choice("network", network, CONVNETS)
+    _check_choice("activation", activation, ACTIVATIONS)
+    if isinstance(kernel_initializer, str) and kernel_initializer not in INITIALIZERS:
+        _check_keras_initializer(kernel_initializer)
+    shape = CONVNETS[network]
+    _check_numbers(classes, scale, seed)
+    _check_input_shape(network, input_shape)
+    builder = _Builder(activation, kernel_initializer, scale, dropout, seed)
+    return builder.build(network, shape, tuple(input_shape), classes)
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Makes the layers of one network; the fields are those of `build_convnet`."""
+
+    activation: str
+    kernel_initializer: Any
+    scale: float
+    dropout: bool
+    seed: int
+
+    def build(
+        self,
+        network: str,
+        shape: ConvnetShape,
+        input_shape: tuple[int, ...],
+        classes: int,
+    ) -> keras.Model:
+        import keras
+
+        inputs = keras.Input(input_shape, name="pictures")
+        x = self._drop(inputs, "input")
+        number = 0
+        for block, widths in enumerate(shape.blocks, 1):
+            for width in widths:
+                number += 1
+                x = self._convolution(f"conv{number}", width)(x)
+            if shape.has_global_pool and block == len(shape.blocks):
+                x = keras.layers.GlobalMaxPooling2D(name=f"pool{block}")(x)
+            else:
+                x = keras.layers.MaxPooling2D(2, name=f"pool{block}")(x)
+            x = self._drop(x, f"pool{block}")
+        if not shape.has_global_pool:
+            x = keras.layers.Flatten(name="flatten")(x)
+        x = self._drop(self._hidden(shape.hidden)(x), "hidden")
+        logits = keras.layers.Dense(classes, **self._options("logits"))
+        return keras.Model(inputs, logits(x), name=network)
+
+    def _convolution(self, name: str, width: int) -> keras.layers.Layer:
+        import keras
+
+        from deepxor.nn.maxout import MaxoutConv2D
+
+        filters = self._width(width)
+        if self.activation == MAXOUT:
+            options = self._options(name, CONVOLUTION_PIECES)
+            return MaxoutConv2D(
+                filters, 3, CONVOLUTION_PIECES, padding="same", **options
+            )
+        function = self._function(name)
+        return keras.layers.Conv2D(
+            filters, 3, padding="same", activation=function, **self._options(name)
+        )
+
+    def _hidden(self, width: int) -> keras.layers.Layer:
+        import keras
+
+        from deepxor.nn.maxout import MaxoutDense
+
+        name, units = "hidden", self._width(width)
+        if self.activation == MAXOUT:
+            return MaxoutDense(units, DENSE_PIECES, **self._options(name, DENSE_PIECES))
+        function = self._function(name)
+        return keras.layers.Dense(units, activation=function, **self._options(name))
+
+    def _function(self, name: str) -> Any:
+        """Returns an activation that Keras can save, unlike a partial function."""
+        import keras
+
+        activation = ACTIVATIONS[self.activation]
+        if activation.options:
+            return keras.layers.LeakyReLU(**activation.options, name=f"{name}_slope")
+        return keras.activations.get(activation.keras_name)
+
+    def _options(self, name: str, pieces: int = 1) -> dict[str, Any]:
+
+        from deepxor.nn.maxout import EachPiece
+
+        each = [self._initializer(f"{name}/{piece}") for piece in range(pieces)]
+        return {
+            "name": name,
+            "kernel_initializer": each[0] if pieces == 1 else EachPiece(each),
+        }
+
+    def _initializer(self, name: str) -> Any:
+        import keras
+
+        seed = self._seed_of(name)
+        known = self.kernel_initializer
+        if isinstance(known, str) and known in INITIALIZERS:
+            entry = INITIALIZERS[known]
+            gain = ACTIVATIONS[self.activation].gain
+            options = {"gain": gain} if entry.has_gain else {}
+            return getattr(keras.initializers, entry.keras_name)(seed=seed, **options)
+        initializer = keras.initializers.get(known)
+        if not isinstance(initializer, keras.initializers.Initializer):
+            return initializer  # a function
+        config = initializer.get_config()
+        if "seed" in config:
+            config["seed"] = seed
+        return type(initializer).from_config(config)
+
+    def _drop(self, x: Any, name: str) -> Any:
+        import keras
+
+        if not self.dropout:
+            return x
+        name = f"{name}_dropout"
+        return keras.layers.Dropout(DROPOUT, seed=self._seed_of(name), name=name)(x)
+
+    def _width(self, width: int) -> int:
+        return max(1, round(width * self.scale))
+
+    def _seed_of(self, name: str) -> int:
+        """Returns a seed that depends on the layer's name, not on other layers."""
+        sequence = np.random.SeedSequence((self.seed, *name.encode()))
+        return int(sequence.generate_state(1)[0])
+
+
+def _check_choice(name: str, value: str, allowed: Any) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name}={value!r}: allowed are {', '.join(allowed)}")
+
+
+def _check_keras_initializer(name: str) -> None:
+    import keras
+
+    try:
+        keras.initializers.get(name)
+    except ValueError:
+        raise ValueError(
+            f"kernel_initializer={name!r}: allowed are {', '.join(INITIALIZERS)} and "
+            "those of keras.initializers"
+        ) from None
+
+
+def _check_numbers(classes: int, scale: float, seed: int) -> None:
+    if classes < 2:
+        raise ValueError(f"classes={classes}: allowed is at least 2")
+    if not 0 < scale < float("inf"):
+        raise ValueError(f"scale={scale}: allowed is a finite number above 0")
+    if seed < 0:
+        raise ValueError(f"seed={seed}: allowed is at least 0")
+
+
+def _check_input_shape(network: str, input_shape: Sequence[int]) -> None:
+    side = CONVNETS[network].smallest_side
+    if len(input_shape) != 3 or min(input_shape[:2]) < side or input_shape[2] < 1:
+        raise ValueError(
+            f"input_shape={tuple(input_shape)}: allowed for network={network!r} is "
+            f"(height, width, channels) of at least ({side}, {side}, 1)"
+        )

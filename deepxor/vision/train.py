@@ -1,0 +1,259 @@
+"""Trains a cell of the table, with the gradient monitor on it."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams.summary import session_end_pb
+
+from deepxor.events.writer import SummaryWriter
+from deepxor.monitor.callback import GradientMonitor
+from deepxor.nn.activations import ACTIVATIONS
+from deepxor.nn.lsuv import lsuv
+from deepxor.vision.augment import augmented
+from deepxor.vision.config import DISTRIBUTIONS, MIRRORED, Cell, Recipe
+from deepxor.vision.datasets import Pictures, load
+from deepxor.vision.models import CONVNETS, INITIALIZERS, build_convnet
+from deepxor.vision.optimizers import DecayedSGD
+from deepxor.vision.run import CellRun
+from deepxor.xor.run import RunError
+
+LSUV = "lsuv"
+
+HPARAMS = (
+    hparams.HParam("network", hparams.Discrete(list(CONVNETS))),
+    hparams.HParam("activation", hparams.Discrete(list(ACTIVATIONS))),
+    hparams.HParam("initializer", hparams.Discrete(list(INITIALIZERS))),
+    hparams.HParam("seed", hparams.IntInterval(0, 1_000_000)),
+)
+METRICS = tuple(map(hparams.Metric, ("accuracy/test", "cost/test")))
+
+# A network has converged if it is right this many times as often as a guess.
+CONVERGED = 2
+
+
+def train_cell(
+    cell: Cell,
+    folder: Path,
+    data_dir: str | None = None,
+    distribute: str = DISTRIBUTIONS[0],
+) -> dict[str, Any]:
+    """Trains a cell into its folder.
+
+    Args:
+        cell: The settings.
+        folder: The table's folder.
+        data_dir: As `pictures.load` takes it.
+        distribute: One of `DISTRIBUTIONS`; "mirrored" trains on all GPUs or, where
+            there are none, on all CPU devices that TensorFlow was given.
+
+    Returns:
+        The results, JSON types.
+
+    Raises:
+        OSError: If the folder cannot be written to.
+    """
+    pictures = _pictures(cell.dataset, data_dir)
+    run = CellRun(cell, folder)
+    run.begin()
+    begin = time.perf_counter()
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(cell.seed)
+    model = _model(cell, pictures, distribute)
+    writer = SummaryWriter(run.path)
+    monitor = GradientMonitor(writer)
+    recorder = CellRecorder(writer, cell)
+    devices = model.distribute_strategy.num_replicas_in_sync
+    try:
+        model.fit(
+            training_batches(cell.recipe, pictures, cell.seed),
+            epochs=cell.recipe.epochs,
+            validation_data=evaluation_batches(cell.recipe, pictures, devices),
+            callbacks=[monitor, recorder],
+            shuffle=False,  # the batches are
+            verbose=0,
+        )
+    finally:
+        writer.close()
+    results = recorder.results(pictures.classes)
+    diagnosis = monitor.diagnosis
+    results |= {
+        "verdict": diagnosis.verdict,
+        "layer": diagnosis.layer,
+        "evidence": diagnosis.evidence,
+        "advice": diagnosis.advice,
+        "parameters": model.count_params(),
+        "seconds": round(time.perf_counter() - begin, 3),
+    }
+    run.end(results)
+    return results
+
+
+class CellRecorder(keras.callbacks.Callback):
+    """Writes how good every epoch was, and the row of the HParams tab.
+
+    It ends a training whose cost is no longer finite.
+
+    In TensorBoard: `accuracy` of the training, the mean over the epoch; `cost/test` and
+    `accuracy/test` after it. `cost` is the monitor's.
+
+    Args:
+        writer: The cell's event file.
+        cell: The settings.
+    """
+
+    def __init__(self, writer: SummaryWriter, cell: Cell) -> None:
+        super().__init__()
+        self._writer = writer
+        self._cell = cell
+        self._last: dict[str, float] = {}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        settings = {param.name: getattr(self._cell, param.name) for param in HPARAMS}
+        self._writer.summary(hparams.hparams_config_pb(HPARAMS, METRICS), 0)
+        row = hparams.hparams_pb(settings, trial_id=self._cell.run_name)
+        self._writer.summary(row, 0)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = logs or {}
+        step = int(self.model.optimizer.iterations.numpy()) - 1
+        self._last = {
+            "cost": logs["loss"],
+            "accuracy": logs["accuracy"],
+            "cost/test": logs["val_loss"],
+            "accuracy/test": logs["val_accuracy"],
+        }
+        for tag, value in self._last.items():
+            if tag != "cost":  # the monitor has that of the batches
+                self._writer.scalar(tag, value, step)
+        self._writer.write()
+        # Keras's callback for it prints, across the progress bar.
+        if not math.isfinite(logs["loss"]):
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        step = int(self.model.optimizer.iterations.numpy()) - 1
+        self._writer.summary(session_end_pb(api_pb2.STATUS_SUCCESS), max(step, 0))
+
+    def results(self, classes: int) -> dict[str, Any]:
+        """Returns what came out, None for what is not finite.
+
+        Args:
+            classes: Of the pictures.
+        """
+        accuracy = self._last.get("accuracy/test", 0.0)
+        is_finite = all(map(math.isfinite, self._last.values())) and bool(self._last)
+        numbers = {
+            tag.replace("/", "_"): value if math.isfinite(value) else None
+            for tag, value in self._last.items()
+        }
+        converged = is_finite and accuracy > CONVERGED / classes
+        return numbers | {"converged": converged}
+
+
+def training_batches(recipe: Recipe, pictures: Pictures, seed: int) -> tf.data.Dataset:
+    """Returns the training pictures in batches, shuffled anew in every epoch.
+
+    Args:
+        recipe: Gives the batch size, and whether to augment.
+        pictures: The set.
+        seed: Of the order and of mirrors and crops.
+    """
+    pairs = tf.data.Dataset.from_tensor_slices((pictures.x_train, pictures.y_train))
+    batches = pairs.shuffle(len(pictures.x_train), seed=seed).batch(recipe.batch_size)
+    if recipe.augment:
+        batches = augmented(batches, seed)
+    return batches.prefetch(2)
+
+
+def evaluation_batches(
+    recipe: Recipe, pictures: Pictures, devices: int = 1
+) -> tf.data.Dataset:
+    """Returns the test pictures in batches.
+
+    Args:
+        recipe: Gives the batch size, at most.
+        pictures: The set.
+        devices: Keras cannot begin with a batch that does not part evenly among them,
+            nor end with one of fewer pictures; so of several there are two batches at
+            least, nearly of one size.
+    """
+    count = len(pictures.x_test)
+    batches = max(math.ceil(count / recipe.batch_size), min(devices, 2))
+    size = math.ceil(count / batches / devices) * devices
+    pairs = tf.data.Dataset.from_tensor_slices((pictures.x_test, pictures.y_test))
+    return pairs.batch(size)
+
+
+def schedule(
+    recipe: Recipe, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Returns the learning rate by step.
+
+    Args:
+        recipe: The recipe.
+        steps: Of an epoch.
+    """
+    boundaries = [milestone * steps for milestone in recipe.milestones]
+    rates = [recipe.learning_rate / 10**number for number in range(len(boundaries) + 1)]
+    return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
+
+
+def _model(cell: Cell, pictures: Pictures, distribute: str) -> keras.Model:
+    """Returns the compiled model at its start."""
+    recipe, strategy = cell.recipe, _strategy(distribute)
+    if recipe.batch_size % strategy.num_replicas_in_sync:
+        raise RunError(
+            f"batch_size={recipe.batch_size}: allowed is a multiple of the "
+            f"{strategy.num_replicas_in_sync} devices"
+        )
+    with strategy.scope():
+        model = build_convnet(
+            cell.network,
+            pictures.x_train.shape[1:],
+            pictures.classes,
+            cell.activation,
+            cell.initializer,
+            scale=recipe.scale,
+            dropout=recipe.dropout,
+            seed=cell.seed,
+        )
+        if cell.initializer == LSUV:
+            rng = np.random.default_rng(cell.seed)
+            count = min(recipe.batch_size, len(pictures.x_train))
+            chosen = rng.choice(len(pictures.x_train), count, replace=False)
+            lsuv(model, pictures.x_train[chosen], seed=cell.seed)
+        steps = math.ceil(len(pictures.x_train) / recipe.batch_size)
+        rate = schedule(recipe, steps)
+        model.compile(
+            DecayedSGD(rate, recipe.momentum, recipe.weight_decay),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
+        )
+        # Variables that Keras made while it traced the step, as those of the momentum
+        # and of a metric that is but a name, would have it trace the step again.
+        model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _strategy(distribute: str) -> tf.distribute.Strategy:
+    if distribute != MIRRORED:
+        return tf.distribute.get_strategy()
+    devices = tf.config.list_logical_devices("GPU") or (
+        tf.config.list_logical_devices("CPU")
+    )
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+@functools.lru_cache(maxsize=1)
+def _pictures(dataset: str, data_dir: str | None) -> Pictures:
+    return load(dataset, data_dir)

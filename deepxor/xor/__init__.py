@@ -1,0 +1,1 @@
+"""The XOR laboratory: networks on XOR, many replicas side by side."""

@@ -1,0 +1,195 @@
+"""One experiment: which network learns XOR, how, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deepxor.nn.activations import ACTIVATIONS, MAXOUT
+from deepxor.nn.initializers import INITIALIZERS
+from deepxor.xor.optimizers import OPTIMIZERS
+
+AUTO = "auto"
+HYPOTHESIS = "hypothesis"
+
+# The ladder: units of the hidden layers. Every network ends in one sigmoid unit.
+NETWORKS: dict[str, tuple[int, ...]] = {
+    "perceptron": (),
+    "two_layer": (2,),
+    "wide": (10,),
+    "three_layer": (5, 4),
+    "deep": (10,) * 10,
+    "lecture": (5,) * 10,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """The settings of one run; two equal experiments train to the same bit.
+
+    Attributes:
+        network: A rung of the ladder, a key of `NETWORKS`.
+        hidden_units: Units of each hidden layer, in place of the network's; empty for
+            no hidden layer; None for the network's own.
+        activation: A key of `ACTIVATIONS`, for the hidden layers.
+        alpha: Minus the limit of elu at minus infinity.
+        pieces: Linear pieces of each maxout unit.
+        initializer: A key of `INITIALIZERS`, or "auto": uniform for the lecture's
+            network, else what suits the activation.
+        optimizer: A key of `OPTIMIZERS`.
+        learning_rate: The optimizer's step size.
+        num_steps: Optimizer steps, each on the whole truth table.
+        log_every: Steps from one record to the next.
+        replicas: Independent networks trained side by side.
+        seed: Replica r starts from a generator seeded with (seed, r).
+        bits: Inputs; 2 is XOR, more is parity.
+
+    Raises:
+        ValueError: If a setting is out of range, or two do not go together; the message
+            quotes the value and says what is allowed.
+    """
+
+    network: str = "deep"
+    hidden_units: tuple[int, ...] | None = None
+    activation: str = "sigmoid"
+    alpha: float = 1.0
+    pieces: int = 2
+    initializer: str = AUTO
+    optimizer: str = "sgd"
+    learning_rate: float = 0.1
+    num_steps: int = 10_001
+    log_every: int = 100
+    replicas: int = 100
+    seed: int = 0
+    bits: int = 2
+
+    def __post_init__(self) -> None:
+        _check_choice("network", self.network, NETWORKS)
+        _check_choice("activation", self.activation, ACTIVATIONS)
+        _check_choice("initializer", self.initializer, [AUTO, *INITIALIZERS])
+        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        _check_positive("alpha", self.alpha)
+        _check_positive("learning_rate", self.learning_rate)
+        _check_range("pieces", self.pieces, 2, 100)
+        _check_range("num_steps", self.num_steps, 1, 10**9)
+        _check_range("log_every", self.log_every, 1, 10**9)
+        _check_range("replicas", self.replicas, 1, 1_000_000)
+        _check_range("seed", self.seed, 0, 2**63 - 1)
+        _check_range("bits", self.bits, 2, 10)
+        if self.hidden_units is not None:
+            object.__setattr__(self, "hidden_units", _as_tuple(self.hidden_units))
+            for units in self.hidden_units:
+                _check_range("hidden_units", units, 1, 10_000)
+            if len(self.hidden_units) > 1000:
+                raise ValueError(
+                    f"hidden_units has {len(self.hidden_units)} layers: at most 1000"
+                )
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
+        if self.hidden_units is not None and self.network != Experiment.network:
+            raise ValueError(
+                f"network={self.network!r} and hidden_units={self.hidden_units!r} both "
+                "name a shape: give one of them"
+            )
+        if self.alpha != Experiment.alpha and self.activation != "elu":
+            raise ValueError(
+                f"alpha={self.alpha} does nothing for "
+                f"activation={self.activation!r}: allowed with elu only"
+            )
+        if self.pieces != Experiment.pieces and self.activation != MAXOUT:
+            raise ValueError(
+                f"pieces={self.pieces} does nothing for "
+                f"activation={self.activation!r}: allowed with maxout only"
+            )
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return (
+            NETWORKS[self.network] if self.hidden_units is None else self.hidden_units
+        )
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers in forward order, which are also their scopes."""
+        return (*(f"layer{i + 1}" for i in range(len(self.hidden))), HYPOTHESIS)
+
+    @property
+    def shape(self) -> str:
+        """Units from input to output, as in "2-5-4-1"."""
+        return "-".join(map(str, (self.bits, *self.hidden, 1)))
+
+    @property
+    def kernel_initializer(self) -> str:
+        """The key of `INITIALIZERS` that is used, "auto" resolved."""
+        if self.initializer != AUTO:
+            return self.initializer
+        if self.hidden_units is None and self.network == "lecture":
+            return "uniform"
+        return ACTIVATIONS[self.activation].initializer
+
+    @property
+    def run_name(self) -> str:
+        """The folder's name before a number tells it from others of the same name."""
+        if self.hidden_units is None:
+            return f"{self.network}-{self.activation}"
+        units = "_".join(map(str, self.hidden_units)) or "none"
+        return f"hidden_{units}-{self.activation}"[:200]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the settings as JSON types; `from_json` reads them."""
+        settings = asdict(self)
+        if self.hidden_units is not None:
+            settings["hidden_units"] = list(self.hidden_units)
+        return settings
+
+    @classmethod
+    def from_json(cls, settings: dict[str, Any]) -> Experiment:
+        """Returns the experiment whose `to_json` gave `settings`.
+
+        Args:
+            settings: Name -> value, of JSON types.
+
+        Returns:
+            The experiment.
+
+        Raises:
+            ValueError: If a setting is missing, unknown or out of range.
+        """
+        try:
+            return cls(**settings)
+        except TypeError as error:
+            raise ValueError(f"settings do not fit an experiment: {error}") from None
+
+
+def _as_tuple(units: Any) -> tuple[int, ...]:
+    if not isinstance(units, (tuple, list)):
+        raise ValueError(f"hidden_units={units!r}: allowed is a tuple of integers")
+    return tuple(units)
+
+
+def _check_choice(name: str, value: str, allowed: Collection[str]) -> None:
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name}={value!r}: allowed are {', '.join(allowed)}")
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    if (
+        not isinstance(value, int)
+        or isinstance(value, bool)
+        or not low <= value <= high
+    ):
+        raise ValueError(
+            f"{name}={value!r}: allowed is an integer from {low} to {high}"
+        )
+
+
+def _check_positive(name: str, value: float) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # Beyond these it would be 0 or infinite in float32.
+    if not number or not 1e-37 <= value <= 1e38:
+        raise ValueError(
+            f"{name}={value!r}: allowed is a number above 0, from 1e-37 to 1e38"
+        )

@@ -1,0 +1,182 @@
+"""Writes what TensorBoard shows of a run of the lab, but for the gradients."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams.summary import session_end_pb
+
+from deepxor.events.gradient_flow import DIAGNOSIS_FIELDS
+from deepxor.events.step import StepSummary
+from deepxor.events.writer import SummaryWriter
+from deepxor.nn.activations import ACTIVATIONS
+from deepxor.nn.initializers import INITIALIZERS
+from deepxor.statistics import finite_mean, finite_percentiles
+from deepxor.xor import decision_surface, text_summary
+from deepxor.xor.config import NETWORKS, Experiment
+from deepxor.xor.network import Snapshot
+from deepxor.xor.optimizers import OPTIMIZERS
+
+# The decision surface is averaged over at most this many replicas: more would change no
+# pixel by a visible shade.
+SURFACE_REPLICAS = 100
+
+# Columns of the HParams tab; few, so that the metrics are in sight.
+HPARAMS = (
+    hparams.HParam("network", hparams.Discrete([*NETWORKS, "hidden_units"])),
+    hparams.HParam("activation", hparams.Discrete(list(ACTIVATIONS))),
+    hparams.HParam("initializer", hparams.Discrete(list(INITIALIZERS))),
+    hparams.HParam("optimizer", hparams.Discrete(list(OPTIMIZERS))),
+    hparams.HParam("learning_rate", hparams.RealInterval(0.0, 1e30)),
+    hparams.HParam("bits", hparams.IntInterval(2, 10)),
+)
+
+
+def scalars(snapshot: Snapshot) -> dict[str, float]:
+    """Returns a run's scalars: tag -> value over the replicas.
+
+    Costs are over the replicas whose cost is finite; "diverged" is the fraction of the
+    others.
+
+    Args:
+        snapshot: Of its network.
+    """
+    cost, accuracy = snapshot.cost, snapshot.accuracy
+    p10, median, p90 = finite_percentiles(cost, 10, 50, 90)
+    return {
+        "cost": float(median),
+        "cost/p10": float(p10),
+        "cost/p90": float(p90),
+        "accuracy": float(accuracy.mean(dtype=np.float64)),
+        "solved": float((accuracy == 1).mean()),
+        "diverged": float((~np.isfinite(cost)).mean()),
+    }
+
+
+class RunRecorder(keras.callbacks.Callback):
+    """Writes scalars, histograms, pictures, texts, the graph and the layouts of a run.
+
+    At the records: the first step, every `log_every`-th and the last. Cost, accuracy,
+    weights and layer outputs are those after the step.
+
+    Args:
+        writer: The run's event file.
+        experiment: The settings.
+        run_name: Names the run's row in the HParams tab.
+        is_resumed: Whether what stands at the head of a run has been written before.
+    """
+
+    def __init__(
+        self,
+        writer: SummaryWriter,
+        experiment: Experiment,
+        run_name: str,
+        is_resumed: bool = False,
+    ) -> None:
+        super().__init__()
+        self._writer = writer
+        self._experiment = experiment
+        self._run_name = run_name
+        self._has_head = is_resumed
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        rows, step = self.model.latest.rows, self.model.latest.step
+        if not self._has_head:
+            self._write_head()
+            self._has_head = True
+        if step % self._experiment.log_every and step != self._experiment.num_steps - 1:
+            return
+        # The rest is the worker's, while the next steps are trained.
+        self._writer.add(functools.partial(self._add_record, rows, step), step)
+        self._writer.write()
+
+    def write_end(self, results: dict[str, Any]) -> None:
+        """Writes the outcome of a run that has finished."""
+        step = self._experiment.num_steps - 1
+        self._writer.text(
+            "outcome", text_summary.outcome(self._experiment, results), step
+        )
+        diagnosis = {name: results[name] for name in DIAGNOSIS_FIELDS}
+        self._writer.flow_diagnosis(diagnosis, step)
+        self._writer.summary(session_end_pb(api_pb2.STATUS_SUCCESS), step)
+        self._writer.flush()
+
+    def _write_head(self) -> None:
+        # The graph of the very step that was just compiled and run.
+        self._writer.graph(self.model.step_graph)
+        self._writer.text("settings", text_summary.settings(self._experiment), 0)
+        charts = _charts(self._experiment.layer_names)
+        self._writer.add(lambda to: to.custom_scalars(charts, "deepxor"), 0)
+        metrics = [hparams.Metric(tag) for tag in ("solved", "cost", "accuracy")]
+        self._writer.summary(hparams.hparams_config_pb(HPARAMS, metrics), 0)
+        settings = {
+            "network": self._experiment.network,
+            "activation": self._experiment.activation,
+            "initializer": self._experiment.kernel_initializer,
+            "optimizer": self._experiment.optimizer,
+            "learning_rate": self._experiment.learning_rate,
+            "bits": self._experiment.bits,
+        }
+        if self._experiment.hidden_units is not None:
+            settings["network"] = "hidden_units"
+        self._writer.summary(hparams.hparams_pb(settings, trial_id=self._run_name), 0)
+
+    def _add_record(self, rows: tf.Tensor, step: int, to: StepSummary) -> None:
+        snapshot = self.model.unpack(rows)
+        for tag, value in scalars(snapshot).items():
+            to.scalar(tag, value)
+        names = [layer.name for layer in self.model.stack]
+        kinds = {
+            "weights": snapshot.weights[::2],
+            "biases": snapshot.weights[1::2],
+            "activations": snapshot.outputs,
+        }
+        values = {
+            f"{kind}/{name}": array
+            for kind, arrays in kinds.items()
+            for name, array in zip(names, arrays, strict=True)
+        }
+        to.histograms(values)
+        if self._is_pictured(step):
+            to.image("decision_surface", self._picture(snapshot))
+
+    def _is_pictured(self, step: int) -> bool:
+        """Whether a step is the first, the last or a power of ten."""
+        if step in (0, self._experiment.num_steps - 1):
+            return True
+        return 10 ** round(math.log10(step)) == step
+
+    def _picture(self, snapshot: Snapshot) -> np.ndarray:
+        """Draws the mean probability over the replicas where it is finite."""
+        weights = [weight[..., :SURFACE_REPLICAS] for weight in snapshot.weights]
+        points = decision_surface.grid(self._experiment.bits)
+        probability = self.model.hypothesis(weights, points)
+        return decision_surface.draw(finite_mean(probability.astype(np.float64)))
+
+
+def _charts(layers: Sequence[str]) -> list[layout_pb2.Chart]:
+    gradients = [f"^gradient_norm_log10/{layer}$" for layer in layers]
+    band = layout_pb2.MarginChartContent.Series(
+        value="cost", lower="cost/p10", upper="cost/p90"
+    )
+    return [
+        layout_pb2.Chart(
+            title="gradient norm of every layer (log10)",
+            multiline=layout_pb2.MultilineChartContent(tag=gradients),
+        ),
+        layout_pb2.Chart(
+            title="cost: median, 10th to 90th percentile of the replicas",
+            margin=layout_pb2.MarginChartContent(series=[band]),
+        ),
+    ]

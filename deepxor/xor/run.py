@@ -1,0 +1,330 @@
+"""Runs: a folder of the logdir each, with experiment.json in it.
+
+A run's folder is locked by its process for as long as that lives, however it ends: the
+lock tells a run that is being trained from one that was killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import deepxor
+from deepxor.atomic import write_atomically
+from deepxor.xor.config import Experiment
+
+RUNNING = "running"
+FINISHED = "finished"
+INTERRUPTED = "interrupted"
+KILLED = "killed"  # never written: a run that says running but has no process
+STATUSES = (RUNNING, FINISHED, INTERRUPTED)
+
+_FILE = "experiment.json"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@-]{0,199}")
+
+
+class RunError(Exception):
+    """A run cannot be made, resumed or read; the message is one line for the user."""
+
+
+def check_run_name(name: str) -> None:
+    """Raises ValueError unless `name` can be one folder of any logdir."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"run_name={name!r}: allowed are up to 200 letters, digits and any of "
+            "_ . + = , @ -, the first a letter, digit or _"
+        )
+
+
+class Run:
+    """One run's folder.
+
+    Attributes:
+        path: The folder.
+        experiment: The settings.
+        status: `RUNNING`, `FINISHED` or `INTERRUPTED`, or `KILLED` where the file says
+            running and no process holds the lock.
+        results: What came out, once it has ended; else empty.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        experiment: Experiment,
+        status: str = RUNNING,
+        results: dict[str, Any] | None = None,
+    ) -> None:
+        self.path = path
+        self.experiment = experiment
+        self.status = status
+        self.results = results or {}
+        self._lock: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which TensorBoard shows."""
+        return self.path.name
+
+    @classmethod
+    def create(
+        cls, logdir: str | os.PathLike[str], experiment: Experiment, name: str = ""
+    ) -> Run:
+        """Makes the folder of a new run.
+
+        Args:
+            logdir: Made if it is not there.
+            experiment: The settings.
+            name: The folder's name; by default the experiment's, with -2, -3 ... if
+                that is taken.
+
+        Returns:
+            The run, locked, its file written.
+
+        Raises:
+            ValueError: If the name is not allowed.
+            RunError: If the name is taken or nothing can be written.
+        """
+        if name:
+            check_run_name(name)
+        path = None
+        try:
+            Path(logdir).mkdir(parents=True, exist_ok=True)
+            path = _make_folder(Path(logdir), name, experiment.run_name)
+            run = cls(path, experiment)
+            run._take_lock()
+            run.save(RUNNING)
+        except OSError as error:
+            if path is not None:
+                path.rmdir()
+            raise RunError(
+                f"cannot write to logdir={os.fspath(logdir)!r}: {error.strerror}"
+            ) from error
+        return run
+
+    @classmethod
+    def resume(
+        cls, logdir: str | os.PathLike[str], experiment: Experiment, name: str = ""
+    ) -> Run:
+        """Takes up a run that has not finished.
+
+        Args:
+            logdir: Where it is.
+            experiment: The settings, which have to be the run's.
+            name: The folder's name; by default the latest unfinished run of the
+                experiment's name.
+
+        Returns:
+            The run, locked.
+
+        Raises:
+            ValueError: If the name is not allowed.
+            RunError: If there is no such run, or it has finished, is being trained, or
+                has other settings.
+        """
+        if name:
+            check_run_name(name)
+        run = cls.load(Path(logdir) / name) if name else _latest(logdir, experiment)
+        if run.status == FINISHED:
+            raise RunError(f"run {run.name!r} has finished: nothing to resume")
+        differing = [
+            f"{key}={value!r} (now {experiment.to_json()[key]!r})"
+            for key, value in run.experiment.to_json().items()
+            if experiment.to_json()[key] != value
+        ]
+        if differing:
+            raise RunError(
+                f"run {run.name!r} was started with {', '.join(differing)}: "
+                "resume it with the same settings"
+            )
+        if not run._take_lock():
+            raise RunError(f"run {run.name!r} is being trained by another process")
+        try:
+            run.save(RUNNING)
+        except OSError as error:
+            raise RunError(f"cannot write to {run.path}: {error.strerror}") from error
+        return run
+
+    @classmethod
+    def load(cls, path: Path) -> Run:
+        """Reads a run.
+
+        Args:
+            path: Its folder.
+
+        Returns:
+            The run, not locked.
+
+        Raises:
+            RunError: If the folder holds no run or a broken one.
+        """
+        try:
+            data = json.loads((path / _FILE).read_text(encoding="utf-8"))
+            experiment = Experiment.from_json(data["settings"])
+            status, results = data["status"], data["results"]
+            if status not in STATUSES or not isinstance(results, dict):
+                raise ValueError(f"status {status!r}")
+            if status == FINISHED and not results:
+                raise ValueError("finished without results")
+            _check_results(results, experiment.replicas)
+        except FileNotFoundError:
+            raise RunError(f"{path.name!r}: no {_FILE}") from None
+        except OSError as error:
+            raise RunError(f"{path.name!r}: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(f"{path.name!r}: broken {_FILE} ({reason})") from None
+        if status == RUNNING and not _is_locked(path):
+            status = KILLED
+        return cls(path, experiment, status, results)
+
+    def save(self, status: str, results: dict[str, Any] | None = None) -> None:
+        """Writes experiment.json, whole or not at all.
+
+        Args:
+            status: The new status.
+            results: The new results; JSON types, None for what is not finite.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        self.status = status
+        self.results = results or {}
+        data = {
+            "deepxor": deepxor.__version__,
+            "status": status,
+            "settings": self.experiment.to_json(),
+            "results": self.results,
+        }
+        text = json.dumps(data, indent=2, allow_nan=False) + "\n"
+        write_atomically(self.path / _FILE, text.encode())
+
+    def close(self) -> None:
+        """Gives the lock back."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _take_lock(self) -> bool:
+        self._lock = _lock(self.path, fcntl.LOCK_EX)
+        if self._lock is None:
+            time.sleep(0.1)  # somebody may just be asking, as _is_locked does
+            self._lock = _lock(self.path, fcntl.LOCK_EX)
+        return self._lock is not None
+
+
+def _lock(path: Path, kind: int) -> int | None:
+    """Returns the descriptor that holds a lock on a folder, or None if it is taken."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _is_locked(path: Path) -> bool:
+    descriptor = _lock(path, fcntl.LOCK_SH)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
+
+
+# What tables and charts read of the results; the rest is for people.
+_NUMBERS = ("cost", "accuracy", "first_gradient", "last_gradient", "seconds")
+
+
+def _check_results(results: dict[str, Any], replicas: int) -> None:
+    for key in _NUMBERS:
+        if not isinstance(results.get(key), (int, float, type(None))):
+            raise ValueError(f"{key} {results[key]!r}")
+    solved = results.get("solved")
+    if solved is not None and not (isinstance(solved, int) and 0 <= solved <= replicas):
+        raise ValueError(f"solved {solved!r} of {replicas}")
+    if not isinstance(results.get("verdict"), (str, type(None))):
+        raise ValueError(f"verdict {results['verdict']!r}")
+
+
+def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]]:
+    """Reads all runs of a logdir.
+
+    Args:
+        logdir: The folder of the runs' folders.
+
+    Returns:
+        The runs sorted by name, and of every folder that is none its name and a line
+        saying why.
+
+    Raises:
+        RunError: If the logdir cannot be listed, or is itself a run.
+    """
+    if (Path(logdir) / _FILE).exists():
+        raise RunError(
+            f"logdir={os.fspath(logdir)!r} is a run: give the folder that it is in"
+        )
+    try:
+        folders = sorted(
+            (path for path in Path(logdir).iterdir() if path.is_dir()), key=_sort_key
+        )
+    except OSError as error:
+        raise RunError(
+            f"cannot read logdir={os.fspath(logdir)!r}: {error.strerror}"
+        ) from error
+    runs, skipped = [], {}
+    for path in folders:
+        try:
+            runs.append(Run.load(path))
+        except RunError as error:
+            skipped[path.name] = str(error)
+    return runs, skipped
+
+
+def _sort_key(path: Path) -> tuple[str, int]:
+    """Sorts run-2 before run-10, and run before both."""
+    numbered = re.fullmatch(r"(.*)-(\d{1,9})", path.name, re.DOTALL)
+    return (numbered[1], int(numbered[2])) if numbered else (path.name, 0)
+
+
+def _candidates(name: str, default: str) -> Iterator[str]:
+    if name:
+        yield name
+        return
+    yield default
+    for number in itertools.count(2):
+        yield f"{default}-{number}"
+
+
+def _make_folder(logdir: Path, name: str, default: str) -> Path:
+    for candidate in _candidates(name, default):
+        try:
+            (logdir / candidate).mkdir()
+        except FileExistsError:
+            continue
+        return logdir / candidate
+    raise RunError(
+        f"run_name={name!r} is taken in {os.fspath(logdir)!r}: choose another, "
+        "or --resume"
+    )
+
+
+def _latest(logdir: str | os.PathLike[str], experiment: Experiment) -> Run:
+    runs, _ = find_runs(logdir)
+    pattern = re.escape(experiment.run_name) + r"(-\d+)?"
+    unfinished = [
+        run
+        for run in runs
+        if run.status != FINISHED and re.fullmatch(pattern, run.name)
+    ]
+    if not unfinished:
+        raise RunError(
+            f"no unfinished run {experiment.run_name!r} in {os.fspath(logdir)!r}: "
+            "start one without --resume"
+        )
+    return unfinished[-1]

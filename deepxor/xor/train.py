@@ -1,0 +1,221 @@
+"""Trains an experiment: many optimizer steps a compiled call, inside Keras `fit`."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deepxor.events import reader
+from deepxor.events.writer import SummaryWriter
+from deepxor.xor.checkpoint import Checkpoints, last_record
+from deepxor.xor.config import Experiment
+from deepxor.xor.monitor.callback import ReplicaMonitor
+from deepxor.xor.monitor.observer import buffer_steps
+from deepxor.xor.network import ReplicaNetwork, build
+from deepxor.xor.recorder import RunRecorder, scalars
+from deepxor.xor.run import FINISHED, INTERRUPTED, Run
+
+
+def plan_batches(start: int, num_steps: int, log_every: int, most: int) -> list[int]:
+    """Cuts the steps to take into training batches, none of which passes a record.
+
+    Args:
+        start: Steps taken already.
+        num_steps: Steps to take in all.
+        log_every: Step 0, every `log_every`-th step and the last are records.
+        most: The most steps in one batch.
+
+    Returns:
+        The number of steps of each batch; every record is the last step of its batch.
+    """
+    batches = []
+    while start < num_steps:
+        next_record = math.ceil(start / log_every) * log_every
+        end = min(next_record + 1, num_steps, start + most)
+        batches.append(end - start)
+        start = end
+    return batches
+
+
+def fit(
+    model: ReplicaNetwork,
+    experiment: Experiment,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Takes the steps of an experiment that its model has not taken yet.
+
+    Args:
+        model: As built for the experiment, or as restored from a checkpoint.
+        experiment: The settings.
+        callbacks: Any Keras callbacks. One training batch is up to `log_every`
+            optimizer steps, all of them one epoch.
+    """
+    batches = plan_batches(
+        int(model.optimizer.iterations),
+        experiment.num_steps,
+        experiment.log_every,
+        buffer_steps(experiment.log_every, len(model.stack), experiment.replicas),
+    )
+    if batches:
+        steps = tf.data.Dataset.from_tensor_slices(np.array(batches, np.int32))
+        options = tf.data.Options()
+        # Nothing to tune in a list of integers, and ending the tuner's thread can take
+        # two seconds.
+        options.autotune.enabled = False
+        steps = steps.with_options(options)
+        model.fit(steps, callbacks=list(callbacks), shuffle=False, verbose=0)
+
+
+def train_experiment(
+    experiment: Experiment, logdir: str | os.PathLike[str], run_name: str = ""
+) -> Run:
+    """Trains an experiment into a new run of a logdir.
+
+    Args:
+        experiment: The settings.
+        logdir: Where the run's folder is made.
+        run_name: The folder's name; by default `<network>-<activation>`, with -2,
+            -3 ... if that is taken.
+
+    Returns:
+        The run; its `results` are what experiment.json in its folder holds.
+
+    Raises:
+        ValueError: If `run_name` is not allowed.
+        RunError: If the folder cannot be made.
+        OSError: If the run cannot be written to, as on a full disk.
+        KeyboardInterrupt: If Ctrl-C ended it; the run is then interrupted.
+    """
+    run = Run.create(logdir, experiment, run_name)
+    try:
+        number = train(run)
+    finally:
+        run.close()
+    if number is not None:
+        signal.raise_signal(number)
+    return run
+
+
+def train(
+    run: Run, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> signal.Signals | None:
+    """Trains a run, from its checkpoint if it has one, and writes its results.
+
+    SIGINT and SIGTERM end the training after the batch at hand; the run is then
+    interrupted, and can be resumed.
+
+    Args:
+        run: New or resumed; gets its status and results.
+        callbacks: More Keras callbacks.
+
+    Returns:
+        The signal that ended it early, or None.
+
+    Raises:
+        OSError: If the run cannot be written to, as on a full disk.
+    """
+    with StopOnSignal() as stop:
+        experiment = run.experiment
+        model = build(experiment)
+        last_step = last_record(run.path)
+        reader.cut(run.path, last_step)
+        writer = SummaryWriter(run.path)
+        monitor = ReplicaMonitor(writer, experiment.log_every)
+        checkpoints = Checkpoints(run.path, monitor, writer, experiment.num_steps)
+        checkpoints.restore(model)
+        if last_step >= 0:
+            written = reader.read_run(run.path, tags=()).flow
+            if written is not None:
+                writer.continue_flow(written.layers, written.steps, written.tables)
+        recorder = RunRecorder(writer, experiment, run.name, last_step >= 0)
+        try:
+            fit(model, experiment, [stop, monitor, recorder, checkpoints, *callbacks])
+            results = _results(model, monitor, checkpoints.elapsed)
+            is_finished = results["steps"] >= experiment.num_steps
+            if is_finished:
+                recorder.write_end(results)
+        finally:
+            writer.close()
+        run.save(FINISHED if is_finished else INTERRUPTED, results)
+        if is_finished:
+            checkpoints.remove()
+    return None if is_finished else stop.signal
+
+
+class StopOnSignal(keras.callbacks.Callback):
+    """Lets SIGINT and SIGTERM end `fit` after the batch at hand.
+
+    To be entered as a context and passed to `fit`. A second signal acts as it would
+    have without. Outside of the main thread, where Python takes no signals, it does
+    nothing.
+
+    Attributes:
+        signal: The signal that came, or None.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signal: signal.Signals | None = None
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> StopOnSignal:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                # One that is ignored, as SIGINT is in the background, stays so.
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    self._handlers[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        if self.signal is not None:
+            self.model.stop_training = True
+
+    def _stop(self, number: int, frame: object) -> None:
+        self.signal = signal.Signals(number)
+        self.__exit__()
+
+
+def _results(
+    model: ReplicaNetwork, monitor: ReplicaMonitor, seconds: float
+) -> dict[str, Any]:
+    """Returns what experiment.json says of a run: JSON types, None for not finite."""
+    numbers = scalars(model.unpack(model.latest.rows))
+    history = monitor.history
+    diagnosis = monitor.diagnosis
+    has_gradient = len(history["step"]) > 0
+    replicas = model.replicas
+    results = {
+        "steps": int(model.optimizer.iterations),
+        "seconds": round(seconds, 3),
+        **{tag: numbers[tag] for tag in ("cost", "cost/p10", "cost/p90", "accuracy")},
+        "solved": round(numbers["solved"] * replicas),
+        "diverged": round(numbers["diverged"] * replicas),
+        "first_layer": history["layer"][0] if has_gradient else None,
+        "first_gradient": float(history["norm"][0, 0]) if has_gradient else None,
+        "last_layer": history["layer"][-1] if has_gradient else None,
+        "last_gradient": float(history["norm"][0, -1]) if has_gradient else None,
+        "verdict": diagnosis.verdict,
+        "layer": diagnosis.layer,
+        "evidence": diagnosis.evidence,
+        "advice": diagnosis.advice,
+    }
+    return {key: _finite_or_none(value) for key, value in results.items()}
+
+
+def _finite_or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

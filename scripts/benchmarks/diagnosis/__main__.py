@@ -1,0 +1,149 @@
+"""Measures how good the diagnosis is, next to other tools' rules on the same models.
+
+For example: scripts/diagnosis --cache=/tmp/histories --write
+
+Trains the cases of the benchmark (see diagnosis_cases.py), records each with
+`deepxor.GradientMonitor`, and compares verdicts with what is known by outcome. With a
+cache the histories are kept, so that rules are scored again without training.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from absl import flags
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from deepxor.console import app
+from deepxor.diagnosis.rules import diagnose
+from scripts.benchmarks.diagnosis.cases import AMBIGUOUS, CASES, PARTS, part_of
+from scripts.benchmarks.diagnosis.histories import (
+    as_tools_see,
+    cached_history,
+    load_keras,
+)
+from scripts.benchmarks.diagnosis.peers import PEERS
+from scripts.benchmarks.diagnosis.scores import misjudged, tables
+from scripts.benchmarks.diagnosis.setup import Case
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "diagnosis.md"
+
+PART = flags.DEFINE_enum(
+    "part", "report", [*PARTS, "all", "ambiguous"], "Which of the cases."
+)
+CACHE = flags.DEFINE_string("cache", None, "A folder that keeps the histories.")
+EVERY = flags.DEFINE_integer(
+    "every", None, "Steps between records; by default the monitor's own.", lower_bound=1
+)
+ONLY = flags.DEFINE_string("only", "", "Cases in whose name this is found.")
+CHECK = flags.DEFINE_boolean(
+    "check", False, "Check by outcome and remedy that the cases are what they say."
+)
+WRITE = flags.DEFINE_boolean("write", False, "Put the tables into docs/diagnosis.md.")
+
+
+def in_progress(cases: Sequence[Case], title: str) -> Iterator[Case]:
+    """Yields the cases, while a bar on standard error shows how far it is."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn(title),
+        BarColumn(),
+        TextColumn("{task.completed} of {task.total}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[case]}", markup=False),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("", total=len(cases), case="")
+        for case in cases:
+            progress.update(task, case=case.name)
+            yield case
+            progress.advance(task)
+
+
+def check(cases: Sequence[Case]) -> int:
+    """Prints how each case ends, alone, remedied and prolonged.
+
+    Args:
+        cases: The cases.
+
+    Returns:
+        How many are not what they say.
+    """
+    load_keras()
+    from scripts.benchmarks.diagnosis.models import find_outcome
+
+    wrong = 0
+    print(f"{'':5} {'kind':10} {'share':>9} {'remedied':>9} {'prolonged':>9}  case")
+    for case in in_progress(cases, "outcomes"):
+        outcome = find_outcome(case)
+        shares = " ".join(
+            f"{'' if share is None else format(share, '.3g'):>9}"
+            for share in (outcome.share, outcome.remedied, outcome.prolonged)
+        )
+        mark = "ok" if outcome.ok else "WRONG"
+        print(f"{mark:5} {case.kind:10} {shares}  {case.name}", flush=True)
+        wrong += not outcome.ok
+    print(f"{len(cases) - wrong} of {len(cases)} cases are what they say.")
+    return wrong
+
+
+def judge(cases: Sequence[Case], folder: Path | None, every: int | None) -> str:
+    """Returns what the rules say of the cases, as Markdown.
+
+    Args:
+        cases: The cases.
+        folder: Of the cache; None without one.
+        every: Steps between records; None for the monitor's own choice.
+    """
+    histories = [
+        cached_history(case, folder, every) for case in in_progress(cases, "histories")
+    ]
+    found = [diagnose(history) for history in histories]
+    truths = [case.kind for case in cases]
+    verdicts = {"deepxor": [diagnosis.verdict for diagnosis in found]}
+    pairs = zip(histories, cases, strict=True)
+    seen = [as_tools_see(history, case) for history, case in pairs]
+    for name, rules in PEERS.items():
+        verdicts[name] = [rules(history) for history in seen]
+    return tables(truths, verdicts) + misjudged(cases, found)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints the tables, or writes them into the document; or checks the cases."""
+    part = PART.value
+    cases = [
+        case
+        for case in (AMBIGUOUS if part == "ambiguous" else CASES)
+        if part in ("all", part_of(case)) and re.search(ONLY.value, case.name)
+    ]
+    if not cases:
+        raise ValueError(f"flag --only={ONLY.value}: found in the name of no case")
+    if WRITE.value and (ONLY.value or part not in PARTS):
+        raise ValueError(
+            f"flag --write: allowed for a whole part, {' or '.join(PARTS)}"
+        )
+    if CHECK.value:
+        return int(check(cases) > 0)
+    text = judge(cases, Path(CACHE.value) if CACHE.value else None, EVERY.value)
+    if WRITE.value:
+        write(text, part)
+    else:
+        print(text)
+    return 0
+
+
+def write(text: str, part: str) -> None:
+    """Puts the tables between the markers of a part in the document."""
+    begin, end = f"<!-- {part}: begin -->\n", f"<!-- {part}: end -->\n"
+    document = DOCUMENT.read_text(encoding="utf-8")
+    before, rest = document.split(begin)
+    _, after = rest.split(end)
+    DOCUMENT.write_text(before + begin + text + end + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    app.run(main)

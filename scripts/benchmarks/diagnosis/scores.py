@@ -1,0 +1,131 @@
+"""How good verdicts are: precision, recall and confusion, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deepxor.console.tables import wilson_interval
+from deepxor.diagnosis.rules import Diagnosis
+from scripts.benchmarks.diagnosis.setup import HEALTHY, KINDS, Case
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of cases.
+
+    Attributes:
+        count: How many are counted,
+        total: of how many; may be 0.
+    """
+
+    count: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.count / self.total:.2f}" if self.total else "-"
+
+    def with_interval(self) -> str:
+        """Returns the rate with its 95 % interval, as in "0.97 (0.90-0.99)"."""
+        if not self.total:
+            return "-"
+        low, high = wilson_interval(self.count, self.total)
+        return f"{self} ({low:.2f}-{high:.2f})"
+
+
+def precision(truths: Sequence[str], verdicts: Sequence[str], kind: str) -> Rate:
+    """Returns how many of the cases called a kind are of that kind.
+
+    Args:
+        truths: The kind of each case.
+        verdicts: What it is called.
+        kind: One of them; "fault" for all but the healthy.
+    """
+    called = [t for t, v in zip(truths, verdicts, strict=True) if _is_of(v, kind)]
+    return Rate(sum(_is_of(truth, kind) for truth in called), len(called))
+
+
+def recall(truths: Sequence[str], verdicts: Sequence[str], kind: str) -> Rate:
+    """Returns how many of the cases of a kind are called so; arguments as above."""
+    return precision(verdicts, truths, kind)
+
+
+def right(truths: Sequence[str], verdicts: Sequence[str]) -> Rate:
+    """Returns how many of all cases have exactly the right verdict."""
+    pairs = zip(truths, verdicts, strict=True)
+    return Rate(sum(truth == verdict for truth, verdict in pairs), len(truths))
+
+
+def _is_of(kind: str, wanted: str) -> bool:
+    return kind != HEALTHY if wanted == "fault" else kind == wanted
+
+
+def tables(truths: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> str:
+    """Returns the tables of several rules as Markdown.
+
+    Args:
+        truths: The kind of each case.
+        verdicts: By the name of the rules, what they call each case. The first rules
+            get a table of what is called what.
+    """
+    faulty = sum(truth != HEALTHY for truth in truths)
+    counts = ", ".join(f"{truths.count(kind)} {kind}" for kind in KINDS)
+    ours = next(iter(verdicts))
+    return (
+        f"{len(truths)} models, {faulty} of them faulty: {counts}.\n\n"
+        "A fault, whatever its kind, against healthy; and the verdict exactly right "
+        "(95 % intervals):\n\n"
+        + _summary(truths, verdicts)
+        + "\nPrecision / recall of each verdict:\n\n"
+        + _by_kind(truths, verdicts)
+        + f"\nWhat {ours} calls what:\n\n"
+        + _confusion(truths, verdicts[ours])
+    )
+
+
+def misjudged(cases: Sequence[Case], found: Sequence[Diagnosis]) -> str:
+    """Returns the list of cases whose diagnosis is not right, as Markdown."""
+    lines = [
+        f"- {case.name}: {case.kind}, called {diagnosis.verdict}. {diagnosis.evidence}"
+        for case, diagnosis in zip(cases, found, strict=True)
+        if case.kind != diagnosis.verdict
+    ]
+    return "\nMisjudged:\n\n" + "\n".join(lines or ["- none"]) + "\n"
+
+
+def _summary(truths: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> str:
+    rows = [
+        (
+            name,
+            precision(truths, called, "fault").with_interval(),
+            recall(truths, called, "fault").with_interval(),
+            right(truths, called).with_interval(),
+        )
+        for name, called in verdicts.items()
+    ]
+    return _table(("rules", "precision", "recall", "exactly right"), rows)
+
+
+def _by_kind(truths: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> str:
+    rows = []
+    for name, called in verdicts.items():
+        rates = [
+            f"{precision(truths, called, kind)} / {recall(truths, called, kind)}"
+            for kind in KINDS
+        ]
+        rows.append((name, *rates))
+    return _table(("rules", *KINDS), rows)
+
+
+def _confusion(truths: Sequence[str], verdicts: Sequence[str]) -> str:
+    pairs = list(zip(truths, verdicts, strict=True))
+    rows = [
+        (truth, *(str(pairs.count((truth, verdict))) for verdict in KINDS))
+        for truth in KINDS
+    ]
+    return _table(("is, called", *KINDS), rows)
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

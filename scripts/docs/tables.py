@@ -1,0 +1,93 @@
+"""Writes into docs/monitor.md what follows from the tables of the package.
+
+For example: .venv/bin/python -m scripts.docs.tables
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from deepxor.console import app
+from deepxor.quantities import GRADIENT, LOG10, QUANTITIES, Quantity
+from deepxor.verdicts import VERDICTS
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "monitor.md"
+
+
+def quantities_table() -> str:
+    """Returns the quantities of a history, as Markdown."""
+    rows = [
+        f"| `{quantity.name}` | [records, layers] | {_escaped(quantity.doc)} |"
+        for quantity in QUANTITIES
+    ]
+    return "\n".join(["| key | shape | what it is |", "|---|---|---|", *rows]) + "\n"
+
+
+def tags_table() -> str:
+    """Returns the charts that TensorBoard has of each layer, as Markdown."""
+    rows = [
+        f"| `{quantity.chart}/<layer>` | {_shown(quantity)} |"
+        for quantity in QUANTITIES
+        if quantity.chart is not None
+    ]
+    return "\n".join(["| tag | of the history |", "|---|---|", *rows]) + "\n"
+
+
+def verdicts_table() -> str:
+    """Returns the verdicts and their advice, as Markdown."""
+    rows = [
+        f"| `{verdict.name}` | {_escaped(verdict.advice)} |" for verdict in VERDICTS
+    ]
+    return "\n".join(["| verdict | advice |", "|---|---|", *rows]) + "\n"
+
+
+def _shown(quantity: Quantity) -> str:
+    text = f"`{quantity.name}`"
+    if quantity.display == LOG10:
+        text = f"log10 of {text}; below 1e-12, zero included, -12"
+    if quantity.source == GRADIENT:
+        return text
+    return f"{text}; no point where it was not measured"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+# Marker -> what stands there.
+TABLES: Mapping[str, Callable[[], str]] = {
+    "quantities": quantities_table,
+    "tags": tags_table,
+    "verdicts": verdicts_table,
+}
+
+
+def updated(document: str) -> str:
+    """Returns a document with the tables between their markers.
+
+    Args:
+        document: Markdown; it has the markers of each table once.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    for name, table in TABLES.items():
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+        before, rest = document.split(begin)
+        _, after = rest.split(end)
+        document = f"{before}{begin}{table()}{end}{after}"
+    return document
+
+
+def main(argv: Sequence[str]) -> int:
+    """Writes the tables into the document."""
+    if len(argv) > 1:
+        raise ValueError(f"argument {argv[1]!r}: allowed are none")
+    document = DOCUMENT.read_text(encoding="utf-8")
+    DOCUMENT.write_text(updated(document), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    app.run(main)

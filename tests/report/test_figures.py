@@ -1,0 +1,313 @@
+"""The picture of the gradient's way back and its table; that of a history."""
+
+import numpy as np
+import pytest
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
+
+from deepxor.backprop.profile import Descent
+from deepxor.console.tables import descent_table, plain_text
+from deepxor.report.figures import (
+    MISSING,
+    NAN,
+    SLOPE,
+    WEIGHT,
+    descent_figure,
+    history_figure,
+)
+
+LAYERS = ("last", "middle", "first")
+NORMS = np.array([2.0, 2.0, 4.0, 1.0, 0.8, 0.2, 0.02])
+
+
+def descent(norms=NORMS, layers=LAYERS, replicas=1, spread=1.0, **changes):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = np.where(norms[:-1] > 0, norms[1:] / norms[:-1], np.nan)
+    outputs = norms[::2]
+    fields = {
+        "title": "net",
+        "layers": layers,
+        "replicas": replicas,
+        "norms": np.array([norms / spread, norms, norms * spread]),
+        "slope_factor": np.array([factors[::2]] * 3),
+        "weight_factor": np.array([factors[1::2]] * 3),
+        "zeros": (outputs == 0).astype(int),
+        "not_finite": (~np.isfinite(outputs)).astype(int),
+        **changes,
+    }
+    return Descent(**fields)
+
+
+def bars(panel):
+    """Returns (start, end, colour) of each bar, in decades, from left to right."""
+    found = [p for p in panel.patches if isinstance(p, Rectangle) and p.get_width() > 0]
+    found = [p for p in found if not p.get_hatch()]
+    return [
+        (p.get_y(), p.get_y() + p.get_height(), p.get_facecolor()[:3]) for p in found
+    ]
+
+
+def texts(panel):
+    return [text.get_text() for text in panel.texts]
+
+
+def test_each_bar_begins_where_the_last_one_ended_and_ends_at_the_norm():
+    figure = descent_figure([descent()])
+    (panel,) = figure.axes
+    drawn = bars(panel)
+    expected = np.log10(NORMS / NORMS[0])
+    ends = [end for _, end, _ in drawn]
+    np.testing.assert_allclose([start for start, _, _ in drawn], expected[:-1])
+    np.testing.assert_allclose(ends, expected[1:], atol=1e-12)
+    colours = [colour for *_, colour in drawn]
+    assert colours[0] != colours[1] and colours[::2] == colours[:1] * 3
+    assert colours[1::2] == colours[1:2] * 3
+    assert SLOPE != WEIGHT
+
+
+def test_names_stand_under_their_bars_and_the_title_says_what_is_lost():
+    (panel,) = descent_figure([descent()]).axes
+    names = [label.get_text() for label in panel.get_xticklabels()]
+    assert names == [*LAYERS, "input"]
+    np.testing.assert_allclose(panel.get_xticks()[:3], [0.5, 1.5, 2.5])
+    assert panel.get_title(loc="left") == "net: 0.4 decades lost by first"
+
+
+def test_panels_share_their_decades():
+    steep = descent(np.geomspace(1, 1e-9, 7))
+    figure = descent_figure([descent(), steep])
+    one, other = figure.axes
+    assert one.get_ylim() == other.get_ylim()
+    assert one.get_ylim()[0] < -9 and one.get_ylim()[1] > 0.3
+    assert figure.get_size_inches()[0] * figure.dpi == 1200
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_there_is_a_panel_each(count, tmp_path):
+    figure = descent_figure([descent()] * count)
+    assert len(figure.axes) == count
+    figure.savefig(tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_typical_factors_of_a_hidden_layer_are_written():
+    norms = np.concatenate([[1.0, 1.0], np.cumprod([0.5, 0.25] * 5)])
+    layers = tuple(f"layer{i}" for i in range(5, 0, -1))
+    (panel,) = descent_figure([descent(norms[:11], layers)]).axes
+    (text,) = texts(panel)
+    assert "slope: \N{MULTIPLICATION SIGN} 0.25" in text
+    assert "weights: \N{MULTIPLICATION SIGN} 0.50" in text
+
+
+@pytest.mark.parametrize(
+    ("norms", "text", "count"),
+    [
+        ([1, 0.5, 0.4, 0, 0, 0, 0], "exactly zero", 2),
+        ([1, 0.5, np.nan, np.nan, np.nan, np.nan, np.nan], "undefined", 1),
+        ([0, 0, 0, 0, 0, 0, 0], "undefined", 0),
+        ([np.nan] * 7, "undefined", 0),
+    ],
+)
+def test_zeros_and_nan_are_named_and_never_drawn(norms, text, count, tmp_path):
+    figure = descent_figure([descent(np.array(norms, float), replicas=3)])
+    (panel,) = figure.axes
+    assert texts(panel) == [text]
+    drawn = bars(panel)
+    assert len(drawn) == count and np.isfinite([bar[:2] for bar in drawn]).all()
+    assert np.isfinite(panel.get_ylim()).all()
+    for line in panel.lines:
+        assert np.isfinite(line.get_xydata()).all()
+    figure.savefig(tmp_path / "figure.png")
+
+
+def test_the_band_spans_the_percentiles_of_many():
+    (single,) = descent_figure([descent(spread=10.0)]).axes
+    assert not single.collections
+    (many,) = descent_figure([descent(replicas=9, spread=10.0)]).axes
+    (band,) = many.collections
+    extent = band.get_paths()[0].get_extents()
+    expected = np.log10(NORMS / NORMS[0])
+    assert extent.ymin == pytest.approx(expected.min() - 1)
+    assert extent.ymax == pytest.approx(expected.max() + 1)
+
+
+def test_predicted_norms_are_products_of_the_predicted_factors():
+    predicted = np.array([[np.nan, 0.3, 0.2], [2.0, 0.5, 0.1]])
+    shown = descent(predicted=predicted)
+    # The slope that is not predicted is taken as measured, which is 1.
+    expected = np.log10(np.cumprod([1, 1, 2.0, 0.3, 0.5, 0.2, 0.1]))
+    np.testing.assert_allclose(shown.predicted_decades, expected)
+    (panel,) = descent_figure([shown]).axes
+    marks = [line.get_ydata() for line in panel.lines if line.get_marker() == "D"]
+    np.testing.assert_allclose(marks, [expected[::2]])
+    assert "0.300 x 0.500" in plain_text(descent_table(shown))
+
+
+def test_many_layers_are_named_one_in_some():
+    norms = np.geomspace(1, 1e-300, 801)
+    layers = tuple(f"layer{i}" for i in range(400, 0, -1))
+    figure = descent_figure([descent(norms, layers)])
+    (panel,) = figure.axes
+    names = [label.get_text() for label in panel.get_xticklabels()]
+    assert len(names) == 20 and names[:2] == ["layer400", "layer380"]
+    assert panel.get_ylim()[0] > -50  # not three hundred decades
+
+
+def test_hostile_names_are_drawn_and_printed_as_they_are(tmp_path):
+    layers = ("[red]$x_{", "b\\frac$", "$")
+    shown = descent(layers=layers, title="[bold]$\\frac")
+    figure = descent_figure([shown])
+    figure.savefig(tmp_path / "figure.png")
+    assert "[red]$x_{" in plain_text(descent_table(shown))
+    assert "[bold]$\\frac" in plain_text(descent_table(shown))
+
+
+def test_the_table_has_the_last_layer_first_and_every_number():
+    lines = plain_text(descent_table(descent())).splitlines()
+    rows = [
+        [cell.strip() for cell in line.strip("│").split("│")]
+        for line in lines
+        if line.startswith("│")
+    ]
+    assert rows == [
+        ["last", "2.0e+00", "0.00", "1", "2.00"],
+        ["middle", "4.0e+00", "-0.30", "0.250", "0.800"],
+        ["first", "8.0e-01", "0.40", "0.250", "0.100"],
+        ["(input)", "2.0e-02", "2.00", "", ""],
+    ]
+
+
+def test_the_table_of_replicas_has_percentiles_and_counts():
+    slopes = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]])
+    shown = descent(
+        replicas=9,
+        slope_factor=slopes,
+        zeros=np.array([0, 0, 4, 4]),
+        not_finite=np.array([0, 0, 0, 1]),
+    )
+    text = plain_text(descent_table(shown))
+    assert "0.600  0.300 to 0.900" in text
+    assert text.count("exactly 0 in 4") == 2
+    assert text.count("exactly 0 in 4, not finite in 1") == 1
+    assert "9 replicas" in text
+
+
+def history(norms, losses=None, steps=None, layers=("a", "b", "c")):
+    norms = np.array(norms, np.float32)
+    dead = np.linspace(0, 1, len(layers), dtype=np.float32)
+    dead[-1] = np.nan
+    return {
+        "step": np.arange(0, 10 * len(norms), 10) if steps is None else np.array(steps),
+        "layer": list(layers),
+        "norm": norms,
+        "non_finite": (~np.isfinite(norms)).astype(np.float32),
+        "loss": np.ones(len(norms)) if losses is None else np.array(losses, float),
+        "dead_fraction": np.tile(dead, (len(norms), 1)),
+    }
+
+
+def colours(figure):
+    """Returns the colours of the norms, [layers, records, 4]."""
+    (mesh,) = (c for c in figure.axes[0].collections if isinstance(c, QuadMesh))
+    mesh.update_scalarmappable()
+    shape = mesh.get_array().shape
+    return mesh.get_facecolor().reshape(*shape, 4)
+
+
+def legend(figure):
+    found = figure.axes[0].get_legend()
+    return [text.get_text() for text in found.get_texts()] if found else []
+
+
+def test_a_larger_norm_is_lighter_and_the_output_is_on_top():
+    figure = history_figure(history([[1e-6, 1e-3, 1.0], [1e-5, 1e-2, 10.0]]), "text")
+    shades = colours(figure)
+    # Of viridis the green rises from one end to the other.
+    greens = shades[:, :, 1]
+    assert (np.diff(greens, axis=0) > 0).all() and (np.diff(greens, axis=1) > 0).all()
+    (panel, *_) = figure.axes
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["a", "b", "c"]
+    bottom, top = panel.get_ylim()
+    assert bottom < top
+    assert legend(figure) == []
+
+
+def test_equal_norms_have_equal_colours_in_two_pictures():
+    one = colours(history_figure(history([[1e-3, 1.0, 1.0]]), ""))
+    other = colours(history_figure(history([[1e-9, 1e-3, 1e3]]), ""))
+    np.testing.assert_array_equal(one[0, 0], other[1, 0])
+
+
+def test_zero_and_not_finite_look_like_no_norm():
+    norms = [[0, np.nan, 1e-30], [1, np.inf, 1e30]]
+    figure = history_figure(history(norms), "")
+    shades = colours(figure)
+    assert shades[0, 0, 3] == 0  # see-through, to the hatches
+    np.testing.assert_allclose(shades[1], [to_rgba(NAN)] * 2)
+    assert (shades[2, :, 3] == 1).all() and shades[0, 1, 3] == 1
+    assert figure.axes[0].patch.get_hatch()
+    assert legend(figure) == ["exactly zero", "not finite"]
+
+
+def test_what_a_record_has_nothing_of_is_grey():
+    shown = history([[np.nan, np.nan, 1.0]])
+    shown["non_finite"][0, 0] = np.nan
+    figure = history_figure(shown, "", "dead_fraction")
+    shades = colours(figure)
+    np.testing.assert_allclose(shades[:2, 0], [to_rgba(MISSING), to_rgba(NAN)])
+    assert legend(figure) == ["not finite", "not recorded"]
+    shown["dead_fraction"][:] = np.nan
+    bars = history_figure(shown, "", "dead_fraction").axes[1]
+    assert texts(bars) == ["not recorded", "no activation", "no activation"]
+
+
+def test_columns_stand_where_their_records_are():
+    figure = history_figure(history(np.ones((4, 3)), steps=[0, 20, 30, 40]), "")
+    (mesh,) = (c for c in figure.axes[0].collections if isinstance(c, QuadMesh))
+    assert mesh.get_coordinates()[0, :, 0].tolist() == [0, 20, 30, 40, 50]
+
+
+def test_the_loss_is_drawn_as_far_as_it_is_finite():
+    losses = [2.0, 1.0, np.nan, np.nan]
+    panel = history_figure(history(np.ones((4, 3)), losses), "").axes[1]
+    (line,) = panel.lines
+    assert line.get_xydata().tolist() == [[0, 2], [10, 1]]
+    spans = [(p.get_x(), p.get_x() + p.get_width()) for p in panel.patches]
+    assert spans == [(20, 30), (30, 40)]
+    assert panel.get_ylim()[0] == 0 and panel.get_yscale() == "linear"
+
+
+@pytest.mark.parametrize(
+    ("losses", "scale"), [([1e3, 1], "log"), ([1e3, -1], "linear"), ([0, 0], "linear")]
+)
+def test_a_loss_of_many_decades_has_a_log_axis(losses, scale):
+    panel = history_figure(history(np.ones((2, 3)), losses), "").axes[1]
+    assert panel.get_yscale() == scale
+
+
+def test_bars_are_of_the_last_record_and_only_where_there_is_an_activation():
+    figure = history_figure(history(np.ones((2, 3))), "", "dead_fraction")
+    panel = figure.axes[1]
+    widths = [(p.get_y() + p.get_height() / 2, p.get_width()) for p in panel.patches]
+    np.testing.assert_allclose(widths, [(0, 0), (1, 0.5)], atol=1e-9)
+    assert texts(panel) == ["no activation"]
+
+
+@pytest.mark.parametrize("norms", [[[1, 1, 1]], [[0, 0, 0]], [[np.nan] * 3]])
+def test_a_single_record_is_drawn(norms, tmp_path):
+    figure = history_figure(history(norms, [np.nan]), "$\\frac [x]\ny")
+    figure.savefig(tmp_path / "figure.png")
+    assert figure.get_size_inches()[0] * figure.dpi == 1200
+
+
+def test_a_history_of_nothing_is_quoted():
+    with pytest.raises(ValueError, match="history of 0 records: allowed is 1"):
+        history_figure(history(np.ones((0, 3))), "")
+
+
+def test_many_layers_are_one_in_some_beside_the_picture():
+    layers = tuple(f"layer{i}" for i in range(45))
+    figure = history_figure(history(np.ones((2, 45)), layers=layers), "")
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == list(layers[::3])

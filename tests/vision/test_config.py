@@ -1,0 +1,75 @@
+import dataclasses
+import json
+
+import pytest
+
+from deepxor.vision.config import RECIPES, Cell, Recipe
+from deepxor.vision.run import CellRun
+from deepxor.xor.run import RunError
+
+CELL = Cell("digits", "fitnet4", "relu", "he", 0, RECIPES["digits"])
+
+
+def test_the_recipe_for_cifar10_is_the_papers():
+    recipe = RECIPES["cifar10"]
+    assert (recipe.epochs, recipe.milestones) == (230, (102, 154, 205))
+    assert (recipe.batch_size, recipe.learning_rate) == (128, 0.01)
+    assert (recipe.momentum, recipe.weight_decay) == (0.9, 5e-4)
+    assert recipe.dropout and recipe.augment and recipe.scale == 1
+
+
+def test_milestones_move_with_the_epochs():
+    assert Recipe(20, (12, 17)).with_epochs(10).milestones == (6, 8)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dataset": "mnist"}, "dataset='mnist': allowed are digits"),
+        ({"network": "vgg"}, "network='vgg': allowed are fitnet4, cnn"),
+        ({"activation": "step"}, "activation='step': allowed are sigmoid"),
+        ({"initializer": "zeros"}, "initializer='zeros': allowed are glorot"),
+        ({"seed": -1}, "seed=-1: allowed is at least 0"),
+    ],
+)
+def test_settings_that_are_not_allowed_are_quoted(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(CELL, **change)
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "learning_rate", "scale"])
+def test_a_recipes_numbers_are_above_zero(name):
+    with pytest.raises(ValueError, match=f"{name}=0: allowed"):
+        dataclasses.replace(RECIPES["digits"], **{name: 0})
+
+
+def test_a_trained_cell_is_found_again_and_no_other(tmp_path):
+    run = CellRun(CELL, tmp_path)
+    assert run.load() is None
+    run.begin()
+    assert run.load() is None  # interrupted
+    run.end({"accuracy": 1.0})
+    assert run.load() == {"accuracy": 1.0}
+    other = dataclasses.replace(CELL, recipe=RECIPES["digits"].with_epochs(3))
+    with pytest.raises(RunError, match="other settings"):
+        CellRun(other, tmp_path).load()
+    run.begin()
+    assert run.load() is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"settings": 3}'])
+def test_a_broken_file_is_said_to_be(tmp_path, text):
+    run = CellRun(CELL, tmp_path)
+    run.begin()
+    (run.path / "cell.json").write_text(text)
+    with pytest.raises(RunError, match=r"broken cell\.json"):
+        run.load()
+
+
+def test_files_of_others_are_left_alone(tmp_path):
+    run = CellRun(CELL, tmp_path)
+    run.path.mkdir()
+    (run.path / "thesis.tex").write_text("years")
+    with pytest.raises(RunError, match="other files"):
+        run.load()
+    assert json.dumps(CELL.to_json())

@@ -1,0 +1,104 @@
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from deepxor.console.images import scores_of
+from deepxor.vision.config import RECIPES, Cell
+from deepxor.vision.datasets import load
+from deepxor.vision.grid import Grid
+from deepxor.vision.train import schedule, train_cell, training_batches
+
+RECIPE = dataclasses.replace(RECIPES["digits"].with_epochs(2), scale=0.1)
+CELL = Cell("digits", "cnn", "relu", "he", 0, RECIPE)
+
+# All pictures in a batch: their order then does not matter. It is another where Keras
+# distributes a data set.
+WHOLE = dataclasses.replace(
+    CELL, recipe=dataclasses.replace(RECIPE.with_epochs(6), batch_size=1442)
+)
+
+# The same cell on one device and on two.
+MIRRORED = """
+import sys
+from pathlib import Path
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, two)
+from deepxor.vision import train as cell_training
+from tests.vision.test_train import WHOLE
+folder = Path(sys.argv[1])
+cell_training.train_cell(WHOLE, folder / "one")
+cell_training.train_cell(WHOLE, folder / "two", distribute="mirrored")
+assert cell_training._strategy("mirrored").num_replicas_in_sync == 2
+"""
+
+
+def results_of(folder):
+    text = (folder / CELL.run_name / "cell.json").read_text()
+    return json.loads(text)["results"]
+
+
+def test_two_devices_train_as_one_does(tmp_path, request):
+    subprocess.run(
+        [sys.executable, "-c", MIRRORED, str(tmp_path)],
+        check=True,
+        cwd=request.config.rootpath,
+    )
+    one, two = (results_of(tmp_path / name) for name in ("one", "two"))
+    # float32, and sums in another order.
+    for name in ("cost", "cost_test"):
+        assert two[name] == pytest.approx(one[name], rel=1e-4)
+    assert two["verdict"] == one["verdict"]
+
+
+def test_the_same_seed_is_the_same_training(tmp_path):
+    results = [train_cell(CELL, tmp_path / name) for name in "ab"]
+    other = train_cell(dataclasses.replace(CELL, seed=1), tmp_path / "a")
+    for result in (*results, other):
+        del result["seconds"]
+    assert results[0] == results[1] != other
+
+
+def test_a_training_that_diverges_is_not_converged(tmp_path):
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e30)
+    results = train_cell(dataclasses.replace(CELL, recipe=recipe), tmp_path)
+    assert not results["converged"]
+    assert results["verdict"] == "exploding"
+    assert json.dumps(results, allow_nan=False)
+
+
+def test_the_learning_rate_is_divided_by_ten_at_the_milestones():
+    recipe = dataclasses.replace(RECIPE, learning_rate=0.5, milestones=(2, 3))
+    rates = [float(schedule(recipe, 10)(step)) for step in (0, 20, 21, 30, 31)]
+    np.testing.assert_allclose(rates, [0.5, 0.5, 0.05, 0.05, 0.005], rtol=1e-6)
+
+
+def test_every_epoch_has_every_picture_in_another_order():
+    pictures = load("digits")
+    batches = training_batches(RECIPE, pictures, seed=0)
+    epochs = [np.concatenate([y for _, y in batches.as_numpy_iterator()])
+              for _ in range(2)]  # fmt: skip
+    assert not np.array_equal(*epochs)
+    for labels in epochs:
+        np.testing.assert_array_equal(np.sort(labels), np.sort(pictures.y_train))
+
+
+def test_the_paper_is_beside_its_own_network_and_pictures_alone():
+    for dataset in ("cifar10", "digits"):
+        grid = Grid(
+            dataset, "fitnet4", ("tanh", "maxout"), ("orthogonal_scaled", "he"), 1,
+            RECIPES[dataset],
+        )  # fmt: skip
+        results = {"converged": True, "accuracy_test": 0.5, "verdict": "healthy"}
+        scores = scores_of(grid, [(cell, results) for cell in grid.cells])
+        texts = {key: score.published_text for key, score in scores.items()}
+        is_paper = dataset == "cifar10"
+        assert texts["he", "tanh"] == ("89.54" if is_paper else "")
+        assert texts["he", "maxout"] == ("n/c" if is_paper else "")
+        assert texts["orthogonal_scaled", "tanh"] == ""
+        assert scores["he", "tanh"].text == "50.0"

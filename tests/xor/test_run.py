@@ -1,0 +1,168 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepxor.xor import run
+from deepxor.xor.config import Experiment
+from deepxor.xor.run import Run, RunError, find_runs
+
+RELU = Experiment(activation="relu")
+RESULTS = {"cost": 0.5}
+
+
+def finish(run):
+    run.save(run.FINISHED, RESULTS)
+    run.close()
+
+
+def test_names_are_network_activation_and_a_number(tmp_path):
+    names = [Run.create(tmp_path, RELU).name for _ in range(3)]
+    assert names == ["deep-relu", "deep-relu-2", "deep-relu-3"]
+
+
+def test_a_name_of_ones_own_must_be_new(tmp_path):
+    assert Run.create(tmp_path, RELU, "mine").name == "mine"
+    with pytest.raises(RunError, match="'mine' is taken"):
+        Run.create(tmp_path, RELU, "mine")
+
+
+@pytest.mark.parametrize(
+    "name", ["..", ".", "a/b", "/etc", "-x", ".hidden", "a\nb", "a b", "x" * 201, "ü"]
+)
+def test_names_that_are_no_folder_are_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="run_name"):
+        Run.create(tmp_path, RELU, name)
+    assert not any(tmp_path.iterdir())
+
+
+@given(st.text(max_size=30))
+def test_an_allowed_name_is_one_path_component(name):
+    try:
+        run.check_run_name(name)
+    except ValueError:
+        return
+    assert os.path.basename(name) == name and name not in ("", ".", "..")
+
+
+def test_a_run_is_read_back(tmp_path):
+    run = Run.create(tmp_path, RELU)
+    assert Run.load(run.path).status == run.RUNNING
+    finish(run)
+    copy = Run.load(run.path)
+    assert (copy.experiment, copy.status, copy.results) == (RELU, "finished", RESULTS)
+
+
+def test_a_run_without_its_process_was_killed(tmp_path):
+    code = (
+        "import sys; from deepxor.xor.run import *; "
+        "Run.create(sys.argv[1], Experiment()); import os; os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert Run.load(tmp_path / "deep-sigmoid").status == run.KILLED
+
+
+def test_two_runs_started_at_the_same_moment_get_two_folders(tmp_path):
+    code = (
+        "import sys; from deepxor.xor.run import *; sys.stdin.readline(); "
+        "print(Run.create(sys.argv[1], Experiment()).name)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    processes = [
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(8)
+    ]
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    names = {process.communicate()[0].strip() for process in processes}
+    assert len(names) == 8 == len(list(tmp_path.iterdir()))
+
+
+def test_resume_takes_the_latest_unfinished_run(tmp_path):
+    for _ in range(2):
+        Run.create(tmp_path, RELU).close()
+    finish(Run.create(tmp_path, RELU))
+    assert Run.resume(tmp_path, RELU).name == "deep-relu-2"
+
+
+def test_resume_refuses_what_it_cannot_go_on_with(tmp_path):
+    with pytest.raises(RunError, match="no unfinished run"):
+        Run.resume(tmp_path, RELU)
+    with pytest.raises(RunError, match="'x': no experiment"):
+        Run.resume(tmp_path, RELU, "x")
+    run = Run.create(tmp_path, RELU)
+    with pytest.raises(RunError, match="being trained"):
+        Run.resume(tmp_path, RELU)
+    run.close()
+    with pytest.raises(RunError, match=r"seed=0 \(now 1\)"):
+        Run.resume(tmp_path, Experiment(activation="relu", seed=1))
+    finish(Run.resume(tmp_path, RELU))
+    with pytest.raises(RunError, match="has finished"):
+        Run.resume(tmp_path, RELU, "deep-relu")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"settings": {}, "status": "finished", "results": {}}',
+        '{"settings": {}, "status": "odd", "results": {}}',
+        '{"settings": {"seed": "x"}, "status": "running", "results": {}}',
+        '{"settings": {"hidden_units": 5}, "status": "running", "results": {}}',
+        '{"settings": 3, "status": "running", "results": {}}',
+        '{"settings": {}, "status": "running", "results": null}',
+        '{"settings": {}, "status": "finished", "results": {"cost": "x"}}',
+        '{"settings": {}, "status": "finished", "results": {"solved": 200}}',
+        "\udcff\x00",
+    ],
+)
+def test_a_broken_file_is_named_and_skipped(tmp_path, content):
+    finish(Run.create(tmp_path, RELU))
+    (tmp_path / "broken").mkdir()
+    path = tmp_path / "broken" / "experiment.json"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    found, skipped = find_runs(tmp_path)
+    assert [run.name for run in found] == ["deep-relu"]
+    assert sorted(skipped) == ["broken", "empty"]
+    assert skipped["broken"].startswith("'broken': broken experiment.json")
+    assert skipped["empty"] == "'empty': no experiment.json"
+    assert not any("\n" in line for line in skipped.values())
+
+
+def test_runs_sort_by_number(tmp_path):
+    for _ in range(11):
+        Run.create(tmp_path, RELU).close()
+    names = [run.name for run in find_runs(tmp_path)[0]]
+    assert names == ["deep-relu", *(f"deep-relu-{i}" for i in range(2, 12))]
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    run = Run.create(tmp_path, RELU)
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        run.save(run.FINISHED, RESULTS)
+    assert json.loads((run.path / "experiment.json").read_text())["status"] == "running"
+    assert [path.name for path in run.path.iterdir()] == ["experiment.json"]
+
+
+def test_a_logdir_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"cannot write to logdir=.*file"):
+        Run.create(tmp_path / "file" / "logdir", RELU)
