@@ -84,3 +84,19 @@ def finite_mean(values: np.ndarray) -> np.ndarray:
     count = finite.sum(axis=-1)
     total = np.where(finite, values, 0).sum(axis=-1)
     return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Returns the 95 % confidence interval of a rate (Wilson 1927).
+
+    Args:
+        successes: From 0 to `trials`.
+        trials: At least 1.
+
+    Returns:
+        The lower and the upper end.
+    """
+    from scipy.stats import binomtest  # half a second that --quiet need not spend
+
+    interval = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)

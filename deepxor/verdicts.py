@@ -82,3 +82,13 @@ def advice(name: str) -> str:
         name: Of a verdict.
     """
     return by_name()[name].advice
+
+
+def verdict_style(name: str | None) -> str:
+    """Returns the style of a verdict on the console.
+
+    Args:
+        name: Hostile, such as from a file; one that is no verdict's has no style.
+    """
+    verdict = by_name().get(name or "")
+    return f"white on {verdict.colour}" if verdict else ""

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact, norm
 
-from deepxor.console.tables import wilson_interval
 from deepxor.events.reader import read_run
 from deepxor.events.writer import SummaryWriter
+from deepxor.statistics import wilson_interval
 
 
 def compare(*arguments):

@@ -13,7 +13,7 @@ from deepxor.backprop import mean_field
 from deepxor.backprop.chain import Chain, Function, Link, keras_chain
 from deepxor.backprop.mean_field import Prediction, WideLayer
 from deepxor.backprop.profile import Descent
-from deepxor.console.tables import descent_table, plain_text
+from deepxor.backprop.table import descent_table, plain_text
 from deepxor.statistics import finite_percentiles
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Explanation:
         Returns:
             A matplotlib figure; `figure.savefig("explain.png")` writes it.
         """
-        from deepxor.report.figures import descent_figure
+        from deepxor.backprop.figure import descent_figure
 
         return descent_figure([self.descent()])
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from deepxor.backprop.explanation import Explanation, explain
+from deepxor.backprop.figure import descent_figure
 from deepxor.backprop.mean_field import WIDE, Prediction
-from deepxor.console.tables import descent_table, make_console
-from deepxor.report.figures import descent_figure
+from deepxor.backprop.table import descent_table
+from deepxor.console.tables import make_console
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
 from deepxor.xor.lecture import LECTURE

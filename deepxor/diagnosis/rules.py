@@ -8,15 +8,16 @@ them, and so has one whose targets are small.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from deepxor import verdicts
-from deepxor.verdicts import DEAD, EXPLODING, HEALTHY, SATURATED, UNDECIDED, VANISHING
+from deepxor.diagnosis.evidence import Evidence, largest_of
+from deepxor.diagnosis.thresholds import THRESHOLDS
+from deepxor.verdicts import DEAD, EXPLODING, SATURATED, VANISHING
 
 ADVICE_IN_TIME = (
     "Use an LSTM or GRU, or tanh or relu with a recurrent kernel that starts as the "
@@ -34,98 +35,6 @@ ADVICE_NOTHING_ARRIVES = (
     "See that the loss depends on the weights: no stop_gradient, rounding or argmax in "
     "between, no activation that is dead for all inputs, and a loss weight above 0."
 )
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """What the rules compare with.
-
-    Attributes:
-        window: Share of the steps, the latest, over which evidence has to persist,
-            so that no single record decides and a warm-up that recovers is healthy.
-        first: Records whose median loss is that of the start.
-        min_records: With fewer records only NaN and infinity are a fault.
-        sudden: NaN came at once, with one batch, and not by growing steps, if the norm
-            of the record before was less than this many times the usual one.
-        dead: A layer is dead where this share of its units is silent for the whole
-            sample. DeepDiagnosis (Wardat et al. 2022) takes 0.7 of the outputs; a model
-            with 0.7 of its units dead may well learn with the rest.
-        saturated: A layer is saturated where this share of its outputs is on the flat
-            part. TheDeepChecker (Ben Braiek & Khomh 2022) takes half of the units.
-        vanishing: The first layer's norm is vanishing below this share of the last
-            layer's. AutoTrainer (Zhang et al. 2021) takes 1e-3 of the kernels' norms.
-            It is lost in time where less than this of it reaches the initial state.
-        vanishing_learned: The same where the loss has been learned: the last layers'
-            biases alone can do that, if the targets are far from zero.
-        blocked: The same where a saturated layer is in between.
-        growth: A loss this many times that of the start is an explosion, if the
-            weights still move.
-        collapse: The same, whether they move or not.
-        moving: Weights that change by less than this share a step have settled, and
-            their loss is noise.
-        update: An explosion, too, is an update of this many times the weights, if the
-            loss does not fall. SageMaker Debugger takes 10, TheDeepChecker 0.1.
-        huge, steepness: An explosion, too, is a norm above the one, if norm times
-            weights over loss is above the other.
-        learned: A loss below this share of that of the start has been learned,
-        skill: and so has that of a model with at least this skill: it may have been
-            good from the start, as one that goes on with its training.
-        flat: A loss above this share of that of the start has not moved.
-        moved: A model has trained, for its loss to be expected to move, where a
-            layer's updates add up to this share of its weights.
-        falling: A loss whose median over the window is below this share of that of the
-            window before is still being learned.
-    """
-
-    window: float = 1 / 3
-    first: int = 3
-    min_records: int = 3
-    sudden: float = 10.0
-    dead: float = 0.9
-    saturated: float = 0.8
-    vanishing: float = 1e-3
-    vanishing_learned: float = 1e-4
-    blocked: float = 0.05
-    growth: float = 3.0
-    collapse: float = 10.0
-    moving: float = 1e-3
-    update: float = 0.5
-    huge: float = 1e4
-    steepness: float = 100.0
-    learned: float = 0.5
-    skill: float = 0.5
-    flat: float = 0.95
-    moved: float = 0.1
-    falling: float = 0.8
-
-
-THRESHOLDS = Thresholds()
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """A verdict on a training.
-
-    Attributes:
-        verdict: One of `deepxor.verdicts`.
-        layer: The layer where it shows; None if there is none.
-        evidence: One sentence with the numbers that led to the verdict.
-        advice: One sentence on what to change.
-    """
-
-    verdict: str
-    layer: str | None
-    evidence: str
-    advice: str
-
-    def __str__(self) -> str:
-        where = f" at {self.layer}" if self.layer else ""
-        return f"{self.verdict}{where}\n  {self.evidence}\n  {self.advice}"
-
-    def markdown(self) -> str:
-        """Returns the same for TensorBoard's Text tab."""
-        where = f" at `{self.layer}`" if self.layer else ""
-        return f"**{self.verdict}**{where}\n\n{self.evidence}\n\n{self.advice}"
 
 
 class Finding(NamedTuple):
@@ -161,192 +70,6 @@ class Rule:
     advice: str
     needs: tuple[str, ...] = ()
     min_records: int = THRESHOLDS.min_records
-
-
-def diagnose(history: Mapping[str, Any]) -> Diagnosis:
-    """Returns the verdict on a history.
-
-    Args:
-        history: `GradientMonitor.history`.
-
-    Returns:
-        That of the first of `RULES` that finds something. What stands before may cause
-        what stands behind. Otherwise healthy, if there is what that takes to say.
-    """
-    if len(history["step"]) == 0:
-        return _undecided("No step was recorded.", history)
-    evidence = Evidence(history)
-    for rule in RULES:
-        if len(history["step"]) < rule.min_records:
-            continue
-        found = rule.find(evidence)
-        if found is None:
-            continue
-        missing = [name for name in rule.needs if not evidence.knows(name)]
-        if missing:
-            text = (
-                f"Perhaps {rule.verdict}: {found.evidence} But {', '.join(missing)} is "
-                "not known, and so not whether the model learns."
-            )
-            return _undecided(text, history)
-        advice = found.advice or rule.advice
-        return Diagnosis(rule.verdict, found.layer, found.evidence, advice)
-    missing_text = evidence.missing()
-    if missing_text is not None:
-        return _undecided(missing_text, history)
-    return Diagnosis(HEALTHY, None, evidence.summary(), verdicts.advice(HEALTHY))
-
-
-def _undecided(text: str, history: Mapping[str, Any]) -> Diagnosis:
-    notes = "; ".join(
-        f"{name}: {why}" for name, why in history.get("notes", {}).items()
-    )
-    if notes:
-        text = f"{text} Not known: {notes}."
-    return Diagnosis(UNDECIDED, None, text, verdicts.advice(UNDECIDED))
-
-
-class Evidence:
-    """What the rules ask of a history.
-
-    Args:
-        history: `GradientMonitor.history`, of at least one record.
-
-    Attributes:
-        layers: Names in forward order.
-        first_loss: The median loss of the first records.
-        loss: The median over the window.
-        is_learned: Whether the loss has fallen far below its first value, or the model
-            has skill.
-        is_falling: Whether it is still falling.
-        is_flat: Whether it has not moved since the first record.
-    """
-
-    def __init__(self, history: Mapping[str, Any]) -> None:
-        self.history = history
-        self.layers: list[str] = list(history["layer"])
-        self._window, before = _windows(np.asarray(history["step"]))
-        loss = history["loss"]
-        self.first_loss = _median(loss[: self._first_records()])
-        self.loss = _median(loss[self._window])
-        skill = _median(history["skill"][self._window])
-        self.is_learned = bool(
-            self._has_fallen(self.first_loss, THRESHOLDS.learned)
-            or skill >= THRESHOLDS.skill
-        )
-        self.is_falling = self._has_fallen(_median(loss[before]), THRESHOLDS.falling)
-        self.is_flat = not self._has_fallen(self.first_loss, THRESHOLDS.flat)
-
-    def _first_records(self) -> int:
-        """Returns how many records are the start: none after a step that is thrown.
-
-        Where a step changes the weights by more than themselves at once, what comes
-        after it is no start any more.
-        """
-        ratios = self.history["update_ratio"][: THRESHOLDS.first]
-        sizes = [_largest(row[np.isfinite(row)]) for row in ratios]
-        thrown = [i for i, size in enumerate(sizes) if size > THRESHOLDS.update]
-        return thrown[0] + 1 if thrown else THRESHOLDS.first
-
-    def _has_fallen(self, before: float, share: float) -> bool:
-        return bool(self.loss < (share * before if before > 0 else before / share))
-
-    def has_grown(self, times: float) -> bool:
-        """Whether the loss is this many times its first value."""
-        return self.first_loss > 0 and self.loss > times * self.first_loss
-
-    def knows(self, quantity: str) -> bool:
-        """Whether a quantity is known anywhere in the window."""
-        if quantity == "loss":
-            return bool(self.loss_seen[self._window].any())
-        return bool((~np.isnan(self.history[quantity][self._window])).any())
-
-    @property
-    def loss_seen(self) -> np.ndarray:
-        """Which records' loss is known, bool [records]; of a NaN it says that it is."""
-        loss = self.history["loss"]
-        return np.asarray(self.history.get("loss_seen", np.ones(len(loss), bool)))
-
-    def recent(self, quantity: str) -> np.ndarray:
-        """Returns a quantity's median over the window, [layers]; NaN if not known."""
-        return _median(self.history[quantity][self._window], axis=0)
-
-    def window(self, quantity: str) -> np.ndarray:
-        """Returns a quantity over the window, [records, ...]."""
-        return np.asarray(self.history[quantity])[self._window]
-
-    @property
-    def step(self) -> int:
-        """The first step of the window."""
-        return int(self.history["step"][self._window][0])
-
-    @property
-    def distance(self) -> float:
-        """How far the updates have gone in all, as a share of the weights at most."""
-        steps = self.history["step"][-1] - self.history["step"][0]
-        return float(steps * _largest(self.recent("update_ratio")))
-
-    def seen(self) -> np.ndarray:
-        """Returns which layers' gradients were seen in the window, [their numbers]."""
-        return np.flatnonzero(~np.isnan(self.recent("norm")))
-
-    def missing(self) -> str | None:
-        """Says what it would take to call a model healthy, None for nothing."""
-        count = len(self.history["step"])
-        if not self.layers:
-            return "No layer was recorded."
-        if not len(self.seen()):
-            return "No gradient was seen."
-        if count < THRESHOLDS.min_records:
-            there = "There is 1 record" if count == 1 else f"There are {count} records"
-            return f"{there}, and it takes {THRESHOLDS.min_records}."
-        if not self.window("norm")[:, self.seen()].any():
-            return f"Every gradient is exactly zero since step {self.step} or before."
-        return None
-
-    def summary(self) -> str:
-        """Says what the first and the last layer get."""
-        norm, seen = self.recent("norm"), self.seen()
-        ends = f"{self.layers[seen[0]]} gets {norm[seen[0]]:.1e}"
-        if len(seen) > 1:
-            ends += f", {self.layers[seen[-1]]} {norm[seen[-1]]:.1e}"
-        return f"{ends}; {self.loss_says()}."
-
-    def ends_say(self) -> str:
-        """Says what the first and the last layer get that were seen."""
-        norm, seen = self.recent("norm"), self.seen()
-        if not len(seen):
-            return "no gradient was seen"
-        first, last = seen[0], seen[-1]
-        return (
-            f"{self.layers[first]} gets {norm[first]:.1e}, {self.layers[last]} "
-            f"{norm[last]:.1e}"
-        )
-
-    def loss_says(self) -> str:
-        """Says what became of the loss."""
-        if np.isnan(self.first_loss) or np.isnan(self.loss):
-            return "the loss is not known"
-        return f"the loss went from {self.first_loss:.3g} to {self.loss:.3g}"
-
-
-def _windows(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns which records are in the window, and which in the one before.
-
-    By steps: of a long history the older records are fewer, of the same steps.
-
-    Args:
-        steps: [records], rising.
-
-    Returns:
-        bool [records] each.
-    """
-    # A record stands for the steps up to the next one.
-    pace = np.median(np.diff(steps)) if len(steps) > 1 else 1
-    end = steps[-1] + pace
-    size = max(pace, round((end - steps[0]) / pace * THRESHOLDS.window) * pace)
-    window = steps >= end - size
-    return window, (steps >= end - 2 * size) & ~window
 
 
 def find_not_finite(evidence: Evidence) -> Finding | None:
@@ -408,7 +131,7 @@ def _came_at_once(evidence: Evidence, step: int) -> bool:
     if len(known) and known[0] > 0:
         is_steady = is_steady and known[-1] < THRESHOLDS.growth * known[0]
     # Steps as large as the weights may take them anywhere at the next one.
-    sizes = [_largest(row) for row in update if not np.isnan(row).all()]
+    sizes = [largest_of(row) for row in update if not np.isnan(row).all()]
     return bool(is_steady and sizes and sizes[-1] < THRESHOLDS.update)
 
 
@@ -440,7 +163,7 @@ def find_dead(evidence: Evidence) -> Finding | None:
     whole = silent[share[silent] == 1]
     layer = whole[0] if len(whole) else silent[0]
     norm = evidence.recent("norm")
-    is_cut_off = norm[layer] < THRESHOLDS.vanishing * _largest(norm)
+    is_cut_off = norm[layer] < THRESHOLDS.vanishing * largest_of(norm)
     # A few samples outside of the looked at may still get through.
     is_starved = layer > 0 and evidence.recent("zero_fraction")[0] > 0.5
     if not len(whole) and not is_starved:
@@ -489,7 +212,7 @@ def find_exploding(evidence: Evidence) -> Finding | None:
     if steep is not None or evidence.is_learned:
         return steep
     update = evidence.recent("update_ratio")
-    largest = _largest(update)
+    largest = largest_of(update)
     is_growing = largest > THRESHOLDS.moving and evidence.has_grown(THRESHOLDS.growth)
     is_thrown = largest > THRESHOLDS.update
     if not is_growing and not is_thrown and not evidence.has_grown(THRESHOLDS.collapse):
@@ -620,21 +343,3 @@ RULES: tuple[Rule, ...] = (
         needs=("norm",),
     ),
 )  # fmt: skip
-
-
-def _largest(values: np.ndarray) -> float:
-    """Returns the largest of what is not NaN; 0 where all is."""
-    known = values[~np.isnan(values)]
-    return float(known.max()) if len(known) else 0.0
-
-
-def _median(values: np.ndarray, axis: int | None = None) -> Any:
-    """Returns the median of what is not NaN; NaN where all is."""
-    if values.size == 0:
-        return np.full(values.shape[1:], np.nan) if axis == 0 else float("nan")
-    known = ~np.isnan(values)
-    if known.all():
-        return np.median(values, axis=axis)
-    with np.errstate(invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all NaN
-        return np.nanmedian(values, axis=axis)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from deepxor.diagnosis.rules import Diagnosis
+from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.events.writer import SummaryWriter
 
 FaultHandler = Callable[[Diagnosis], None]

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from deepxor.diagnosis.rules import Diagnosis, diagnose
+from deepxor.diagnosis.diagnosis import Diagnosis, diagnose
 from deepxor.events.writer import SummaryWriter
 from deepxor.monitor.arguments import Arguments, FaultHandler, check
 from deepxor.monitor.engine.base import engine

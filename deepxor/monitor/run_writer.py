@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from deepxor import statistics
-from deepxor.diagnosis.rules import Diagnosis
+from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.events.files import write_text
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter

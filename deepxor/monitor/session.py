@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
-from deepxor.diagnosis.rules import Diagnosis, diagnose
+from deepxor.diagnosis.diagnosis import Diagnosis, diagnose
 from deepxor.monitor.arguments import Arguments
 from deepxor.monitor.engine.base import ArgumentError, StepView, engine
 from deepxor.monitor.engine.running_fit import RunningFit

@@ -7,7 +7,7 @@ import io
 
 from deepxor.events import gradient_flow
 from deepxor.plugin.payload import Records
-from deepxor.spreadsheet import text_cell
+from deepxor.text import text_cell
 
 _HEADINGS = ("run", "step", "layer", *gradient_flow.QUANTITIES)
 

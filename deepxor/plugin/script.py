@@ -1,15 +1,16 @@
-"""What the page has of the tables of quantities and of verdicts, as a script."""
+"""What the page has of the tables and the palette, as a script."""
 
 from __future__ import annotations
 
 import json
 
+from deepxor.palette import RUN_COLOURS, RUN_DASHES
 from deepxor.quantities import FRACTION, LOG10, in_tab
 from deepxor.verdicts import VERDICTS
 
 
 def tables_js() -> str:
-    """Returns the module with the menu of quantities and the colours of verdicts."""
+    """Returns the module with the quantities and the colours of verdicts and runs."""
     menu = [
         {
             "id": quantity.shown_name,
@@ -25,4 +26,6 @@ def tables_js() -> str:
     return (
         f"export const QUANTITIES = {json.dumps(menu)};\n"
         f"export const VERDICTS = {json.dumps(colours)};\n"
+        f"export const RUN_COLOURS = {json.dumps(RUN_COLOURS)};\n"
+        f"export const RUN_DASHES = {json.dumps(RUN_DASHES)};\n"
     )

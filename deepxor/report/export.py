@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepxor.report.significance import Comparison
-from deepxor.spreadsheet import text_cell
+from deepxor.text import text_cell
 
 # Of a row, in this order; what is not known is None. Gradients are those of the first
 # record, `decades` is log10 of the last layer's over the first layer's.

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from deepxor.console.tables import printable, wilson_interval
 from deepxor.events.gradient_flow import not_recorded
 from deepxor.events.reader import Flow, RunEvents, event_folders, read_run
 from deepxor.report.run import ReportRun
 from deepxor.report.significance import Comparison, compare_rates
+from deepxor.statistics import wilson_interval
+from deepxor.text import printable
 from deepxor.xor.run import FINISHED, Run, find_runs
 from deepxor.xor.unfinished import partial_results
 

@@ -10,11 +10,14 @@ import jinja2
 
 import deepxor
 from deepxor import verdicts
-from deepxor.console.tables import decades_lost
-from deepxor.report import charts
+from deepxor.palette import run_colour, run_dashes
+from deepxor.report.curves import curves_svg
+from deepxor.report.heat_map import heat_svg, norm_range, scale_svg
 from deepxor.report.last_record import last_record
+from deepxor.report.profiles import profiles_svg
 from deepxor.report.run import ReportRun
 from deepxor.report.significance import LEVEL, Comparison, p_text
+from deepxor.text import decades_lost
 
 TEMPLATE = "report.html.j2"
 
@@ -45,14 +48,14 @@ def report_html(
     )
     environment.filters["number"] = _number
     environment.filters["picture"] = _picture
-    decades = charts.norm_range(runs)
+    decades = norm_range(runs)
     return environment.get_template(TEMPLATE).render(
         title=title,
         version=deepxor.__version__,
         runs=[_shown(i, run, decades) for i, run in enumerate(runs)],
-        curves=charts.curves_svg(runs),
-        profiles=charts.profiles_svg(runs),
-        scale=charts.scale_svg(decades),
+        curves=curves_svg(runs),
+        profiles=profiles_svg(runs),
+        scale=scale_svg(decades),
         comparisons=comparisons,
         level=LEVEL,
         p_text=p_text,
@@ -89,15 +92,12 @@ def _shown(index: int, run: ReportRun, decades: tuple[int, int]) -> dict[str, An
         "row": row,
         "settings": run.settings,
         "remark": run.remark,
-        "colour": charts.colour(index),
-        "dash": _DASHES[charts.dash(index)],
+        "colour": run_colour(index),
+        "dash": " ".join(map(str, run_dashes(index))) or "none",
         "lost": decades_lost(row.get("first_gradient"), row.get("last_gradient")),
-        "heat": charts.heat_svg(run, decades),
+        "heat": heat_svg(run, decades),
         "last": last_record(run.events.flow) if run.events.flow else None,
     }
-
-
-_DASHES = {"-": "none", "--": "6 3", ":": "2 2", "-.": "6 2 2 2"}
 
 
 def _number(value: float | None, form: str) -> str:

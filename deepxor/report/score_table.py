@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deepxor import verdicts
-from deepxor.console.tables import verdict_style
+from deepxor.verdicts import verdict_style
 
 NOT_CONVERGED = "n/c"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from absl import flags
 
 from deepxor.console import app
-from deepxor.console.tables import wilson_interval
+from deepxor.statistics import wilson_interval
 from deepxor.xor.blocks import thread_count
 from deepxor.xor.config import NETWORKS, Experiment
 

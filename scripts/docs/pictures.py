@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import deepxor
-from deepxor.report.figures import history_figure
+from deepxor.report.history import history_figure
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

@@ -1,7 +1,7 @@
 import pytest
 
-from deepxor.console.tables import make_console, runs_table, verdict_style
-from deepxor.verdicts import VERDICTS
+from deepxor.console.tables import make_console, runs_table
+from deepxor.verdicts import VERDICTS, verdict_style
 
 
 @pytest.mark.parametrize("verdict", VERDICTS, ids=lambda verdict: verdict.name)

@@ -9,12 +9,8 @@ import pytest
 
 import deepxor
 from deepxor import verdicts
-from deepxor.diagnosis.rules import (
-    ADVICE_DATA,
-    ADVICE_IN_TIME,
-    ADVICE_NOTHING_ARRIVES,
-    diagnose,
-)
+from deepxor.diagnosis.diagnosis import diagnose
+from deepxor.diagnosis.rules import ADVICE_DATA, ADVICE_IN_TIME, ADVICE_NOTHING_ARRIVES
 
 # No warning comes from judging, of NumPy's or of anybody's.
 pytestmark = pytest.mark.filterwarnings("error")

@@ -9,8 +9,8 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.histogram import summary_v2 as histogram_summary
 
 from deepxor.events import gradient_flow
+from deepxor.events.histogram import count, count_each
 from deepxor.events.reader import cut, event_files, read_scalars
-from deepxor.events.step import count, count_each
 from deepxor.events.writer import SummaryWriter
 
 RNG = np.random.default_rng(0)

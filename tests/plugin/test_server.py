@@ -21,6 +21,7 @@ from werkzeug.test import Client
 
 from deepxor.events import gradient_flow
 from deepxor.events.writer import SummaryWriter
+from deepxor.palette import RUN_COLOURS, RUN_DASHES
 from deepxor.plugin import payload
 from deepxor.plugin.loader import GradientFlowLoader
 from deepxor.quantities import in_tab
@@ -334,14 +335,17 @@ def test_the_tables_are_served_as_a_script(tmp_path):
     response = serve(tmp_path).get(f"{ROUTE}/tables.js")
     assert response.mimetype == "text/javascript"
     lines = response.text.splitlines()
-    heads = ("export const QUANTITIES = ", "export const VERDICTS = ")
-    menu, colours = (
+    names = ("QUANTITIES", "VERDICTS", "RUN_COLOURS", "RUN_DASHES")
+    heads = [f"export const {name} = " for name in names]
+    menu, colours, runs, dashes = (
         json.loads(line.removeprefix(head).removesuffix(";"))
         for line, head in zip(lines, heads, strict=True)
     )
     assert [row["label"] for row in menu] == [q.label for q in in_tab() if q.label]
     assert [row["id"] for row in menu if row["band"]] == ["norm_log10"]
     assert colours == {verdict.name: verdict.colour for verdict in VERDICTS}
+    assert [tuple(dash) for dash in dashes] == [*RUN_DASHES]
+    assert runs == [*RUN_COLOURS]
 
 
 def test_no_script_and_no_style_names_a_verdict():

@@ -15,10 +15,12 @@ from deepxor.events import gradient_flow
 from deepxor.events.reader import Flow, RunEvents, event_files, event_folders, read_run
 from deepxor.events.writer import SummaryWriter
 from deepxor.quantities import in_tab
-from deepxor.report import charts
+from deepxor.report.curves import curves_svg
 from deepxor.report.export import COLUMNS, csv_text, json_text
+from deepxor.report.heat_map import heat_svg, norm_range
 from deepxor.report.last_record import last_record
 from deepxor.report.page import differing_settings, report_html
+from deepxor.report.profiles import profiles_svg
 from deepxor.report.run import ReportRun
 from deepxor.report.significance import compare_rates, fisher, holm, p_text
 from deepxor.verdicts import by_name
@@ -180,8 +182,8 @@ def test_dollars_are_not_taken_for_mathematics(tmp_path):
     name, layer = "$x_{1$ $y^2$", "$\\frac$ $z_3$"
     write(tmp_path, layers=("first", layer, "last"))
     one = run(name, read_run(tmp_path))
-    curves, profiles = charts.curves_svg([one]), charts.profiles_svg([one])
-    heat = charts.heat_svg(one, charts.norm_range([one]))
+    curves, profiles = curves_svg([one]), profiles_svg([one])
+    heat = heat_svg(one, norm_range([one]))
     for svg, expected in ((curves, name), (profiles, layer), (heat, layer)):
         assert expected in "".join(ElementTree.fromstring(svg).itertext())
 
@@ -245,9 +247,9 @@ def test_odd_norms_are_drawn(tmp_path, value):
     )
     writer.close()
     odd = run("odd", read_run(tmp_path))
-    svg = charts.heat_svg(odd, charts.norm_range([odd]))
+    svg = heat_svg(odd, norm_range([odd]))
     legend = "exactly zero" if value == -12 else "not finite"
-    assert legend in svg and charts.profiles_svg([odd])
+    assert legend in svg and profiles_svg([odd])
 
 
 def test_a_layer_that_is_not_recorded_is_no_fault(tmp_path):
@@ -258,11 +260,11 @@ def test_a_layer_that_is_not_recorded_is_no_fault(tmp_path):
         writer.flow(layers, quantities, step)
     writer.close()
     partly = run("partly", read_run(tmp_path))
-    decades = charts.norm_range([partly])
+    decades = norm_range([partly])
     assert decades == (-1, 0)
-    svg = charts.heat_svg(partly, decades)
+    svg = heat_svg(partly, decades)
     assert "not recorded" in svg and "not finite" not in svg
-    assert charts.profiles_svg([partly])
+    assert profiles_svg([partly])
 
 
 def cells_at_the_end(quantities, steps=1):
@@ -324,7 +326,7 @@ def test_only_verdicts_that_there_are_have_a_colour(events):
 
 def test_colours_of_the_heat_maps_span_all_runs(events):
     # The one at -6 is exactly zero, which is on no scale.
-    assert charts.norm_range([run("one", events), run("two")]) == (-7, -1)
+    assert norm_range([run("one", events), run("two")]) == (-7, -1)
 
 
 def test_the_test_is_fishers():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepxor.events.writer import step_graph_def
+from deepxor.events.graph import step_graph_def
 from deepxor.nn.activations import ACTIVATIONS, activation_function
 from deepxor.nn.initializers import INITIALIZERS
 from deepxor.xor import blocks

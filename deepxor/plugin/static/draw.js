@@ -1,6 +1,7 @@
 // Canvas only: heat maps, the depth profile, the colour scale.
 
 import {FINITE, MISSING, NON_FINITE, ZERO, columnAt, endOf, kind, power} from './data.js';
+import {RUN_COLOURS, RUN_DASHES} from './tables.js';
 
 // Viridis, seventeen of its 256 colours; in between, straight lines.
 const VIRIDIS = (
@@ -8,16 +9,12 @@ const VIRIDIS = (
   '1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725'
 ).split(' ').map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
-// Okabe and Ito's, which colour-blind people tell apart.
-const RUN_COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00',
-  '#8c8c8c', '#b8a800'];
-const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
-
 export const MARGIN = {left: 78, right: 8, top: 4, bottom: 22};
 const FONT = '11px Roboto, "Helvetica Neue", Arial, sans-serif';
 
 export const runColour = (index) => RUN_COLOURS[index % RUN_COLOURS.length];
-const runDash = (index) => DASHES[Math.floor(index / RUN_COLOURS.length) % DASHES.length];
+const runDash = (index) =>
+  RUN_DASHES[Math.floor(index / RUN_COLOURS.length) % RUN_DASHES.length];
 
 export function colour(fraction) {
   const position = Math.min(1, Math.max(0, fraction)) * (VIRIDIS.length - 1);

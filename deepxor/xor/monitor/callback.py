@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from deepxor import statistics
-from deepxor.diagnosis.rules import Diagnosis
+from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
 from deepxor.xor.monitor.diagnosis import judge

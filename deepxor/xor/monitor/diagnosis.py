@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from deepxor import verdicts
-from deepxor.diagnosis.rules import THRESHOLDS, Diagnosis
+from deepxor.diagnosis.diagnosis import Diagnosis
+from deepxor.diagnosis.thresholds import THRESHOLDS
 from deepxor.verdicts import DEAD, EXPLODING, HEALTHY, UNDECIDED, VANISHING
 
 # Rules look at this many of the latest records, so that no single one decides. Not at a

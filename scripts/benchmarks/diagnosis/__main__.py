@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deepxor.console import app
-from deepxor.diagnosis.rules import diagnose
+from deepxor.diagnosis.diagnosis import diagnose
 from scripts.benchmarks.diagnosis.cases import AMBIGUOUS, CASES, PARTS, part_of
 from scripts.benchmarks.diagnosis.histories import (
     as_tools_see,

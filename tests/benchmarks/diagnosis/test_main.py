@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepxor.diagnosis.rules import Diagnosis
+from deepxor.diagnosis.diagnosis import Diagnosis
 from scripts.benchmarks.diagnosis.histories import (
     cached_history,
     load_history,

@@ -1,48 +1,28 @@
-"""Figures for a report or a slide, drawn by matplotlib without a screen."""
+"""The gradient's way back through a network, as a staircase of decades."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from deepxor.backprop.profile import Descent
+from deepxor.palette import BLUE, DPI, GREEN, INK, MAX_LABELS, VERMILION, power_of_ten
 
-# Of the palette of Okabe & Ito, which colour-blind people can tell apart.
-SLOPE = "#D55E00"
-WEIGHT = "#0072B2"
-NORM = "#333333"
-BAND = "#DDDDDD"
-PREDICTED = "#009E73"
+SLOPE, WEIGHT, PREDICTED, NORM = VERMILION, BLUE, GREEN, INK
+BAND = "#dddddd"
 
-DPI = 100
 PANEL_INCHES = (6.0, 5.2)
 
-# More names than these do not fit under one panel.
-MOST_LABELS = 20
 
 # Of more decades than these, the rest is cut off: float32 itself ends here.
-MOST_DECADES = 45.0
-
-# The colours of a history tell these apart, log10 of the norm; what is beyond is drawn
-# as the nearest. They are fixed, so that two pictures can be compared.
-LOWEST_DECADE, HIGHEST_DECADE = -10, 4
-
-# Of norms that are NaN or infinite; viridis has nothing like it.
-NAN = "#D55E00"
-
-# Of layers that a record has nothing of, such as frozen ones.
-MISSING = "#C4C9CF"
+MAX_DECADES = 45.0
 
 
 def descent_figure(descents: Sequence[Descent]) -> Figure:
@@ -80,7 +60,7 @@ def descent_figure(descents: Sequence[Descent]) -> Figure:
 def _limits(descents: Sequence[Descent]) -> tuple[float, float]:
     values = np.concatenate([descent.decades.ravel() for descent in descents])
     values = np.append(values[np.isfinite(values)], [-1.0, 0.5])
-    bottom, top = max(values.min(), -MOST_DECADES), min(values.max(), MOST_DECADES)
+    bottom, top = max(values.min(), -MAX_DECADES), min(values.max(), MAX_DECADES)
     margin = 0.06 * (top - bottom)
     return bottom - margin, top + margin
 
@@ -109,7 +89,7 @@ def _draw_panel(panel: Axes, descent: Descent) -> None:
     _write_factors(panel, descent)
     _label_layers(panel, descent.layers)
     panel.yaxis.set_major_locator(MaxNLocator(integer=True))
-    panel.yaxis.set_major_formatter(FuncFormatter(_power_of_ten))
+    panel.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
     panel.tick_params(axis="y", labelleft=True, labelsize=11)
     panel.grid(axis="y", color="0.9")
     panel.set_axisbelow(True)
@@ -185,7 +165,7 @@ def _write_factors(panel: Axes, descent: Descent) -> None:
 
 def _label_layers(panel: Axes, layers: Sequence[str]) -> None:
     """Puts each layer's name under its two bars."""
-    step = math.ceil(len(layers) / MOST_LABELS)
+    step = math.ceil(len(layers) / MAX_LABELS)
     panel.set_xlim(-0.25, len(layers) + 0.5)
     ticks = [*np.arange(0, len(layers), step) + 0.5]
     names = [*layers[::step]]
@@ -196,10 +176,6 @@ def _label_layers(panel: Axes, layers: Sequence[str]) -> None:
     panel.tick_params(axis="x", labelsize=11, rotation=45, length=0)
     for label in panel.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor", parse_math=False)
-
-
-def _power_of_ten(value: float, position: int) -> str:
-    return "1" if value == 0 else f"$10^{{{value:.0f}}}$"
 
 
 def _draw_legend(figure: Figure, descents: Sequence[Descent]) -> None:
@@ -229,138 +205,3 @@ def _marker(colour: str, shape: str, label: str) -> Line2D:
     return Line2D(
         [], [], lw=0, ms=6, mec="white", marker=shape, color=colour, label=label
     )
-
-
-def history_figure(
-    history: Mapping[str, Any], text: str, fraction: str | None = None
-) -> Figure:
-    """Draws the gradient norm of every layer at every record, and the loss beside it.
-
-    Norms that are exactly zero and norms that are not finite have looks of their own,
-    and so have layers that a record has nothing of.
-
-    Args:
-        history: `GradientMonitor.history`, with one record at least.
-        text: What stands above, such as the verdict.
-        fraction: What to draw of the last record, a bar a layer: "dead_fraction" or
-            "saturated_fraction". None: nothing.
-
-    Returns:
-        The figure, 1200 pixels wide.
-
-    Raises:
-        ValueError: If the history is empty.
-    """
-    if len(history["step"]) == 0:
-        raise ValueError("history of 0 records: allowed is 1 at least")
-    layout = ConstrainedLayoutEngine(w_pad=0.12)
-    figure = Figure(figsize=(12.0, 4.2), dpi=DPI, layout=layout)
-    figure.suptitle(
-        text, x=0.01, ha="left", fontsize=13, linespacing=1.4, parse_math=False
-    )
-    widths = [2.6, 1.0, 1.5] if fraction else [3.6, 1.5]
-    panels = figure.subplots(1, len(widths), width_ratios=widths)
-    mesh = _draw_norms(panels[0], history)
-    bar = figure.colorbar(mesh, ax=panels[0], pad=0.01)
-    bar.ax.yaxis.set_major_locator(MultipleLocator(2))
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(_power_of_ten))
-    if fraction:
-        _draw_fraction(panels[1], history, fraction)
-    _draw_loss(panels[-1], history)
-    for panel in panels:
-        panel.tick_params(labelsize=11)
-    return figure
-
-
-def _draw_norms(panel: Axes, history: Mapping[str, Any]) -> QuadMesh:
-    """Draws a column a record and a row a layer, the output on top."""
-    norms = np.asarray(history["norm"], np.float64).T
-    is_missing = _not_recorded(history).T
-    is_zero, is_bad = norms == 0, ~np.isfinite(norms) & ~is_missing
-    with np.errstate(divide="ignore"):
-        shades = np.clip(np.log10(norms), LOWEST_DECADE, HIGHEST_DECADE)
-    shades[is_zero] = LOWEST_DECADE - 1
-    shades[is_bad] = np.nan
-    shades[is_missing] = HIGHEST_DECADE + 1
-    colours = matplotlib.colormaps["viridis"].with_extremes(
-        under="none", bad=NAN, over=MISSING
-    )
-    mesh = panel.pcolormesh(
-        _edges(history["step"]),
-        np.arange(len(norms) + 1) - 0.5,
-        shades,
-        cmap=colours,
-        vmin=LOWEST_DECADE,
-        vmax=HIGHEST_DECADE,
-    )
-    # What is exactly zero is left out, and shows the hatches behind.
-    panel.patch.set(facecolor="0.97", edgecolor="0.6", hatch="//", lw=0)
-    handles = []
-    if is_zero.any():
-        zero = Patch(fc="0.97", ec="0.6", hatch="//", label="exactly zero")
-        handles.append(zero)
-    if is_bad.any():
-        handles.append(Patch(fc=NAN, ec="0.6", label="not finite"))
-    if is_missing.any():
-        handles.append(Patch(fc=MISSING, ec="0.6", label="not recorded"))
-    if handles:
-        panel.legend(handles=handles, loc="lower left", fontsize=11, framealpha=1)
-    panel.set_title("gradient norm", fontsize=11, loc="left")
-    panel.set_xlabel("step", fontsize=11)
-    _label_rows(panel, history["layer"])
-    return mesh
-
-
-def _not_recorded(history: Mapping[str, Any]) -> np.ndarray:
-    """Returns which layers each record has nothing of, [records, layers]."""
-    return np.isnan(history["norm"]) & np.isnan(history["non_finite"])
-
-
-def _edges(steps: np.ndarray) -> np.ndarray:
-    """Returns where the column of each record begins, and where the last one ends."""
-    last = steps[-1] - steps[-2] if len(steps) > 1 else 1
-    return np.append(steps, steps[-1] + last)
-
-
-def _label_rows(panel: Axes, layers: Sequence[str]) -> None:
-    step = math.ceil(len(layers) / MOST_LABELS)
-    panel.set_yticks(range(0, len(layers), step), layers[::step])
-    panel.set_ylim(-0.5, len(layers) - 0.5)
-    for label in panel.get_yticklabels():
-        label.set_parse_math(False)
-
-
-def _draw_fraction(panel: Axes, history: Mapping[str, Any], fraction: str) -> None:
-    """Draws a bar for each layer that has an activation."""
-    values, is_missing = history[fraction][-1], _not_recorded(history)[-1]
-    for row, value in enumerate(values):
-        if np.isnan(value):
-            reason = "not recorded" if is_missing[row] else "no activation"
-            panel.text(0.02, row, reason, va="center", fontsize=9)
-        else:
-            panel.barh(row, value, color=WEIGHT)
-    _label_rows(panel, history["layer"])
-    panel.tick_params(axis="y", labelleft=False)
-    panel.set_xlim(0, 1)
-    panel.set_title(fraction.replace("_", " "), fontsize=11, loc="left")
-    panel.set_xlabel(f"at step {history['step'][-1]}", fontsize=11)
-    panel.spines[["top", "right"]].set_visible(False)
-
-
-def _draw_loss(panel: Axes, history: Mapping[str, Any]) -> None:
-    """Draws the loss as far as it is finite, and where it is not."""
-    edges, losses = _edges(history["step"]), history["loss"]
-    is_finite = np.isfinite(losses)
-    shown = losses[is_finite]
-    panel.plot(edges[:-1][is_finite], shown, color=NORM, lw=1.5)
-    if len(shown) and shown.min() > 0 and shown.max() > 100 * shown.min():
-        panel.set_yscale("log")
-    elif len(shown):
-        bottom, top = min(0, shown.min()), max(0, shown.max())
-        panel.set_ylim(bottom, top + 0.1 * (top - bottom or 1))
-    for record in np.flatnonzero(~is_finite):
-        panel.axvspan(edges[record], edges[record + 1], color=NAN, lw=0)
-    panel.set_xlim(edges[0], edges[-1])
-    panel.set_title("loss", fontsize=11, loc="left")
-    panel.set_xlabel("step", fontsize=11)
-    panel.spines[["top", "right"]].set_visible(False)

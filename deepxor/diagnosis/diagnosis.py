@@ -1,0 +1,81 @@
+"""A verdict on a training, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deepxor import verdicts
+from deepxor.diagnosis.evidence import Evidence
+from deepxor.diagnosis.rules import RULES
+from deepxor.verdicts import HEALTHY, UNDECIDED
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A verdict on a training.
+
+    Attributes:
+        verdict: One of `deepxor.verdicts`.
+        layer: The layer where it shows; None if there is none.
+        evidence: One sentence with the numbers that led to the verdict.
+        advice: One sentence on what to change.
+    """
+
+    verdict: str
+    layer: str | None
+    evidence: str
+    advice: str
+
+    def __str__(self) -> str:
+        where = f" at {self.layer}" if self.layer else ""
+        return f"{self.verdict}{where}\n  {self.evidence}\n  {self.advice}"
+
+    def markdown(self) -> str:
+        """Returns the same for TensorBoard's Text tab."""
+        where = f" at `{self.layer}`" if self.layer else ""
+        return f"**{self.verdict}**{where}\n\n{self.evidence}\n\n{self.advice}"
+
+
+def diagnose(history: Mapping[str, Any]) -> Diagnosis:
+    """Returns the verdict on a history.
+
+    Args:
+        history: `GradientMonitor.history`.
+
+    Returns:
+        That of the first of `RULES` that finds something. What stands before may cause
+        what stands behind. Otherwise healthy, if there is what that takes to say.
+    """
+    if len(history["step"]) == 0:
+        return _undecided("No step was recorded.", history)
+    evidence = Evidence(history)
+    for rule in RULES:
+        if len(history["step"]) < rule.min_records:
+            continue
+        found = rule.find(evidence)
+        if found is None:
+            continue
+        missing = [name for name in rule.needs if not evidence.knows(name)]
+        if missing:
+            text = (
+                f"Perhaps {rule.verdict}: {found.evidence} But {', '.join(missing)} is "
+                "not known, and so not whether the model learns."
+            )
+            return _undecided(text, history)
+        advice = found.advice or rule.advice
+        return Diagnosis(rule.verdict, found.layer, found.evidence, advice)
+    missing_text = evidence.missing()
+    if missing_text is not None:
+        return _undecided(missing_text, history)
+    return Diagnosis(HEALTHY, None, evidence.summary(), verdicts.advice(HEALTHY))
+
+
+def _undecided(text: str, history: Mapping[str, Any]) -> Diagnosis:
+    notes = "; ".join(
+        f"{name}: {why}" for name, why in history.get("notes", {}).items()
+    )
+    if notes:
+        text = f"{text} Not known: {notes}."
+    return Diagnosis(UNDECIDED, None, text, verdicts.advice(UNDECIDED))

@@ -1,0 +1,105 @@
+"""Cost, accuracy and solved rate by step, all runs in one chart each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from deepxor.palette import run_colour
+from deepxor.report.lines import band_opacity, draw_legend, draw_line
+from deepxor.report.run import ReportRun
+from deepxor.report.style import as_svg
+
+
+def curves_svg(runs: Sequence[ReportRun]) -> str | None:
+    """Draws cost, accuracy and solved rate by step, all runs in one chart each.
+
+    Args:
+        runs: In the order of their colours.
+
+    Returns:
+        SVG; None if no run recorded any of them.
+    """
+    tags = ["cost"] if any(_cost_tag(run) for run in runs) else []
+    for tag in ("accuracy", "solved"):
+        if any(run.events.scalars.get(tag) for run in runs):
+            tags.append(tag)
+    if not tags:
+        return None
+
+    def draw() -> Figure:
+        widths = {1: [1.0], 2: [1.6, 1.0], 3: [1.6, 1.0, 1.0]}[len(tags)]
+        figure = Figure(figsize=(11.0, 3.6), layout="constrained")
+        axes = figure.subplots(1, len(tags), width_ratios=widths, squeeze=False)[0]
+        for panel, tag in zip(axes, tags, strict=True):
+            if tag == "cost":
+                _draw_costs(panel, runs)
+            else:
+                _draw_rates(panel, runs, tag)
+            panel.set_title(TITLES[tag])
+            panel.set_xlabel("step")
+            panel.margins(x=0.01)
+            panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        draw_legend(figure, axes[0])
+        return figure
+
+    return as_svg(draw)
+
+
+TITLES = {
+    "cost": "cost: median, band p10 to p90",
+    "accuracy": "accuracy: mean",
+    "solved": "fraction of networks that solve it",
+}
+
+
+def _cost_tag(run: ReportRun) -> str | None:
+    """Returns the tag of a loss by step; one by epoch has another axis."""
+    for tag in ("cost", "loss", "batch_loss"):
+        if run.events.scalars.get(tag):
+            return tag
+    return None
+
+
+def _draw_costs(panel: Axes, runs: Sequence[ReportRun]) -> None:
+    lowest, highest = math.inf, 0.0
+    for i, run in enumerate(runs):
+        tag = _cost_tag(run)
+        if tag is None:
+            continue
+        steps, values = _series(run, tag)
+        shown = values[np.isfinite(values)]
+        if shown.size:
+            lowest, highest = min(lowest, shown.min()), max(highest, shown.max())
+        low, high = (_series(run, f"{tag}/{end}") for end in ("p10", "p90"))
+        if np.array_equal(low[0], high[0]) and len(low[0]):
+            panel.fill_between(
+                low[0],
+                low[1],
+                high[1],
+                color=run_colour(i),
+                alpha=band_opacity(runs),
+                lw=0,
+            )
+        draw_line(panel, steps, values, i, run)
+    if lowest > 0 and highest > 30 * lowest:
+        panel.set_yscale("log")
+        panel.set_ylim(bottom=lowest / 3)
+    elif lowest >= 0:
+        panel.set_ylim(bottom=0)
+
+
+def _draw_rates(panel: Axes, runs: Sequence[ReportRun], tag: str) -> None:
+    for i, run in enumerate(runs):
+        draw_line(panel, *_series(run, tag), i, run)
+    panel.set_ylim(-0.03, 1.03)
+
+
+def _series(run: ReportRun, tag: str) -> tuple[np.ndarray, np.ndarray]:
+    values = run.events.scalars.get(tag, {})
+    return np.array(list(values)), np.array(list(values.values()), float)
