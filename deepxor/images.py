@@ -130,8 +130,8 @@ def _start(threads: int) -> None:
 
 def _check_pictures(dataset: str, data_dir: str | None) -> None:
     """Loads them once: what is missing is one line then, and not one a process."""
+    from deepxor.runs.folder import RunError
     from deepxor.vision.datasets import load
-    from deepxor.xor.run import RunError
 
     if dataset != "digits" and data_dir is None:
         app.load_tensorflow()  # Keras, which downloads them, takes it

@@ -12,8 +12,8 @@ from absl import flags
 from deepxor.console import app
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import INITIALIZERS
-from deepxor.xor.blocks import thread_count
 from deepxor.xor.config import AUTO, NETWORKS, Experiment
+from deepxor.xor.network.blocks import thread_count
 from deepxor.xor.optimizers import OPTIMIZERS
 from deepxor.xor.run import Run
 

@@ -15,7 +15,7 @@ from scipy.stats import fisher_exact
 
 import deepxor
 from deepxor.xor.config import NETWORKS
-from deepxor.xor.network import build
+from deepxor.xor.network.build import build
 from deepxor.xor.run import Run
 from deepxor.xor.train import fit
 

@@ -125,7 +125,7 @@ def _say_what_is_allowed(error: flags.IllegalFlagValueError) -> str:
 
 def _guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     # Not imported above: the plugin and --help need none of it.
-    from deepxor.xor.run import RunError
+    from deepxor.runs.folder import RunError
 
     try:
         return main(argv)

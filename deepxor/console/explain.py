@@ -15,7 +15,7 @@ from deepxor.console.tables import make_console
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
 from deepxor.xor.lecture import LECTURE
-from deepxor.xor.network import build
+from deepxor.xor.network.build import build
 
 
 def explain_experiment(experiment: Experiment) -> Explanation:

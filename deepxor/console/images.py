@@ -18,7 +18,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from deepxor.atomic import write_atomically
 from deepxor.console.tables import make_console
 from deepxor.report.score_table import (
     Score,
@@ -27,6 +26,7 @@ from deepxor.report.score_table import (
     score_csv,
     score_html,
 )
+from deepxor.runs.atomic import write_atomically
 from deepxor.vision.config import DISTRIBUTIONS
 from deepxor.vision.grid import Grid, Trained, run_grid
 from deepxor.vision.published import MISHKIN_2015

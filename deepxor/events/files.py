@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from deepxor.atomic import write_atomically
+from deepxor.runs.atomic import write_atomically
 
 
 def is_remote(path: str) -> bool:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from deepxor.monitor.compat import replaced
 from deepxor.nn.initializers import orthogonal
 from deepxor.nn.maxout import MaxoutConv2D, MaxoutDense
-from deepxor.xor.network import ReplicaDense
+from deepxor.xor.network.layers import ReplicaDense
 
 # What Keras's layers call their kernels, the one that is scaled last.
 KERNELS = ("kernel",)

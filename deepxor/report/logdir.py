@@ -17,8 +17,7 @@ from deepxor.report.run import ReportRun
 from deepxor.report.significance import Comparison, compare_rates
 from deepxor.statistics import wilson_interval
 from deepxor.text import printable
-from deepxor.xor.run import FINISHED, Run, find_runs
-from deepxor.xor.unfinished import partial_results
+from deepxor.xor.run import FINISHED, Run, find_runs, unfinished_results
 
 # All that the report draws or says; the other scalars of a run are fifty times as many.
 BANDS = ("cost", "cost/p10", "cost/p90")
@@ -102,7 +101,7 @@ def _lab_run(run: Run, with_events: bool) -> ReportRun:
     events = read_run(run.path, _tags(run)) if needs_events else RunEvents()
     results = dict(run.results)
     if not results:
-        results = partial_results(run.experiment, events.scalars)
+        results = unfinished_results(run.experiment, events.scalars)
         if results:
             results["steps"] = results.pop("step") + 1
             remark = f"{run.status} at step {results['steps'] - 1}"

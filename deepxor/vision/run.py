@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-import deepxor
-from deepxor.atomic import write_atomically
+from deepxor.runs.folder import RunError
+from deepxor.runs.json_file import read_json, write_json
 from deepxor.vision.config import Cell
-from deepxor.xor.run import RunError
 
 _FILE = "cell.json"
 
@@ -34,7 +32,7 @@ class CellRun:
             RunError: If the folder holds something else.
         """
         try:
-            data = json.loads((self.path / _FILE).read_text(encoding="utf-8"))
+            data = read_json(self.path / _FILE)
             settings, results = data["settings"], data["results"]
         except FileNotFoundError:
             self._check_empty()
@@ -75,13 +73,8 @@ class CellRun:
         self._save(results)
 
     def _save(self, results: dict[str, Any]) -> None:
-        data = {
-            "deepxor": deepxor.__version__,
-            "settings": self.cell.to_json(),
-            "results": results,
-        }
-        text = json.dumps(data, indent=2, allow_nan=False) + "\n"
-        write_atomically(self.path / _FILE, text.encode())
+        settings = self.cell.to_json()
+        write_json(self.path / _FILE, settings=settings, results=results)
 
     def _check_empty(self) -> None:
         if self.path.exists() and any(self.path.iterdir()):

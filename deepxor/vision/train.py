@@ -19,13 +19,13 @@ from deepxor.events.writer import SummaryWriter
 from deepxor.monitor.callback import GradientMonitor
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.lsuv import lsuv
+from deepxor.runs.folder import RunError
 from deepxor.vision.augment import augmented
 from deepxor.vision.config import DISTRIBUTIONS, MIRRORED, Cell, Recipe
 from deepxor.vision.datasets import Pictures, load
 from deepxor.vision.models import CONVNETS, INITIALIZERS, build_convnet
 from deepxor.vision.optimizers import DecayedSGD
 from deepxor.vision.run import CellRun
-from deepxor.xor.run import RunError
 
 LSUV = "lsuv"
 

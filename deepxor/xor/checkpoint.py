@@ -12,10 +12,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from deepxor.atomic import write_atomically
 from deepxor.events.writer import SummaryWriter
+from deepxor.runs.atomic import write_atomically
+from deepxor.runs.folder import RunError
 from deepxor.xor.monitor.callback import ReplicaMonitor
-from deepxor.xor.run import RunError
 
 _FILE = "checkpoint.npz"
 

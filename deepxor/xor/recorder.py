@@ -23,7 +23,7 @@ from deepxor.nn.initializers import INITIALIZERS
 from deepxor.statistics import finite_mean, finite_percentiles
 from deepxor.xor import decision_surface, text_summary
 from deepxor.xor.config import NETWORKS, Experiment
-from deepxor.xor.network import Snapshot
+from deepxor.xor.network.snapshot import Snapshot
 from deepxor.xor.optimizers import OPTIMIZERS
 
 # The decision surface is averaged over at most this many replicas: more would change no

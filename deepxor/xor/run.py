@@ -6,18 +6,15 @@ lock tells a run that is being trained from one that was killed.
 
 from __future__ import annotations
 
-import fcntl
-import itertools
-import json
+import math
 import os
 import re
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import deepxor
-from deepxor.atomic import write_atomically
+from deepxor.runs.folder import RunError, check_run_name, make_folder, sort_key
+from deepxor.runs.json_file import read_json, write_json
+from deepxor.runs.lock import FolderLock, is_locked
 from deepxor.xor.config import Experiment
 
 RUNNING = "running"
@@ -26,21 +23,7 @@ INTERRUPTED = "interrupted"
 KILLED = "killed"  # never written: a run that says running but has no process
 STATUSES = (RUNNING, FINISHED, INTERRUPTED)
 
-_FILE = "experiment.json"
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@-]{0,199}")
-
-
-class RunError(Exception):
-    """A run cannot be made, resumed or read; the message is one line for the user."""
-
-
-def check_run_name(name: str) -> None:
-    """Raises ValueError unless `name` can be one folder of any logdir."""
-    if not _NAME.fullmatch(name):
-        raise ValueError(
-            f"run_name={name!r}: allowed are up to 200 letters, digits and any of "
-            "_ . + = , @ -, the first a letter, digit or _"
-        )
+FILE = "experiment.json"
 
 
 class Run:
@@ -65,7 +48,7 @@ class Run:
         self.experiment = experiment
         self.status = status
         self.results = results or {}
-        self._lock: int | None = None
+        self._lock = FolderLock(path)
 
     @property
     def name(self) -> str:
@@ -96,9 +79,9 @@ class Run:
         path = None
         try:
             Path(logdir).mkdir(parents=True, exist_ok=True)
-            path = _make_folder(Path(logdir), name, experiment.run_name)
+            path = make_folder(Path(logdir), name, experiment.run_name)
             run = cls(path, experiment)
-            run._take_lock()
+            run._lock.take()
             run.save(RUNNING)
         except OSError as error:
             if path is not None:
@@ -143,7 +126,7 @@ class Run:
                 f"run {run.name!r} was started with {', '.join(differing)}: "
                 "resume it with the same settings"
             )
-        if not run._take_lock():
+        if not run._lock.take():
             raise RunError(f"run {run.name!r} is being trained by another process")
         try:
             run.save(RUNNING)
@@ -165,7 +148,7 @@ class Run:
             RunError: If the folder holds no run or a broken one.
         """
         try:
-            data = json.loads((path / _FILE).read_text(encoding="utf-8"))
+            data = read_json(path / FILE)
             experiment = Experiment.from_json(data["settings"])
             status, results = data["status"], data["results"]
             if status not in STATUSES or not isinstance(results, dict):
@@ -174,13 +157,13 @@ class Run:
                 raise ValueError("finished without results")
             _check_results(results, experiment.replicas)
         except FileNotFoundError:
-            raise RunError(f"{path.name!r}: no {_FILE}") from None
+            raise RunError(f"{path.name!r}: no {FILE}") from None
         except OSError as error:
             raise RunError(f"{path.name!r}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
             reason = str(error).splitlines()[0]
-            raise RunError(f"{path.name!r}: broken {_FILE} ({reason})") from None
-        if status == RUNNING and not _is_locked(path):
+            raise RunError(f"{path.name!r}: broken {FILE} ({reason})") from None
+        if status == RUNNING and not is_locked(path):
             status = KILLED
         return cls(path, experiment, status, results)
 
@@ -196,45 +179,14 @@ class Run:
         """
         self.status = status
         self.results = results or {}
-        data = {
-            "deepxor": deepxor.__version__,
-            "status": status,
-            "settings": self.experiment.to_json(),
-            "results": self.results,
-        }
-        text = json.dumps(data, indent=2, allow_nan=False) + "\n"
-        write_atomically(self.path / _FILE, text.encode())
+        settings = self.experiment.to_json()
+        write_json(
+            self.path / FILE, status=status, settings=settings, results=self.results
+        )
 
     def close(self) -> None:
         """Gives the lock back."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def _take_lock(self) -> bool:
-        self._lock = _lock(self.path, fcntl.LOCK_EX)
-        if self._lock is None:
-            time.sleep(0.1)  # somebody may just be asking, as _is_locked does
-            self._lock = _lock(self.path, fcntl.LOCK_EX)
-        return self._lock is not None
-
-
-def _lock(path: Path, kind: int) -> int | None:
-    """Returns the descriptor that holds a lock on a folder, or None if it is taken."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _is_locked(path: Path) -> bool:
-    descriptor = _lock(path, fcntl.LOCK_SH)
-    if descriptor is not None:
-        os.close(descriptor)
-    return descriptor is None
+        self._lock.release()
 
 
 # What tables and charts read of the results; the rest is for people.
@@ -265,13 +217,13 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]
     Raises:
         RunError: If the logdir cannot be listed, or is itself a run.
     """
-    if (Path(logdir) / _FILE).exists():
+    if (Path(logdir) / FILE).exists():
         raise RunError(
             f"logdir={os.fspath(logdir)!r} is a run: give the folder that it is in"
         )
     try:
         folders = sorted(
-            (path for path in Path(logdir).iterdir() if path.is_dir()), key=_sort_key
+            (path for path in Path(logdir).iterdir() if path.is_dir()), key=sort_key
         )
     except OSError as error:
         raise RunError(
@@ -284,34 +236,6 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]
         except RunError as error:
             skipped[path.name] = str(error)
     return runs, skipped
-
-
-def _sort_key(path: Path) -> tuple[str, int]:
-    """Sorts run-2 before run-10, and run before both."""
-    numbered = re.fullmatch(r"(.*)-(\d{1,9})", path.name, re.DOTALL)
-    return (numbered[1], int(numbered[2])) if numbered else (path.name, 0)
-
-
-def _candidates(name: str, default: str) -> Iterator[str]:
-    if name:
-        yield name
-        return
-    yield default
-    for number in itertools.count(2):
-        yield f"{default}-{number}"
-
-
-def _make_folder(logdir: Path, name: str, default: str) -> Path:
-    for candidate in _candidates(name, default):
-        try:
-            (logdir / candidate).mkdir()
-        except FileExistsError:
-            continue
-        return logdir / candidate
-    raise RunError(
-        f"run_name={name!r} is taken in {os.fspath(logdir)!r}: choose another, "
-        "or --resume"
-    )
 
 
 def _latest(logdir: str | os.PathLike[str], experiment: Experiment) -> Run:
@@ -328,3 +252,43 @@ def _latest(logdir: str | os.PathLike[str], experiment: Experiment) -> Run:
             "start one without --resume"
         )
     return unfinished[-1]
+
+
+def unfinished_results(
+    experiment: Experiment, scalars: dict[str, dict[int, float]]
+) -> dict[str, Any]:
+    """Returns the latest record of a run that is being trained, or was killed.
+
+    Args:
+        experiment: Its settings.
+        scalars: tag -> step -> value, as `events.read_run` returns them.
+
+    Returns:
+        "step", and of the results in experiment.json those that a record has; empty if
+        there is no record yet.
+    """
+    steps = scalars.get("cost", {})
+    if not steps:
+        return {}
+    step = max(steps)
+    first, last = experiment.layer_names[0], experiment.layer_names[-1]
+    results = {
+        "cost": scalars["cost"][step],
+        "accuracy": scalars.get("accuracy", {}).get(step),
+        "first_gradient": _first_gradient(scalars, first),
+        "last_gradient": _first_gradient(scalars, last),
+    }
+    solved = scalars.get("solved", {}).get(step)
+    if solved is not None:
+        results["solved"] = round(solved * experiment.replicas)
+    finite = {
+        name: value
+        for name, value in results.items()
+        if value is not None and math.isfinite(value)
+    }
+    return {"step": step, **finite}
+
+
+def _first_gradient(scalars: dict[str, dict[int, float]], layer: str) -> float | None:
+    log10 = scalars.get(f"gradient_norm_log10/{layer}", {}).get(0)
+    return None if log10 is None else 10**log10

@@ -19,7 +19,8 @@ from deepxor.xor.checkpoint import Checkpoints, last_record
 from deepxor.xor.config import Experiment
 from deepxor.xor.monitor.callback import ReplicaMonitor
 from deepxor.xor.monitor.observer import buffer_steps
-from deepxor.xor.network import ReplicaNetwork, build
+from deepxor.xor.network.build import build
+from deepxor.xor.network.model import ReplicaNetwork
 from deepxor.xor.recorder import RunRecorder, scalars
 from deepxor.xor.run import FINISHED, INTERRUPTED, Run
 

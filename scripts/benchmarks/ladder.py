@@ -14,7 +14,7 @@ from absl import flags
 
 from deepxor.console import app
 from deepxor.statistics import wilson_interval
-from deepxor.xor.blocks import thread_count
+from deepxor.xor.network.blocks import thread_count
 from deepxor.xor.config import NETWORKS, Experiment
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "maxout")
@@ -27,7 +27,7 @@ WRITE = flags.DEFINE_boolean("write", False, "Put the table into README.md.")
 
 def solved(experiment: Experiment) -> int:
     """Trains an experiment and returns how many of its replicas have accuracy 1."""
-    from deepxor.xor.network import build
+    from deepxor.xor.network.build import build
     from deepxor.xor.train import fit
 
     model = build(experiment)

@@ -12,7 +12,7 @@ from deepxor.backprop.explanation import explain
 from deepxor.nn.activations import ACTIVATIONS, activation_function
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
-from deepxor.xor.network import build
+from deepxor.xor.network.build import build
 
 L = keras.layers
 

@@ -11,7 +11,7 @@ from deepxor.backprop.explanation import explain
 from deepxor.backprop.mean_field import WIDE, WideLayer
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
-from deepxor.xor.network import build
+from deepxor.xor.network.build import build
 
 
 def sigmoid(z):

@@ -11,7 +11,7 @@ import tensorflow as tf
 import deepxor
 from deepxor.nn.lsuv import lsuv
 from deepxor.xor.config import Experiment
-from deepxor.xor.network import build
+from deepxor.xor.network.build import build
 
 L = keras.layers
 RNG = np.random.default_rng(0)

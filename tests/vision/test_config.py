@@ -3,9 +3,9 @@ import json
 
 import pytest
 
+from deepxor.runs.folder import RunError
 from deepxor.vision.config import RECIPES, Cell, Recipe
 from deepxor.vision.run import CellRun
-from deepxor.xor.run import RunError
 
 CELL = Cell("digits", "fitnet4", "relu", "he", 0, RECIPES["digits"])
 

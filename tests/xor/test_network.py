@@ -10,12 +10,13 @@ import tensorflow as tf
 from deepxor.events.graph import step_graph_def
 from deepxor.nn.activations import ACTIVATIONS, activation_function
 from deepxor.nn.initializers import INITIALIZERS
-from deepxor.xor import blocks
-from deepxor.xor.blocks import MOST_IN_BLOCK, block_sizes, thread_count
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
 from deepxor.xor.monitor.callback import ReplicaMonitor
-from deepxor.xor.network import ReplicaMaxout, build, gradient_barrier
+from deepxor.xor.network import blocks
+from deepxor.xor.network.blocks import MOST_IN_BLOCK, block_sizes, thread_count
+from deepxor.xor.network.build import build
+from deepxor.xor.network.layers import ReplicaMaxout, gradient_barrier
 from deepxor.xor.optimizers import OPTIMIZERS
 from deepxor.xor.train import fit
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepxor.runs.folder import RunError
 from deepxor.xor import run
 from deepxor.xor.config import Experiment
-from deepxor.xor.run import Run, RunError, find_runs
+from deepxor.xor.run import Run, find_runs
 
 RELU = Experiment(activation="relu")
 RESULTS = {"cost": 0.5}

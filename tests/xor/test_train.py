@@ -15,7 +15,8 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 import deepxor
 from deepxor.events.reader import event_files, read_scalars
-from deepxor.xor.run import FINISHED, INTERRUPTED, KILLED, Run, RunError
+from deepxor.runs.folder import RunError
+from deepxor.xor.run import FINISHED, INTERRUPTED, KILLED, Run
 from deepxor.xor.train import plan_batches, train
 
 TRAIN = [sys.executable, "-m", "deepxor.train", "--quiet", "--activation=relu"]

@@ -17,7 +17,7 @@ from deepxor.events.writer import SummaryWriter
 from deepxor.xor.monitor.diagnosis import judge
 from deepxor.xor.monitor.history import ReplicaHistory
 from deepxor.xor.monitor.observer import GradientObserver, Observation
-from deepxor.xor.network import ReplicaNetwork
+from deepxor.xor.network.model import ReplicaNetwork
 
 
 class ReplicaMonitor(keras.callbacks.Callback):

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from deepxor.monitor.measure.gradients import log10_bins
-from deepxor.xor.network import ReplicaNetwork, pack
+from deepxor.xor.network.model import ReplicaNetwork
+from deepxor.xor.network.snapshot import pack
 
 # In which bin each norm of a training batch counts is kept until its end. With many
 # replicas that comes before they outgrow the cache by far.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deepxor.statistics import wilson_interval
 from deepxor.diagnosis.diagnosis import Diagnosis
+from deepxor.statistics import wilson_interval
 from scripts.benchmarks.diagnosis.setup import HEALTHY, KINDS, Case
 
 

@@ -13,7 +13,6 @@ from deepxor import statistics
 from deepxor.events.writer import SummaryWriter
 from deepxor.monitor.callback import GradientMonitor
 from deepxor.monitor.measure.gradients import log10_bins
-from deepxor.xor.blocks import MOST_IN_BLOCK
 from deepxor.xor.config import Experiment
 from deepxor.xor.monitor import observer
 from deepxor.xor.monitor.callback import ReplicaMonitor
@@ -23,7 +22,8 @@ from deepxor.xor.monitor.observer import (
     Observation,
     layer_norms,
 )
-from deepxor.xor.network import build
+from deepxor.xor.network.blocks import MOST_IN_BLOCK
+from deepxor.xor.network.build import build
 from deepxor.xor.train import fit
 
 SMALL = Experiment(hidden_units=(4, 3), replicas=3, num_steps=20, log_every=10)

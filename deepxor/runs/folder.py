@@ -1,0 +1,74 @@
+"""The folder of a run: its name in the logdir."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@-]{0,199}")
+
+
+class RunError(Exception):
+    """A run cannot be made, resumed or read; the message is one line for the user."""
+
+
+def check_run_name(name: str) -> None:
+    """Checks that a name can be that of a folder in any logdir.
+
+    Args:
+        name: The name.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"run_name={name!r}: allowed are up to 200 letters, digits and any of "
+            "_ . + = , @ -, the first a letter, digit or _"
+        )
+
+
+def sort_key(path: Path) -> tuple[str, int]:
+    """Returns what sorts run-2 before run-10, and run before both.
+
+    Args:
+        path: A run's folder.
+    """
+    numbered = re.fullmatch(r"(.*)-(\d{1,9})", path.name, re.DOTALL)
+    return (numbered[1], int(numbered[2])) if numbered else (path.name, 0)
+
+
+def _candidates(name: str, default: str) -> Iterator[str]:
+    if name:
+        yield name
+        return
+    yield default
+    for number in itertools.count(2):
+        yield f"{default}-{number}"
+
+
+def make_folder(logdir: Path, name: str, default: str) -> Path:
+    """Makes the folder of a new run.
+
+    Args:
+        logdir: Where it is made.
+        name: The folder's name; empty for the default.
+        default: Otherwise its name, with -2, -3 ... if that is taken.
+
+    Raises:
+        RunError: If the name is taken.
+        OSError: If the folder cannot be made.
+    """
+    for candidate in _candidates(name, default):
+        try:
+            (logdir / candidate).mkdir()
+        except FileExistsError:
+            continue
+        return logdir / candidate
+    raise RunError(
+        f"run_name={name!r} is taken in {os.fspath(logdir)!r}: choose another, "
+        "or --resume"
+    )

@@ -1,0 +1,1 @@
+"""Networks side by side: layers, the Keras model, the compiled loop that trains it."""

@@ -1,0 +1,88 @@
+"""From an experiment to its compiled model, at its start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from deepxor.nn.activations import MAXOUT, activation_function
+from deepxor.nn.initializers import INITIALIZERS
+from deepxor.xor.config import HYPOTHESIS, Experiment
+from deepxor.xor.data import xor
+from deepxor.xor.network.layers import (
+    ReplicaDense,
+    ReplicaMaxout,
+)
+from deepxor.xor.network.model import ReplicaNetwork
+from deepxor.xor.optimizers import make_optimizer
+
+
+def _make_layer(
+    experiment: Experiment, name: str, units: int, dtype: str
+) -> ReplicaDense:
+    if name == HYPOTHESIS:
+        return ReplicaDense(1, experiment.replicas, name=name, dtype=dtype)
+    if experiment.activation == MAXOUT:
+        return ReplicaMaxout(
+            units, experiment.replicas, experiment.pieces, name=name, dtype=dtype
+        )
+    return ReplicaDense(
+        units,
+        experiment.replicas,
+        activation_function(experiment.activation, experiment.alpha),
+        experiment.activation,
+        name=name,
+        dtype=dtype,
+    )
+
+
+def initial_kernels(
+    experiment: Experiment, stack: Sequence[ReplicaDense]
+) -> list[np.ndarray]:
+    """Draws every replica's kernels from a generator of its own.
+
+    Args:
+        experiment: Gives the initializer, the seed and the number of replicas.
+        stack: The layers in forward order. Each linear piece of a maxout layer is drawn
+            like a layer of its own.
+
+    Returns:
+        One float64 [inputs, units * pieces, R] a layer, in the order of its units.
+    """
+    draw = INITIALIZERS[experiment.kernel_initializer]
+    kernels = [np.empty(layer.kernel.shape) for layer in stack]
+    for replica in range(experiment.replicas):
+        rng = np.random.default_rng((experiment.seed, replica))
+        for layer, kernel in zip(stack, kernels, strict=True):
+            inputs, columns, _ = kernel.shape
+            for piece in range(layer.pieces):
+                part = draw(rng, inputs, columns // layer.pieces)
+                kernel[:, piece :: layer.pieces, replica] = part
+    return kernels
+
+
+def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
+    """Returns the compiled model of an experiment, at its start.
+
+    Args:
+        experiment: The settings.
+        dtype: Of weights and computation; float64 is for checking gradients.
+
+    Returns:
+        A model whose `fit` takes a `tf.data.Dataset` of numbers of steps.
+    """
+    units = (*experiment.hidden, 1)
+    stack = [
+        _make_layer(experiment, name, n, dtype)
+        for name, n in zip(experiment.layer_names, units, strict=True)
+    ]
+    x, y = xor(experiment.bits)
+    model = ReplicaNetwork(stack, x, y, name=experiment.network, dtype=dtype)
+    for layer, kernel in zip(stack, initial_kernels(experiment, stack), strict=True):
+        layer.kernel.assign(kernel)
+    optimizer = make_optimizer(experiment.optimizer, experiment.learning_rate)
+    # It compiles its loop itself, block by block.
+    model.compile(optimizer=optimizer, jit_compile=False)
+    optimizer.build(model.trainable_variables)
+    return model
