@@ -6,7 +6,6 @@ For example: python -m deepxor.images --seeds=1
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from absl import flags
 
 from deepxor.console import app
-from deepxor.vision.config import DISTRIBUTIONS, RECIPES
+from deepxor.vision.config import DISTRIBUTIONS, RECIPES, RunOptions
 from deepxor.vision.datasets import DATASETS
 from deepxor.vision.grid import Grid
 from deepxor.vision.models import CONVNETS, INITIALIZERS
@@ -33,7 +32,7 @@ INITIALIZER_NAMES = flags.DEFINE_list(
     "initializers", ["lsuv", "orthogonal", "orthogonal_scaled", "glorot", "he"],
     f"The rows of the table, of {', '.join(INITIALIZERS)}.",
 )  # fmt: skip
-SEEDS = flags.DEFINE_integer("seeds", 3, "Networks of each cell.")
+SEEDS = flags.DEFINE_integer("seeds", 3, "Networks of each trial.")
 SCALE = flags.DEFINE_float(
     "scale", None, "What the widths are multiplied by; 0.25 for digits, else 1."
 )
@@ -106,39 +105,13 @@ def jobs_from_flags() -> int:
 def main(argv: Sequence[str]) -> int:
     """Trains what has not been trained yet; returns the exit status."""
     app.check_no_arguments(argv)
-    grid, jobs = grid_from_flags(), jobs_from_flags()
-    _check_pictures(grid.dataset, DATA_DIR.value)
-    from deepxor.console.images import run_on_console
-
-    # TensorFlow calls it an error where it cannot fuse a leaky ReLU, and goes on.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # One thread each where there are as many processes as cores.
-    start = functools.partial(_start, threads=1 if jobs > 1 else 0)
-    return run_on_console(
-        grid, LOGDIR.value, jobs, start, DATA_DIR.value, DISTRIBUTE.value, QUIET.value
+    grid = grid_from_flags()
+    options = RunOptions(
+        jobs_from_flags(), DATA_DIR.value, DISTRIBUTE.value, QUIET.value
     )
+    from deepxor.console.images import train_on_console
 
-
-def _start(threads: int) -> None:
-    """Loads TensorFlow in a process that trains."""
-    app.load_tensorflow(threads)
-    import tensorflow as tf
-
-    # It warns of functions that are traced often, as those of so many models are.
-    tf.get_logger().setLevel("ERROR")
-
-
-def _check_pictures(dataset: str, data_dir: str | None) -> None:
-    """Loads them once: what is missing is one line then, and not one a process."""
-    from deepxor.runs.folder import RunError
-    from deepxor.vision.datasets import load
-
-    if dataset != "digits" and data_dir is None:
-        app.load_tensorflow()  # Keras, which downloads them, takes it
-    try:
-        load(dataset, data_dir)
-    except ImportError as error:
-        raise RunError(str(error)) from error
+    return train_on_console(grid, LOGDIR.value, options)
 
 
 if __name__ == "__main__":

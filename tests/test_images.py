@@ -66,7 +66,7 @@ def test_sigmoids_gradient_vanishes_with_every_other_initializer(table):
     assert {(row["converged"], row["verdict"]) for row in rows} == {("0", "vanishing")}
 
 
-def test_every_cell_is_a_run_with_cost_accuracy_flow_and_hparams(table):
+def test_every_trial_is_a_run_with_cost_accuracy_flow_and_hparams(table):
     folder, *_ = table["lsuv"]
     for activation in (*TRAINS, "sigmoid"):
         path = folder / f"{activation}-lsuv"

@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from absl import app, flags
 
@@ -26,6 +27,7 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     Args:
         main: Takes the arguments that are no flags, the program's name first.
     """
+    _name_command()
     if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
         signal.signal(signal.SIGTERM, _terminate)
     app.run(lambda argv: _guard(main, argv), flags_parser=_parse)
@@ -99,6 +101,16 @@ def check_no_arguments(argv: Sequence[str]) -> None:
         )
 
 
+def _name_command() -> None:
+    """Has help and errors name the command, as in deepxor.train, and not its file."""
+    path, spec = sys.argv[0], sys.modules["__main__"].__spec__
+    # There is no spec where a file is run by its path.
+    name = f"deepxor.{Path(path).stem}" if spec is None else spec.name
+    sys.argv[0] = name.removesuffix(".__main__")
+    by_module = flags.FLAGS.flags_by_module_dict()
+    by_module[sys.argv[0]] = by_module.pop(path, [])
+
+
 def _parse(argv: Sequence[str]) -> list[str]:
     try:
         arguments = flags.FLAGS(argv)
@@ -144,8 +156,7 @@ def _guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
 
 
 def _fail(message: str, status: int) -> None:
-    program = os.path.splitext(os.path.basename(sys.argv[0]))[0]
-    print(f"deepxor.{program}: {message}", file=sys.stderr)
+    print(f"{sys.argv[0]}: {message}", file=sys.stderr)
     sys.exit(status)
 
 

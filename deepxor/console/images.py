@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from deepxor.console import app
 from deepxor.console.tables import make_console
 from deepxor.report.score_table import (
     Score,
@@ -27,47 +30,40 @@ from deepxor.report.score_table import (
     score_html,
 )
 from deepxor.runs.atomic import write_atomically
-from deepxor.vision.config import DISTRIBUTIONS
+from deepxor.vision.config import RunOptions
 from deepxor.vision.grid import Grid, Trained, run_grid
 from deepxor.vision.published import MISHKIN_2015
 
 
-def run_on_console(
-    grid: Grid,
-    logdir: str,
-    jobs: int,
-    start: Callable[[], None],
-    data_dir: str | None = None,
-    distribute: str = DISTRIBUTIONS[0],
-    quiet: bool = False,
-) -> int:
+def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
     """Trains a table with a progress bar, prints it and writes it as CSV and HTML.
 
     Args:
         grid: The table.
         logdir: Where the table's folder is made.
-        jobs: As `run_grid` takes it, as are the next three.
-        start: Called first in each process.
-        data_dir: Where the pictures are.
-        distribute: Over what devices a cell is trained.
-        quiet: Print nothing.
+        options: How it is run.
 
     Returns:
         The exit status.
 
     Raises:
-        RunError: As `run_grid`.
+        RunError: If a trial's folder holds something else, or there are no pictures.
         OSError: If something cannot be written.
     """
+    _check_pictures(grid.dataset, options.data_dir)
+    # TensorFlow calls it an error where it cannot fuse a leaky ReLU, and goes on.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # One thread each where there are as many processes as cores.
+    start = functools.partial(_start, threads=1 if options.jobs > 1 else 0)
     folder = Path(logdir) / grid.name
-    console = Console(quiet=True) if quiet else make_console()
+    console = Console(quiet=True) if options.quiet else make_console()
     trained: list[Trained] = []
-    cells = run_grid(grid, folder, jobs, start, data_dir, distribute)
+    trials = run_grid(grid, folder, options, start)
     with _bar(console) as bar:
-        task = bar.add_task("", total=len(grid.cells), last="")
-        for cell, results in cells:
-            trained.append((cell, results))
-            last = f"{cell.run_name} {_outcome(results)}"
+        task = bar.add_task("", total=len(grid.trials), last="")
+        for trial, results in trials:
+            trained.append((trial, results))
+            last = f"{trial.run_name} {_outcome(results)}"
             bar.update(task, advance=1, last=last)
     title = f"{grid.network} on {grid.dataset}: test accuracy, %"
     scores = scores_of(grid, trained)
@@ -81,17 +77,39 @@ def run_on_console(
     return 0
 
 
+def _start(threads: int) -> None:
+    """Loads TensorFlow in a process that trains."""
+    app.load_tensorflow(threads)
+    import tensorflow as tf
+
+    # It warns of functions that are traced often, as those of so many models are.
+    tf.get_logger().setLevel("ERROR")
+
+
+def _check_pictures(dataset: str, data_dir: str | None) -> None:
+    """Loads them once: what is missing is one line then, and not one a process."""
+    from deepxor.runs.folder import RunError
+    from deepxor.vision.datasets import load
+
+    if dataset != "digits" and data_dir is None:
+        app.load_tensorflow()  # Keras, which downloads them, takes it
+    try:
+        load(dataset, data_dir)
+    except ImportError as error:
+        raise RunError(str(error)) from error
+
+
 def scores_of(grid: Grid, trained: Iterable[Trained]) -> Scores:
     """Returns the score of every initializer and activation.
 
     Args:
         grid: The table.
-        trained: Its cells and their results, in any order.
+        trained: Its trials and their results, in any order.
     """
     accuracies: dict[tuple[str, str], list[float]] = {}
     verdicts: dict[tuple[str, str], list[str]] = {}
-    for cell, results in trained:
-        key = (cell.initializer, cell.activation)
+    for trial, results in trained:
+        key = (trial.initializer, trial.activation)
         verdicts.setdefault(key, []).append(results["verdict"])
         if results["converged"]:
             accuracy = 100 * results["accuracy_test"]
@@ -123,7 +141,7 @@ def _outcome(results: dict[str, Any]) -> str:
 
 def _bar(console: Console) -> Progress:
     return Progress(
-        TextColumn("cells"),
+        TextColumn("trials"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[last]}", markup=False),

@@ -1,4 +1,4 @@
-"""A cell of the table of activations and initializers, and the recipe it is trained by.
+"""One trial of the table of activations and initializers, and its recipe.
 
 No TensorFlow, so that flags can be checked against it.
 """
@@ -79,7 +79,7 @@ RECIPES: dict[str, Recipe] = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class Trial:
     """One network to train.
 
     Attributes:
@@ -126,3 +126,21 @@ class Cell:
         settings = dataclasses.asdict(self)
         settings["recipe"]["milestones"] = list(self.recipe.milestones)
         return settings
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a table is run; its results do not depend on it.
+
+    Attributes:
+        jobs: Trials trained at the same time, each in a process of its own.
+        data_dir: The folder of the data set's files; None downloads them.
+        distribute: One of `DISTRIBUTIONS`; "mirrored" trains on all GPUs or, where
+            there are none, on all CPU devices that TensorFlow was given.
+        quiet: Whether nothing but errors is printed.
+    """
+
+    jobs: int = 1
+    data_dir: str | None = None
+    distribute: str = DISTRIBUTIONS[0]
+    quiet: bool = False

@@ -1,4 +1,4 @@
-"""The table of activations and initializers: all of its cells, and how they are run."""
+"""The table of activations and initializers: its trials, and how they are run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepxor.vision.config import DISTRIBUTIONS, Cell, Recipe
-from deepxor.vision.run import CellRun
+from deepxor.vision.config import Recipe, RunOptions, Trial
+from deepxor.vision.run import TrialRun
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Grid:
     """A table to train: every activation with every initializer and seed.
 
     Attributes:
-        dataset: As of `Cell`, as are `network` and `recipe`.
-        network: The network of every cell.
+        dataset: As of `Trial`, as are `network` and `recipe`.
+        network: The network of every trial.
         activations: The columns.
         initializers: The rows.
         seeds: How many, from 0.
-        recipe: How every cell is trained.
+        recipe: How every trial is trained.
 
     Raises:
         ValueError: If one of them is not allowed.
@@ -49,13 +49,15 @@ class Grid:
                 )
         if self.seeds < 1:
             raise ValueError(f"seeds={self.seeds}: allowed is at least 1")
-        self.cells  # noqa: B018  each checks itself
+        self.trials  # noqa: B018  each checks itself
 
     @functools.cached_property
-    def cells(self) -> tuple[Cell, ...]:
-        """All cells; the seeds go last, so that there is a whole table early on."""
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials; the seeds go last, so that there is a whole table early on."""
         return tuple(
-            Cell(self.dataset, self.network, activation, initializer, seed, self.recipe)
+            Trial(
+                self.dataset, self.network, activation, initializer, seed, self.recipe
+            )
             for seed in range(self.seeds)
             for initializer in self.initializers
             for activation in self.activations
@@ -67,66 +69,60 @@ class Grid:
         return f"{self.dataset}-{self.network}"
 
 
-# A cell and its results.
-Trained = tuple[Cell, dict[str, Any]]
+# A trial and its results.
+Trained = tuple[Trial, dict[str, Any]]
 
 
 def run_grid(
-    grid: Grid,
-    folder: Path,
-    jobs: int,
-    start: Callable[[], None],
-    data_dir: str | None = None,
-    distribute: str = DISTRIBUTIONS[0],
+    grid: Grid, folder: Path, options: RunOptions, start: Callable[[], None]
 ) -> Iterator[Trained]:
-    """Trains the cells that have not been trained yet, several at once.
+    """Trains the trials that have not been trained yet, several at once.
 
     Args:
         grid: The table.
         folder: Its folder.
-        jobs: Cells trained at the same time, each in a process of its own.
-        start: Called first in each of these processes.
-        data_dir: As `pictures.load` takes it.
-        distribute: As `cell_training.train_cell` takes it.
+        options: How they are run.
+        start: Called first in each process.
 
     Yields:
-        Every cell and its results: first those known from before, then the others as
+        Every trial and its results: first those known from before, then the others as
         they end.
 
     Raises:
-        RunError: If a cell's folder holds something else.
+        RunError: If a trial's folder holds something else.
         OSError: If a folder cannot be written to.
         KeyboardInterrupt: If Ctrl-C ended it; what is done is kept.
     """
     left = []
-    for cell in grid.cells:
-        results = CellRun(cell, folder).load()
+    for trial in grid.trials:
+        results = TrialRun(trial, folder).load()
         if results is None:
-            left.append(cell)
+            left.append(trial)
         else:
-            yield cell, results
+            yield trial, results
     if left:
-        yield from _train(left, folder, jobs, start, data_dir, distribute)
+        yield from _train(left, folder, options, start)
 
 
 def _train(
-    cells: list[Cell],
+    trials: list[Trial],
     folder: Path,
-    jobs: int,
+    options: RunOptions,
     start: Callable[[], None],
-    data_dir: str | None,
-    distribute: str,
 ) -> Iterator[Trained]:
     # Not forked: TensorFlow's threads do not survive that.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
-        min(jobs, len(cells)), context, initializer=_start_worker, initargs=(start,)
+        min(options.jobs, len(trials)),
+        context,
+        initializer=_start_worker,
+        initargs=(start,),
     )
-    futures: dict[Future, Cell] = {}
+    futures: dict[Future, Trial] = {}
     try:
-        for cell in cells:
-            future = pool.submit(_train_cell, cell, folder, data_dir, distribute)
-            futures[future] = cell
+        for trial in trials:
+            future = pool.submit(_train_trial, trial, folder, options)
+            futures[future] = trial
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BaseException:
@@ -152,9 +148,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _train_cell(
-    cell: Cell, folder: Path, data_dir: str | None, distribute: str
-) -> dict[str, Any]:
-    from deepxor.vision.train import train_cell
+def _train_trial(trial: Trial, folder: Path, options: RunOptions) -> dict[str, Any]:
+    from deepxor.vision.train import train_trial
 
-    return train_cell(cell, folder, data_dir, distribute)
+    return train_trial(trial, folder, options)

@@ -80,7 +80,7 @@ def build_convnet(
     input_shape: Sequence[int],
     classes: int,
     activation: str,
-    kernel_initializer: Any,
+    initializer: str,
     scale: float = 1.0,
     dropout: bool = True,
     seed: int = 0,
@@ -97,8 +97,7 @@ def build_convnet(
         classes: The number of logits.
         activation: A key of `ACTIVATIONS`. Maxout has 2 pieces in convolutions and 5 in
             the dense layer.
-        kernel_initializer: A key of `INITIALIZERS` or anything that a Keras layer
-            takes; a seed of its own is replaced by one that differs by layer.
+        initializer: A key of `INITIALIZERS`. Every layer has a seed of its own.
         scale: What the hidden widths are multiplied by; rounded, at least 1.
         dropout: Whether 0.2 of the input, of each pooling's output and of the hidden
             layer's are dropped in training.
@@ -113,12 +112,11 @@ def build_convnet(
     """
     _check_choice("network", network, CONVNETS)
     _check_choice("activation", activation, ACTIVATIONS)
-    if isinstance(kernel_initializer, str) and kernel_initializer not in INITIALIZERS:
-        _check_keras_initializer(kernel_initializer)
+    _check_choice("initializer", initializer, INITIALIZERS)
     shape = CONVNETS[network]
     _check_numbers(classes, scale, seed)
     _check_input_shape(network, input_shape)
-    builder = _Builder(activation, kernel_initializer, scale, dropout, seed)
+    builder = _Builder(activation, initializer, scale, dropout, seed)
     return builder.build(network, shape, tuple(input_shape), classes)
 
 
@@ -127,7 +125,7 @@ class _Builder:
     """Makes the layers of one network; the fields are those of `build_convnet`."""
 
     activation: str
-    kernel_initializer: Any
+    initializer: str
     scale: float
     dropout: bool
     seed: int
@@ -162,6 +160,7 @@ class _Builder:
     def _convolution(self, name: str, width: int) -> keras.layers.Layer:
         import keras
 
+        from deepxor.nn.keras_activation import keras_activation
         from deepxor.nn.maxout import MaxoutConv2D
 
         filters = self._width(width)
@@ -170,7 +169,7 @@ class _Builder:
             return MaxoutConv2D(
                 filters, 3, CONVOLUTION_PIECES, padding="same", **options
             )
-        function = self._function(name)
+        function = keras_activation(self.activation)
         return keras.layers.Conv2D(
             filters, 3, padding="same", activation=function, **self._options(name)
         )
@@ -178,22 +177,14 @@ class _Builder:
     def _hidden(self, width: int) -> keras.layers.Layer:
         import keras
 
+        from deepxor.nn.keras_activation import keras_activation
         from deepxor.nn.maxout import MaxoutDense
 
         name, units = "hidden", self._width(width)
         if self.activation == MAXOUT:
             return MaxoutDense(units, DENSE_PIECES, **self._options(name, DENSE_PIECES))
-        function = self._function(name)
+        function = keras_activation(self.activation)
         return keras.layers.Dense(units, activation=function, **self._options(name))
-
-    def _function(self, name: str) -> Any:
-        """Returns an activation that Keras can save, unlike a partial function."""
-        import keras
-
-        activation = ACTIVATIONS[self.activation]
-        if activation.options:
-            return keras.layers.LeakyReLU(**activation.options, name=f"{name}_slope")
-        return keras.activations.get(activation.keras_name)
 
     def _options(self, name: str, pieces: int = 1) -> dict[str, Any]:
 
@@ -208,20 +199,11 @@ class _Builder:
     def _initializer(self, name: str) -> Any:
         import keras
 
-        seed = self._seed_of(name)
-        known = self.kernel_initializer
-        if isinstance(known, str) and known in INITIALIZERS:
-            entry = INITIALIZERS[known]
-            gain = ACTIVATIONS[self.activation].gain
-            options = {"gain": gain} if entry.has_gain else {}
-            return getattr(keras.initializers, entry.keras_name)(seed=seed, **options)
-        initializer = keras.initializers.get(known)
-        if not isinstance(initializer, keras.initializers.Initializer):
-            return initializer  # a function
-        config = initializer.get_config()
-        if "seed" in config:
-            config["seed"] = seed
-        return type(initializer).from_config(config)
+        entry = INITIALIZERS[self.initializer]
+        gain = ACTIVATIONS[self.activation].gain
+        options = {"gain": gain} if entry.has_gain else {}
+        make = getattr(keras.initializers, entry.keras_name)
+        return make(seed=self._seed_of(name), **options)
 
     def _drop(self, x: Any, name: str) -> Any:
         import keras
@@ -243,18 +225,6 @@ class _Builder:
 def _check_choice(name: str, value: str, allowed: Any) -> None:
     if value not in allowed:
         raise ValueError(f"{name}={value!r}: allowed are {', '.join(allowed)}")
-
-
-def _check_keras_initializer(name: str) -> None:
-    import keras
-
-    try:
-        keras.initializers.get(name)
-    except ValueError:
-        raise ValueError(
-            f"kernel_initializer={name!r}: allowed are {', '.join(INITIALIZERS)} and "
-            "those of keras.initializers"
-        ) from None
 
 
 def _check_numbers(classes: int, scale: float, seed: int) -> None:

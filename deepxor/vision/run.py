@@ -1,4 +1,4 @@
-"""The folder of a cell: its event files, and cell.json with settings and results."""
+"""The folder of a trial: its event files, and trial.json with settings and results."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 from deepxor.runs.folder import RunError
 from deepxor.runs.json_file import read_json, write_json
-from deepxor.vision.config import Cell
+from deepxor.vision.config import Trial
 
 _FILE = "cell.json"
 
 
-class CellRun:
-    """One cell's folder.
+class TrialRun:
+    """One trial's folder.
 
     Args:
-        cell: The settings.
-        folder: The table's folder, in which the cell's is or will be.
+        trial: The settings.
+        folder: The table's folder, in which the trial's is or will be.
     """
 
-    def __init__(self, cell: Cell, folder: Path) -> None:
-        self.cell = cell
-        self.path = folder / cell.run_name
+    def __init__(self, trial: Trial, folder: Path) -> None:
+        self.trial = trial
+        self.path = folder / trial.run_name
 
     def load(self) -> dict[str, Any] | None:
-        """Returns the results of a cell that has been trained, None if it has not.
+        """Returns the results of a trial that has been trained, None if it has not.
 
         Raises:
             RunError: If the folder holds something else.
@@ -42,7 +42,7 @@ class CellRun:
         except (ValueError, KeyError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise RunError(f"{self.path}: broken {_FILE} ({reason})") from None
-        wanted = self.cell.to_json()
+        wanted = self.trial.to_json()
         if settings != wanted:
             raise RunError(
                 f"{self.path} was trained with other settings: remove it, or choose "
@@ -73,7 +73,7 @@ class CellRun:
         self._save(results)
 
     def _save(self, results: dict[str, Any]) -> None:
-        settings = self.cell.to_json()
+        settings = self.trial.to_json()
         write_json(self.path / _FILE, settings=settings, results=results)
 
     def _check_empty(self) -> None:

@@ -1,4 +1,4 @@
-"""Trains a cell of the table, with the gradient monitor on it."""
+"""Trains a trial of the table, with the gradient monitor on it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.lsuv import lsuv
 from deepxor.runs.folder import RunError
 from deepxor.vision.augment import augmented
-from deepxor.vision.config import DISTRIBUTIONS, MIRRORED, Cell, Recipe
+from deepxor.vision.config import MIRRORED, Recipe, RunOptions, Trial
 from deepxor.vision.datasets import Pictures, load
 from deepxor.vision.models import CONVNETS, INITIALIZERS, build_convnet
 from deepxor.vision.optimizers import DecayedSGD
-from deepxor.vision.run import CellRun
+from deepxor.vision.run import TrialRun
 
 LSUV = "lsuv"
+DEFAULT_OPTIONS = RunOptions()
 
 HPARAMS = (
     hparams.HParam("network", hparams.Discrete(list(CONVNETS))),
@@ -41,20 +42,15 @@ METRICS = tuple(map(hparams.Metric, ("accuracy/test", "cost/test")))
 CONVERGED = 2
 
 
-def train_cell(
-    cell: Cell,
-    folder: Path,
-    data_dir: str | None = None,
-    distribute: str = DISTRIBUTIONS[0],
+def train_trial(
+    trial: Trial, folder: Path, options: RunOptions = DEFAULT_OPTIONS
 ) -> dict[str, Any]:
-    """Trains a cell into its folder.
+    """Trains a trial into its folder.
 
     Args:
-        cell: The settings.
+        trial: The settings.
         folder: The table's folder.
-        data_dir: As `pictures.load` takes it.
-        distribute: One of `DISTRIBUTIONS`; "mirrored" trains on all GPUs or, where
-            there are none, on all CPU devices that TensorFlow was given.
+        options: Where the pictures are, and over what devices it is trained.
 
     Returns:
         The results, JSON types.
@@ -62,22 +58,22 @@ def train_cell(
     Raises:
         OSError: If the folder cannot be written to.
     """
-    pictures = _pictures(cell.dataset, data_dir)
-    run = CellRun(cell, folder)
+    pictures = _pictures(trial.dataset, options.data_dir)
+    run = TrialRun(trial, folder)
     run.begin()
     begin = time.perf_counter()
     keras.backend.clear_session()
-    keras.utils.set_random_seed(cell.seed)
-    model = _model(cell, pictures, distribute)
+    keras.utils.set_random_seed(trial.seed)
+    model = _model(trial, pictures, options.distribute)
     writer = SummaryWriter(run.path)
     monitor = GradientMonitor(writer)
-    recorder = CellRecorder(writer, cell)
+    recorder = TrialRecorder(writer, trial)
     devices = model.distribute_strategy.num_replicas_in_sync
     try:
         model.fit(
-            training_batches(cell.recipe, pictures, cell.seed),
-            epochs=cell.recipe.epochs,
-            validation_data=evaluation_batches(cell.recipe, pictures, devices),
+            training_batches(trial.recipe, pictures, trial.seed),
+            epochs=trial.recipe.epochs,
+            validation_data=evaluation_batches(trial.recipe, pictures, devices),
             callbacks=[monitor, recorder],
             shuffle=False,  # the batches are
             verbose=0,
@@ -98,7 +94,7 @@ def train_cell(
     return results
 
 
-class CellRecorder(keras.callbacks.Callback):
+class TrialRecorder(keras.callbacks.Callback):
     """Writes how good every epoch was, and the row of the HParams tab.
 
     It ends a training whose cost is no longer finite.
@@ -107,20 +103,20 @@ class CellRecorder(keras.callbacks.Callback):
     `accuracy/test` after it. `cost` is the monitor's.
 
     Args:
-        writer: The cell's event file.
-        cell: The settings.
+        writer: The trial's event file.
+        trial: The settings.
     """
 
-    def __init__(self, writer: SummaryWriter, cell: Cell) -> None:
+    def __init__(self, writer: SummaryWriter, trial: Trial) -> None:
         super().__init__()
         self._writer = writer
-        self._cell = cell
+        self._trial = trial
         self._last: dict[str, float] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        settings = {param.name: getattr(self._cell, param.name) for param in HPARAMS}
+        settings = {param.name: getattr(self._trial, param.name) for param in HPARAMS}
         self._writer.summary(hparams.hparams_config_pb(HPARAMS, METRICS), 0)
-        row = hparams.hparams_pb(settings, trial_id=self._cell.run_name)
+        row = hparams.hparams_pb(settings, trial_id=self._trial.run_name)
         self._writer.summary(row, 0)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -208,9 +204,9 @@ def schedule(
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
 
 
-def _model(cell: Cell, pictures: Pictures, distribute: str) -> keras.Model:
+def _model(trial: Trial, pictures: Pictures, distribute: str) -> keras.Model:
     """Returns the compiled model at its start."""
-    recipe, strategy = cell.recipe, _strategy(distribute)
+    recipe, strategy = trial.recipe, _strategy(distribute)
     if recipe.batch_size % strategy.num_replicas_in_sync:
         raise RunError(
             f"batch_size={recipe.batch_size}: allowed is a multiple of the "
@@ -218,20 +214,20 @@ def _model(cell: Cell, pictures: Pictures, distribute: str) -> keras.Model:
         )
     with strategy.scope():
         model = build_convnet(
-            cell.network,
+            trial.network,
             pictures.x_train.shape[1:],
             pictures.classes,
-            cell.activation,
-            cell.initializer,
+            trial.activation,
+            trial.initializer,
             scale=recipe.scale,
             dropout=recipe.dropout,
-            seed=cell.seed,
+            seed=trial.seed,
         )
-        if cell.initializer == LSUV:
-            rng = np.random.default_rng(cell.seed)
+        if trial.initializer == LSUV:
+            rng = np.random.default_rng(trial.seed)
             count = min(recipe.batch_size, len(pictures.x_train))
             chosen = rng.choice(len(pictures.x_train), count, replace=False)
-            lsuv(model, pictures.x_train[chosen], seed=cell.seed)
+            lsuv(model, pictures.x_train[chosen], seed=trial.seed)
         steps = math.ceil(len(pictures.x_train) / recipe.batch_size)
         rate = schedule(recipe, steps)
         model.compile(

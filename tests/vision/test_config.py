@@ -4,10 +4,10 @@ import json
 import pytest
 
 from deepxor.runs.folder import RunError
-from deepxor.vision.config import RECIPES, Cell, Recipe
-from deepxor.vision.run import CellRun
+from deepxor.vision.config import RECIPES, Recipe, Trial
+from deepxor.vision.run import TrialRun
 
-CELL = Cell("digits", "fitnet4", "relu", "he", 0, RECIPES["digits"])
+TRIAL = Trial("digits", "fitnet4", "relu", "he", 0, RECIPES["digits"])
 
 
 def test_the_recipe_for_cifar10_is_the_papers():
@@ -34,7 +34,7 @@ def test_milestones_move_with_the_epochs():
 )
 def test_settings_that_are_not_allowed_are_quoted(change, message):
     with pytest.raises(ValueError, match=message):
-        dataclasses.replace(CELL, **change)
+        dataclasses.replace(TRIAL, **change)
 
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "learning_rate", "scale"])
@@ -43,23 +43,23 @@ def test_a_recipes_numbers_are_above_zero(name):
         dataclasses.replace(RECIPES["digits"], **{name: 0})
 
 
-def test_a_trained_cell_is_found_again_and_no_other(tmp_path):
-    run = CellRun(CELL, tmp_path)
+def test_a_trained_trial_is_found_again_and_no_other(tmp_path):
+    run = TrialRun(TRIAL, tmp_path)
     assert run.load() is None
     run.begin()
     assert run.load() is None  # interrupted
     run.end({"accuracy": 1.0})
     assert run.load() == {"accuracy": 1.0}
-    other = dataclasses.replace(CELL, recipe=RECIPES["digits"].with_epochs(3))
+    other = dataclasses.replace(TRIAL, recipe=RECIPES["digits"].with_epochs(3))
     with pytest.raises(RunError, match="other settings"):
-        CellRun(other, tmp_path).load()
+        TrialRun(other, tmp_path).load()
     run.begin()
     assert run.load() is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"settings": 3}'])
 def test_a_broken_file_is_said_to_be(tmp_path, text):
-    run = CellRun(CELL, tmp_path)
+    run = TrialRun(TRIAL, tmp_path)
     run.begin()
     (run.path / "cell.json").write_text(text)
     with pytest.raises(RunError, match=r"broken cell\.json"):
@@ -67,9 +67,9 @@ def test_a_broken_file_is_said_to_be(tmp_path, text):
 
 
 def test_files_of_others_are_left_alone(tmp_path):
-    run = CellRun(CELL, tmp_path)
+    run = TrialRun(TRIAL, tmp_path)
     run.path.mkdir()
     (run.path / "thesis.tex").write_text("years")
     with pytest.raises(RunError, match="other files"):
         run.load()
-    assert json.dumps(CELL.to_json())
+    assert json.dumps(TRIAL.to_json())

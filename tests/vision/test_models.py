@@ -17,9 +17,9 @@ RNG = np.random.default_rng(0)
 FITNET4 = [32, 32, 32, 48, 48, *[80] * 6, *[128] * 6]
 
 
-def small(activation="relu", kernel_initializer="he", **options):
+def small(activation="relu", initializer="he", **options):
     return build_convnet(
-        "fitnet4", (8, 8, 1), 10, activation, kernel_initializer, scale=0.1, **options
+        "fitnet4", (8, 8, 1), 10, activation, initializer, scale=0.1, **options
     )
 
 
@@ -174,27 +174,6 @@ def test_variances(initializer, variance, activation, pieces):
     assert kernel.var() == pytest.approx(expected, rel=0.03)
 
 
-@pytest.mark.parametrize(
-    "initializer",
-    [
-        "lecun_normal",
-        keras.initializers.LecunNormal(seed=3),
-        keras.initializers.LecunNormal,
-        {"class_name": "LecunNormal", "config": {"seed": 3}},
-    ],
-)
-def test_initializers_of_keras(initializer):
-    model = build_convnet("cnn", (8, 8, 3), 10, "selu", initializer)
-    assert kernels(model)[3].var() == pytest.approx(1 / (9 * 64), rel=0.03)
-    same_shape = kernels(build_convnet("fitnet4", (8, 8, 1), 10, "selu", initializer))
-    assert not np.allclose(same_shape[6], same_shape[7])
-
-
-def test_a_function_as_initializer():
-    model = small(kernel_initializer=lambda shape, dtype=None: keras.ops.ones(shape))
-    assert all((kernel == 1).all() for kernel in kernels(model))
-
-
 def test_lsuv_starts_every_layer_at_variance_one():
     model = small("tanh", "lsuv")
     x = RNG.normal(size=(64, 8, 8, 1)).astype(np.float32)
@@ -224,7 +203,7 @@ def test_learns():
     [
         ({"network": "vgg"}, "network='vgg': allowed are fitnet4, cnn"),
         ({"activation": "step"}, "activation='step': allowed are sigmoid, tanh"),
-        ({"kernel_initializer": "x"}, "kernel_initializer='x': allowed are glorot, he"),
+        ({"initializer": "x"}, "initializer='x': allowed are glorot, he"),
         ({"classes": 1}, "classes=1: allowed is at least 2"),
         ({"scale": 0}, "scale=0: allowed is a finite number above 0"),
         ({"scale": float("nan")}, "scale=nan: allowed"),
@@ -239,7 +218,7 @@ def test_settings_out_of_range_are_refused(change, message):
         "input_shape": (8, 8, 1),
         "classes": 10,
         "activation": "relu",
-        "kernel_initializer": "he",
+        "initializer": "he",
     }
     with pytest.raises(ValueError, match=message):
         build_convnet(**{**arguments, **change})

@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 
 from deepxor.console.images import scores_of
-from deepxor.vision.config import RECIPES, Cell
+from deepxor.vision.config import RECIPES, Trial
 from deepxor.vision.datasets import load
 from deepxor.vision.grid import Grid
-from deepxor.vision.train import schedule, train_cell, training_batches
+from deepxor.vision.train import schedule, train_trial, training_batches
 
 RECIPE = dataclasses.replace(RECIPES["digits"].with_epochs(2), scale=0.1)
-CELL = Cell("digits", "cnn", "relu", "he", 0, RECIPE)
+TRIAL = Trial("digits", "cnn", "relu", "he", 0, RECIPE)
 
 # All pictures in a batch: their order then does not matter. It is another where Keras
 # distributes a data set.
 WHOLE = dataclasses.replace(
-    CELL, recipe=dataclasses.replace(RECIPE.with_epochs(6), batch_size=1442)
+    TRIAL, recipe=dataclasses.replace(RECIPE.with_epochs(6), batch_size=1442)
 )
 
-# The same cell on one device and on two.
+# The same trial on one device and on two.
 MIRRORED = """
 import sys
 from pathlib import Path
@@ -29,17 +29,18 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
-from deepxor.vision import train as cell_training
+from deepxor.vision import train as trial_training
+from deepxor.vision.config import RunOptions
 from tests.vision.test_train import WHOLE
 folder = Path(sys.argv[1])
-cell_training.train_cell(WHOLE, folder / "one")
-cell_training.train_cell(WHOLE, folder / "two", distribute="mirrored")
-assert cell_training._strategy("mirrored").num_replicas_in_sync == 2
+trial_training.train_trial(WHOLE, folder / "one")
+trial_training.train_trial(WHOLE, folder / "two", RunOptions(distribute="mirrored"))
+assert trial_training._strategy("mirrored").num_replicas_in_sync == 2
 """
 
 
 def results_of(folder):
-    text = (folder / CELL.run_name / "cell.json").read_text()
+    text = (folder / TRIAL.run_name / "cell.json").read_text()
     return json.loads(text)["results"]
 
 
@@ -57,8 +58,8 @@ def test_two_devices_train_as_one_does(tmp_path, request):
 
 
 def test_the_same_seed_is_the_same_training(tmp_path):
-    results = [train_cell(CELL, tmp_path / name) for name in "ab"]
-    other = train_cell(dataclasses.replace(CELL, seed=1), tmp_path / "a")
+    results = [train_trial(TRIAL, tmp_path / name) for name in "ab"]
+    other = train_trial(dataclasses.replace(TRIAL, seed=1), tmp_path / "a")
     for result in (*results, other):
         del result["seconds"]
     assert results[0] == results[1] != other
@@ -66,7 +67,7 @@ def test_the_same_seed_is_the_same_training(tmp_path):
 
 def test_a_training_that_diverges_is_not_converged(tmp_path):
     recipe = dataclasses.replace(RECIPE, learning_rate=1e30)
-    results = train_cell(dataclasses.replace(CELL, recipe=recipe), tmp_path)
+    results = train_trial(dataclasses.replace(TRIAL, recipe=recipe), tmp_path)
     assert not results["converged"]
     assert results["verdict"] == "exploding"
     assert json.dumps(results, allow_nan=False)
@@ -95,7 +96,7 @@ def test_the_paper_is_beside_its_own_network_and_pictures_alone():
             RECIPES[dataset],
         )  # fmt: skip
         results = {"converged": True, "accuracy_test": 0.5, "verdict": "healthy"}
-        scores = scores_of(grid, [(cell, results) for cell in grid.cells])
+        scores = scores_of(grid, [(trial, results) for trial in grid.trials])
         texts = {key: score.published_text for key, score in scores.items()}
         is_paper = dataset == "cifar10"
         assert texts["he", "tanh"] == ("89.54" if is_paper else "")

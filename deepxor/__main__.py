@@ -1,0 +1,33 @@
+"""Prints the commands, in one line each."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import deepxor
+
+COMMANDS = ("train", "compare", "explain", "images")
+
+
+def command_lines() -> list[str]:
+    """Returns a line for each command: how to call it, and what it does."""
+    folder = Path(__file__).parent
+    width = max(map(len, COMMANDS))
+    lines = []
+    for name in COMMANDS:
+        # Read, not imported: each of them defines flags, some of the same name.
+        source = (folder / f"{name}.py").read_text(encoding="utf-8")
+        doc = ast.get_docstring(ast.parse(source)) or ""
+        lines.append(f"python -m deepxor.{name:{width}}  {doc.splitlines()[0]}")
+    return lines
+
+
+def main() -> None:
+    """Prints them."""
+    print(f"deepxor {deepxor.__version__}. Commands, each of which has --help:")
+    print("\n".join(command_lines()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The runs of a logdir side by side, as a table on the console and as files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+from deepxor.console.tables import make_console, runs_table
+from deepxor.report.export import csv_text, json_text
+from deepxor.report.logdir import read_logdir, solved_comparisons
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """The files that a comparison is written to; empty for none.
+
+    Attributes:
+        html: The report with pictures.
+        csv: The table, comma-separated.
+        json: The table and what else there is to say, as JSON.
+    """
+
+    html: str = ""
+    csv: str = ""
+    json: str = ""
+
+
+def check_pattern(pattern: str) -> None:
+    """Checks a regular expression.
+
+    Args:
+        pattern: The expression.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(
+            f"runs={pattern!r}: allowed is a regular expression ({error})"
+        ) from None
+
+
+def check_file(flag: str, path: str) -> None:
+    """Checks that a file can be written to a path.
+
+    Args:
+        flag: The flag's name, for the message.
+        path: Of the file; empty for none.
+
+    Raises:
+        ValueError: If it is a folder, or in a folder that is not there.
+    """
+    if path and (Path(path).is_dir() or not Path(path).parent.is_dir()):
+        raise ValueError(
+            f"{flag}={path!r}: allowed is a file in a folder that is there, or nothing"
+        )
+
+
+def compare_on_console(logdir: str, pattern: str, files: ReportFiles) -> int:
+    """Prints the table of a logdir's runs and writes the files.
+
+    Args:
+        logdir: The folder of the runs.
+        pattern: A regular expression, found in the names of the runs to show.
+        files: What to write.
+
+    Returns:
+        The exit status: 0, or 1 where there is no run.
+
+    Raises:
+        RunError: If the logdir cannot be read.
+        OSError: If a file cannot be written.
+    """
+    runs, skipped = read_logdir(logdir, pattern, with_events=bool(files.html))
+    comparisons = solved_comparisons(runs)
+    console = make_console()
+    if runs:
+        console.print(runs_table([(run.name, run.row, run.remark) for run in runs]))
+    else:
+        matching = f" that matches runs={pattern!r}" if pattern else ""
+        print(
+            f"deepxor.compare: no run in logdir={logdir!r}{matching}", file=sys.stderr
+        )
+    for line in (*comparisons, *(f"skipped {line}" for line in skipped)):
+        console.print(Text(str(line)))
+    if not runs:
+        return 1
+    rows = [run.row for run in runs]
+    if files.csv:
+        _write(files.csv, csv_text(rows))
+    if files.json:
+        settings = [run.settings for run in runs]
+        _write(files.json, json_text(rows, settings, comparisons, skipped))
+    if files.html:
+        # Not imported above: matplotlib and Jinja2 take a second.
+        from deepxor.report.page import report_html
+
+        title = Path(logdir).resolve().name
+        _write(files.html, report_html(title, runs, comparisons, skipped))
+        console.print(Text(f"Report: {files.html}"))
+    return 0
+
+
+def _write(path: str, text: str) -> None:
+    # Not by way of a second file: the path may be a pipe.
+    Path(path).write_text(text, encoding="utf-8")

@@ -1,0 +1,52 @@
+"""Activations of the zoo as Keras saves them with a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from deepxor.nn.activations import ACTIVATIONS, activation_function
+
+
+@keras.saving.register_keras_serializable(package="deepxor")
+class ZooActivation:
+    """An elementwise activation of the zoo that has options, such as a slope.
+
+    Keras saves its own functions by name; of a partial function it keeps nothing.
+
+    Args:
+        name: A key of `ACTIVATIONS` other than maxout.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = self.__name__ = name
+        self._function = activation_function(name)
+
+    def __call__(self, x: Any) -> Any:
+        """Returns the activations of pre-activations of any shape."""
+        return self._function(x)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` takes."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ZooActivation:
+        """Returns the activation that `get_config` describes."""
+        return cls(**config)
+
+
+def keras_activation(name: str) -> Any:
+    """Returns an activation for a layer's `activation=`, which Keras can save.
+
+    Args:
+        name: A key of `ACTIVATIONS` other than maxout.
+
+    Returns:
+        Keras's own function where it has no options.
+    """
+    activation = ACTIVATIONS[name]
+    if activation.options:
+        return ZooActivation(name)
+    return keras.activations.get(activation.keras_name)
