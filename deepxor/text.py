@@ -35,6 +35,15 @@ def printable(text: str) -> str:
 
 
 def decades_text(decades: float, digits: int = 2) -> str:
+    """Returns how many powers of ten are lost.
+
+    Args:
+        decades: log10 of what is left; minus infinity where nothing is.
+        digits: After the point.
+
+    Returns:
+        A number, negative if there is more; "all" for an exact zero; "-" for NaN.
+    """
     if np.isnan(decades):
         return "-"
     # An exact zero lies below every decade; "-0.0" would be a riddle.

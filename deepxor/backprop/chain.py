@@ -190,7 +190,7 @@ def _function(node: Any) -> Function:
     return lambda x: function([x])[0]
 
 
-def _layer_link(layer: keras.layers.Layer, name: str, kwargs: dict) -> Link:
+def _layer_link(layer: keras.layers.Layer, name: str, kwargs: dict[str, Any]) -> Link:
     if isinstance(layer, ONLY_ACTIVATION):
         return Link(name, lambda x: x, lambda x: layer(x, **kwargs))
     if not isinstance(layer, WITH_ACTIVATION):
@@ -205,7 +205,7 @@ def _layer_link(layer: keras.layers.Layer, name: str, kwargs: dict) -> Link:
     return Link(name, _without_activation(layer, kwargs), activation, kernel, bias)
 
 
-def _without_activation(layer: keras.layers.Layer, kwargs: dict) -> Function:
+def _without_activation(layer: keras.layers.Layer, kwargs: dict[str, Any]) -> Function:
     def call(x: tf.Tensor) -> tf.Tensor:
         # Past __setattr__, which would register an activation that is itself a layer.
         attributes = vars(layer)

@@ -162,7 +162,6 @@ def explain(model: Any, x: Any, y: Any, *, training: bool = True) -> Explanation
             not suit it.
 
     Example:
-
         explanation = deepxor.explain(model, x, y)
         print(explanation)
         explanation.figure().savefig("explain.png")
@@ -220,7 +219,7 @@ def _watch(tape: tf.GradientTape, tensor: tf.Tensor) -> None:
         tape.watch(tensor)
 
 
-def _as_arrays(gradients: list, tensors: list[tf.Tensor]) -> list[np.ndarray]:
+def _as_arrays(gradients: list[Any], tensors: list[tf.Tensor]) -> list[np.ndarray]:
     """Returns gradients as float64; zeros where the loss does not depend on a tensor.
 
     Of integers there is no gradient at all: NaN.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -179,7 +180,7 @@ def _label_layers(panel: Axes, layers: Sequence[str]) -> None:
 
 
 def _draw_legend(figure: Figure, descents: Sequence[Descent]) -> None:
-    handles: list = [
+    handles: list[Artist] = [
         Patch(color=SLOPE, label="slope of the activation"),
         Patch(color=WEIGHT, label="weights"),
     ]

@@ -46,6 +46,7 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        """Moves the bar to the step that has been reached."""
         if self._progress.disable:
             return
         step = int(self.model.optimizer.iterations)

@@ -73,7 +73,7 @@ class SummaryWriter:
         names = None if is_remote(self.log_dir) else flow_names(self.log_dir)
         self._flow = FlowSeries(names)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="SummaryWriter")
-        self._pending: deque[Future] = deque()
+        self._pending: deque[Future[None]] = deque()
         self._has_failed = False
         with os_errors():
             self._records = tf.io.TFRecordWriter(self._file)

@@ -69,8 +69,12 @@ def check(
     """Returns arguments that are right.
 
     Args:
-        log_dir, every, layers, histograms, sample, on_fault: As given to
-            `GradientMonitor`.
+        log_dir: As given to `GradientMonitor`, like the others.
+        every: Likewise.
+        layers: Likewise.
+        histograms: Likewise.
+        sample: Likewise.
+        on_fault: Likewise.
 
     Raises:
         ValueError: If one is not allowed; it says what is.

@@ -59,7 +59,6 @@ class GradientMonitor(keras.callbacks.Callback):
         RuntimeError: If Keras runs on a backend whose steps cannot be seen.
 
     Example:
-
         monitor = deepxor.GradientMonitor("logdir/my-run")
         model.fit(x, y, callbacks=[monitor])
         print(monitor.diagnosis)
@@ -116,6 +115,7 @@ class GradientMonitor(keras.callbacks.Callback):
         return diagnose(self.history)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Makes the session of a fit."""
         session = self._session
         if session is not None and session.is_of(self.params):
             return  # it stands twice among the callbacks
@@ -130,16 +130,19 @@ class GradientMonitor(keras.callbacks.Callback):
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        """Says which training call comes next."""
         if self._session is not None:
             self._session.expect_call()
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        """Acts on a fault, where `on_fault` says so."""
         if self._arguments.on_fault is not None:
             self._act_on_fault()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Writes and diagnoses all there is, and leaves the model as it was."""
         if self._session is not None and self._session.is_of(self.params):
             self._session.close(logs)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from deepxor.monitor import compat
+from deepxor import compat
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,8 @@ The table itself needs no TensorFlow, so that flags can be checked against it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -62,25 +60,3 @@ ACTIVATIONS: dict[str, Activation] = {
     "softplus": Activation("softplus", 1.0, "glorot", 1.0419),
     "linear": Activation("linear", 1.0, "glorot", 1.0),
 }
-
-
-def activation_function(name: str, alpha: float = 1.0) -> Callable[[Any], Any]:
-    """Returns the Keras function of an activation.
-
-    Args:
-        name: A key of `ACTIVATIONS` other than maxout.
-        alpha: Minus the limit of elu at minus infinity; other activations ignore it.
-
-    Returns:
-        A function from pre-activations to activations, of any shape.
-
-    Raises:
-        ValueError: If the activation is no elementwise function.
-    """
-    import keras
-
-    activation = ACTIVATIONS[name]
-    if activation.keras_name is None:
-        raise ValueError(f"activation={name!r} is a layer, not an elementwise function")
-    options = dict(activation.options, **({"alpha": alpha} if name == "elu" else {}))
-    return partial(getattr(keras.activations, activation.keras_name), **options)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
 
-from deepxor.nn.activations import ACTIVATIONS, activation_function
+from deepxor.nn.activations import ACTIVATIONS
 
 
 @keras.saving.register_keras_serializable(package="deepxor")
@@ -50,3 +52,25 @@ def keras_activation(name: str) -> Any:
     if activation.options:
         return ZooActivation(name)
     return keras.activations.get(activation.keras_name)
+
+
+def activation_function(name: str, alpha: float = 1.0) -> Callable[[Any], Any]:
+    """Returns the Keras function of an activation.
+
+    Args:
+        name: A key of `ACTIVATIONS` other than maxout.
+        alpha: Minus the limit of elu at minus infinity; other activations ignore it.
+
+    Returns:
+        A function from pre-activations to activations, of any shape.
+
+    Raises:
+        ValueError: If the activation is no elementwise function.
+    """
+    import keras
+
+    activation = ACTIVATIONS[name]
+    if activation.keras_name is None:
+        raise ValueError(f"activation={name!r} is a layer, not an elementwise function")
+    options = dict(activation.options, **({"alpha": alpha} if name == "elu" else {}))
+    return partial(getattr(keras.activations, activation.keras_name), **options)

@@ -55,11 +55,15 @@ class MaxoutDense(keras.layers.Dense):
         super().__init__(units * pieces, activation=largest_piece(pieces), **kwargs)
         self.pieces = pieces
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Returns the shape of the outputs."""
         *samples, columns = super().compute_output_shape(input_shape)
         return (*samples, columns // self.pieces)
 
     def get_config(self) -> dict[str, Any]:
+        """Returns the settings, from which Keras makes the same again."""
         config = super().get_config()
         del config["activation"]
         units = self.units // self.pieces
@@ -99,12 +103,16 @@ class MaxoutConv2D(keras.layers.Conv2D):
             self.channel_axis = 1
             self.activation = largest_piece(pieces, axis=1)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Returns the shape of the outputs."""
         shape = list(super().compute_output_shape(input_shape))
         shape[self.channel_axis] //= self.pieces
         return tuple(shape)
 
     def get_config(self) -> dict[str, Any]:
+        """Returns the settings, from which Keras makes the same again."""
         config = super().get_config()
         del config["activation"]
         filters = self.filters // self.pieces
@@ -129,6 +137,7 @@ class EachPiece(keras.initializers.Initializer):
         return keras.ops.reshape(keras.ops.stack(pieces, axis=-1), shape)
 
     def get_config(self) -> dict[str, Any]:
+        """Returns the settings, from which Keras makes the same again."""
         each = [keras.initializers.serialize(piece) for piece in self.initializers]
         return {"initializers": each}
 

@@ -58,7 +58,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         self._replies: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get_plugin_apps(self) -> dict[str, Callable]:
+    def get_plugin_apps(self) -> dict[str, Callable[..., Any]]:
         """Returns route -> WSGI application."""
         files = {f"/{name}": _file_app(name, kind) for name, kind in _FILES.items()}
         return files | {
@@ -205,7 +205,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         )
 
 
-def _file_app(name: str, content_type: str) -> Callable:
+def _file_app(name: str, content_type: str) -> Callable[..., Any]:
     @wrappers.Request.application
     def serve(request: wrappers.Request) -> wrappers.Response:
         content = (_STATIC / name).read_bytes()

@@ -20,7 +20,11 @@ MOST_NAMED = 14
 
 
 def band_opacity(runs: Sequence[ReportRun]) -> float:
-    """Returns the opacity of a band: of many bands, each less."""
+    """Returns the opacity of a band: of many bands, each less.
+
+    Args:
+        runs: Those whose bands share a chart.
+    """
     return max(0.02, min(0.15, 1 / len(runs)))
 
 
@@ -32,6 +36,16 @@ def draw_line(
     run: ReportRun,
     mark: str = "",
 ) -> None:
+    """Draws the line of a run, in its colour and dashes.
+
+    Args:
+        panel: Where it is drawn.
+        x: [points].
+        y: [points]; what is not finite is left out.
+        index: The run's place among the runs.
+        run: The run, whose name the legend shows.
+        mark: A marker of matplotlib's at every point; empty for none.
+    """
     y = np.where(np.isfinite(y), y, np.nan)
     # A single point is no line.
     marker = mark or ("o" if np.isfinite(y).sum() == 1 else "")
@@ -47,6 +61,12 @@ def draw_line(
 
 
 def draw_legend(figure: Figure, panel: Axes) -> None:
+    """Draws the names of the lines under a figure, unless they are too many.
+
+    Args:
+        figure: The figure.
+        panel: One that has a line of every run.
+    """
     handles, labels = panel.get_legend_handles_labels()
     if not 1 <= len(labels) <= MOST_NAMED:
         return

@@ -233,9 +233,9 @@ class _PickledArray:
     """Stands in for `numpy.ndarray` in a pickle: NumPy's own reader is not hardened."""
 
     def __init__(self, *arguments: Any) -> None:
-        self.state: tuple = ()
+        self.state: tuple[Any, ...] = ()
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.state = state
 
     def as_uint8(self) -> np.ndarray:

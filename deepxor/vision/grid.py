@@ -118,7 +118,7 @@ def _train(
         initializer=_start_worker,
         initargs=(start,),
     )
-    futures: dict[Future, Trial] = {}
+    futures: dict[Future[Any], Trial] = {}
     try:
         for trial in trials:
             future = pool.submit(_train_trial, trial, folder, options)

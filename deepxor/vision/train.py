@@ -114,12 +114,14 @@ class TrialRecorder(keras.callbacks.Callback):
         self._last: dict[str, float] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Writes the settings for the HParams tab."""
         settings = {param.name: getattr(self._trial, param.name) for param in HPARAMS}
         self._writer.summary(hparams.hparams_config_pb(HPARAMS, METRICS), 0)
         row = hparams.hparams_pb(settings, trial_id=self._trial.run_name)
         self._writer.summary(row, 0)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes how good the epoch was."""
         logs = logs or {}
         step = int(self.model.optimizer.iterations.numpy()) - 1
         self._last = {
@@ -137,6 +139,7 @@ class TrialRecorder(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Writes that the training has ended."""
         step = int(self.model.optimizer.iterations.numpy()) - 1
         self._writer.summary(session_end_pb(api_pb2.STATUS_SUCCESS), max(step, 0))
 

@@ -88,6 +88,7 @@ class Checkpoints(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        """Writes a checkpoint where one is due or the training stops."""
         is_due = time.monotonic() - self._last >= self._seconds
         if not (is_due or self.model.stop_training):
             return

@@ -23,12 +23,12 @@ class WorkedExample:
 
     @property
     def product(self) -> float:
-        """x y, what goes into g."""
+        """The product of x and y, which goes into g."""
         return self.x * self.y
 
     @property
     def value(self) -> float:
-        """f = g(x y)."""
+        """The function's value, f = g(x y)."""
         # Never the exponential of a large number, which would overflow.
         small = math.exp(-abs(self.product))
         return (1.0 if self.product >= 0 else small) / (1.0 + small)

@@ -91,6 +91,7 @@ class RunRecorder(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        """Writes a record, where one is due."""
         rows, step = self.model.latest.rows, self.model.latest.step
         if not self._has_head:
             self._write_head()

@@ -183,6 +183,7 @@ class StopOnSignal(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        """Ends the fit, if a signal came."""
         if self.signal is not None:
             self.model.stop_training = True
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import deepxor
 from deepxor.backprop.explanation import explain
-from deepxor.nn.activations import ACTIVATIONS, activation_function
+from deepxor.nn.activations import ACTIVATIONS
+from deepxor.nn.keras_activation import activation_function
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
 from deepxor.xor.network.build import build

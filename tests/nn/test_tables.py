@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 from scipy.stats import norm
 
-from deepxor.nn.activations import ACTIVATIONS, activation_function
+from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.keras_activation import activation_function
 from deepxor.xor.data import xor
 from deepxor.xor.optimizers import make_optimizer
 

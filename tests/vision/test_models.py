@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 import deepxor
-from deepxor.nn.activations import ACTIVATIONS, activation_function
+from deepxor.nn.activations import ACTIVATIONS
+from deepxor.nn.keras_activation import activation_function
 from deepxor.vision.datasets import load
 from deepxor.vision.models import CONVNETS, INITIALIZERS, build_convnet
 

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 from deepxor.events.graph import step_graph_def
-from deepxor.nn.activations import ACTIVATIONS, activation_function
+from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.keras_activation import activation_function
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
 from deepxor.xor.monitor.callback import ReplicaMonitor

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deepxor.monitor import compat
+from deepxor import compat
 from deepxor.monitor.engine.base import (
     ActivationCall,
     Application,

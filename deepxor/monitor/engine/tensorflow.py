@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from deepxor.monitor.compat import (
+from deepxor.compat import (
     has_random_state,
     keep,
     known_variables,

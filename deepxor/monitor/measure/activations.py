@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from deepxor.monitor import compat
+from deepxor import compat
 
 # Activations whose slope says nothing of a unit: none at all, and those that act on a
 # whole vector or on the pieces of a unit.

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deepxor.monitor import compat
+from deepxor import compat
 from deepxor.monitor.measure.tracing import Traced
 
 # The way back through time differs little between samples.

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deepxor.monitor import compat
+from deepxor import compat
 from deepxor.monitor.measure.tracing import Traced
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]

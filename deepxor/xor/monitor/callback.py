@@ -97,6 +97,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
         self._history = ReplicaHistory.from_state(state)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Adds its observer to the network, for this fit."""
         self._stop_writing()  # of a fit that an exception ended
         if isinstance(self._log_dir, SummaryWriter):
             self._writer = self._log_dir
@@ -117,6 +118,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        """Records what the observer has seen, where a record is due."""
         latest = self.model.latest
         start, self._seen = self._seen, latest.step + 1
         self._latest = Observation(*latest.kept[self._observer])
@@ -129,6 +131,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
             self._writer.after(take)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Records the last step, if it is not yet, and diagnoses."""
         if self._latest is not None and self._last_record < self._seen - 1:
             self._record(lambda: None, logs or {})
         self._stop_writing()

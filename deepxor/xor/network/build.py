@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepxor.nn.activations import MAXOUT, activation_function
+from deepxor.nn.activations import MAXOUT
 from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.keras_activation import activation_function
 from deepxor.xor.config import HYPOTHESIS, Experiment
 from deepxor.xor.data import xor
 from deepxor.xor.network.layers import (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,7 +20,12 @@ class ReplicaDense(keras.layers.Layer):
         replicas: R.
         activation: An elementwise function; None returns the pre-activations.
         activation_name: Names the activation's scope in the graph.
+
+    Attributes:
+        has_replicas: True; `lsuv`, which is for one network, refuses the layer by it.
     """
+
+    has_replicas = True
 
     def __init__(
         self,
@@ -27,7 +33,7 @@ class ReplicaDense(keras.layers.Layer):
         replicas: int,
         activation: Callable[[tf.Tensor], tf.Tensor] | None = None,
         activation_name: str = "activation",
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.units = units
@@ -38,6 +44,11 @@ class ReplicaDense(keras.layers.Layer):
         self.has_activation = activation is not None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the kernel [inputs, units, R] and the bias [units, R].
+
+        Args:
+            input_shape: [batch, inputs, R or 1].
+        """
         inputs = input_shape[1]
         self.kernel = self.add_weight(
             shape=(inputs, self.units, self.replicas), name="kernel"
@@ -46,7 +57,10 @@ class ReplicaDense(keras.layers.Layer):
             shape=(self.units, self.replicas), initializer="zeros", name="bias"
         )
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Returns the shape of the outputs."""
         return (input_shape[0], self.units, self.replicas)
 
     def call(
@@ -93,12 +107,17 @@ class ReplicaMaxout(ReplicaDense):
         pieces: Linear pieces of each unit.
     """
 
-    def __init__(self, units: int, replicas: int, pieces: int = 2, **kwargs) -> None:
+    def __init__(
+        self, units: int, replicas: int, pieces: int = 2, **kwargs: Any
+    ) -> None:
         super().__init__(units * pieces, replicas, **kwargs)
         self.pieces = pieces
         self.has_activation = True
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Returns the shape of the outputs."""
         return (input_shape[0], self.units // self.pieces, self.replicas)
 
     def activate(self, z: tf.Tensor) -> tf.Tensor:
@@ -122,7 +141,7 @@ def gradient_barrier(one: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
         one: A scalar 1, of which XLA must not know what it is.
     """
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def barrier(z: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         return tf.identity(z), lambda gradient: gradient / one
 

@@ -116,7 +116,7 @@ class TrainLoop:
 
     def _compiled_loop(
         self, variables: Sequence[keras.Variable], dtype: tf.DType, sizes: Sequence[int]
-    ) -> Callable[[tf.Tensor, list[tf.Tensor]], tuple]:
+    ) -> Callable[[tf.Tensor, list[tf.Tensor]], tuple[Any, ...]]:
         """Returns `_run`, which is traced once and compiled once for each size."""
         # Where there is a single block its size is known, and the graph is simpler.
         size = sizes[0] if len(sizes) == 1 else None
@@ -136,7 +136,7 @@ class TrainLoop:
         variables: Sequence[keras.Variable],
         num_steps: tf.Tensor,
         values: list[tf.Tensor],
-    ) -> tuple:
+    ) -> tuple[Any, ...]:
         """Runs the steps of a block.
 
         Args:
@@ -155,7 +155,9 @@ class TrainLoop:
         owned = len(self._network.trainable_variables)
         names = [f"{'train/' * (i >= owned)}{v.path}" for i, v in enumerate(variables)]
 
-        def step(i: tf.Tensor, state: list, kept: list, *_: tf.Tensor) -> tuple:
+        def step(
+            i: tf.Tensor, state: list[Any], kept: list[Any], *_: tf.Tensor
+        ) -> tuple[Any, ...]:
             # As they are to be called in TensorBoard's graph.
             state = [tf.identity(x, n) for x, n in zip(state, names, strict=True)]
             with _holding(variables, state) as scope:

@@ -54,14 +54,14 @@ class ReplicaNetwork(keras.Model):
         stack: list[ReplicaDense],
         x: np.ndarray,
         y: np.ndarray,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.stack = stack
         self.replicas = stack[-1].replicas
         self.x = x.astype(self.compute_dtype)
         self.y = y.astype(self.compute_dtype)
-        shape: tuple = (len(x), x.shape[1], 1)
+        shape: tuple[int | None, ...] = (len(x), x.shape[1], 1)
         output_shapes = []
         for layer in stack:
             layer.build(shape)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepxor.monitor import compat
+from deepxor import compat
 
 L = keras.layers
 
