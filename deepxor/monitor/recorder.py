@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from deepxor.monitor.device_buffer import CAPACITY, DeviceBuffer, Record
 from deepxor.monitor.engine.base import Application, StepView
-from deepxor.monitor.layers import Owners, Row, unit_axis
-from deepxor.monitor.measure.activations import Activity, Slopes, silent_units
+from deepxor.monitor.layers import Owners, Row
 from deepxor.monitor.measure.gradients import (
     carried_statistics,
     dense,
@@ -21,15 +20,13 @@ from deepxor.monitor.measure.gradients import (
     log10_counts,
     unscaled,
 )
-from deepxor.monitor.measure.recurrence import SAMPLES as SEQUENCE_SAMPLES
 from deepxor.monitor.measure.recurrence import Recurrence
-from deepxor.monitor.measure.samples import Samples
 from deepxor.monitor.measure.skill import Skill
-from deepxor.monitor.measure.tracing import outside_of_step, step_variable
+from deepxor.monitor.measure.tracing import step_variable
 from deepxor.monitor.measure.weights import Updates
+from deepxor.monitor.sample_recorder import KeptSamples, SampleRecorder
 from deepxor.monitor.schedule import Detail
 from deepxor.quantities import GRADIENT, names
-from deepxor.statistics import LOG10_EDGES
 
 # Gradients of up to this many elements, biases most of them, are looked at in every
 # step for NaN and infinity: those of one layer spread to all layers before it.
@@ -38,35 +35,9 @@ WATCHED_SIZE = 1024
 # A step that does not come.
 NEVER = np.iinfo(np.int64).max
 
-# Records kept on the device: several calls may go by before they are read.
-CAPACITY = 64
-
 # Where the numbers of the state stand; behind them, for each row, the first step
 # watched whose gradient was not finite.
 _STEP, _COUNT, _LOOK, _BAD = range(4)
-
-
-class Record(NamedTuple):
-    """What was kept of one step.
-
-    Attributes:
-        step: Its number.
-        gradients: float32 [quantities, rows], those of `quantities.GRADIENT`; NaN for a
-            row whose gradient no optimizer got.
-        saturated: float32 [rows].
-        global_norm: L2 norm over all gradients that were seen, those of no row, too.
-        loss: Of the batch; NaN where it was not seen.
-        samples: Those whose activations were looked at; 0 for none.
-        counts: int [rows, bins] of log10 of the gradients' elements, or None.
-    """
-
-    step: int
-    gradients: np.ndarray
-    saturated: np.ndarray
-    global_norm: float
-    loss: float
-    samples: int
-    counts: np.ndarray | None
 
 
 class Reading(NamedTuple):
@@ -80,23 +51,6 @@ class Reading(NamedTuple):
 
     records: list[Record]
     first_bad: tuple[int, int | None] | None
-
-
-@dataclass
-class Look:
-    """What one traced form of the step keeps of a batch's samples.
-
-    Attributes:
-        pair: Targets and predictions.
-        sequences: A recurrent layer's id -> what it got.
-        silent: uint8 [units], in eager mode a tensor; None without units.
-        unit_rows: The row of each unit.
-    """
-
-    pair: Samples
-    sequences: dict[int, Samples]
-    silent: Any = None
-    unit_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
 
 class _Entry(NamedTuple):
@@ -147,21 +101,14 @@ class StepRecorder:
         self.recurrence = self._make_recurrence(view)
         self.applied = np.zeros(len(rows), int)
         self.seen_optimizers: set[int] = set()
-        self._slopes: dict[int, Slopes] = {}
-        self._looks: list[Look] = []
+        self._samples = SampleRecorder(self._rows, sample, self.reasons)
         self._read_count = 0
         # One row more for the gradients of no row.
         self._height = len(rows) + 1
         self._columns = len(names(GRADIENT))
-        size = self._height * self._columns + len(rows) + 2
-        self._slots = step_variable(np.zeros((CAPACITY, size)), tf.float32)
-        self._slot_steps = step_variable(np.zeros(CAPACITY), tf.int64)
+        self._buffer = DeviceBuffer(len(rows), has_histograms)
         self._every = step_variable(1, tf.int64)
         self._state = step_variable(self._initial_state(0), tf.int64)
-        self._counts: tf.Variable | None = None
-        if has_histograms:
-            shape = (CAPACITY, len(rows), len(LOG10_EDGES) - 1)
-            self._counts = step_variable(np.zeros(shape), tf.int32)
         self.first_step: int | None = None
         self.sees_loss = view.loss is not None
         self.trainable_ids = {id(v) for v in view.model.trainable_variables}
@@ -223,20 +170,9 @@ class StepRecorder:
         """Returns what has been recorded since the last call."""
         state = self._state.numpy()
         count = int(state[_COUNT])
-        indices = range(max(self._read_count, count - CAPACITY), count)
+        records = self._buffer.read(self._read_count, count)
         self._read_count = count
-        slots = [index % CAPACITY for index in indices]
-        bad = self._first_bad(state[_BAD:])
-        if not slots:
-            return Reading([], bad)
-        # Reading from the device takes its time.
-        rows, steps = self._slots.numpy()[slots], self._slot_steps.numpy()[slots]
-        counts = None if self._counts is None else self._counts.numpy()[slots]
-        records = [
-            self._unpack(int(step), row, None if counts is None else counts[i])
-            for i, (step, row) in enumerate(zip(steps, rows, strict=True))
-        ]
-        return Reading(records, bad)
+        return Reading(records, self._first_bad(state[_BAD:]))
 
     def has_room(self, made: int) -> bool:
         """Whether one record more can be kept before those so far are read.
@@ -250,10 +186,10 @@ class StepRecorder:
         """Returns the number of the step to come, read from the device."""
         return int(self._state.numpy()[_STEP])
 
-    def latest_look(self) -> Look | None:
+    def latest_samples(self) -> KeptSamples | None:
         """Returns what was kept of the latest record with activations, if anything."""
         number = int(self._state.numpy()[_LOOK])
-        return self._looks[number] if number >= 0 else None
+        return self._samples.kept(number) if number >= 0 else None
 
     def _initial_state(self, step: int) -> np.ndarray:
         return np.array([step, 0, -1, *[NEVER] * self._height], np.int64)
@@ -264,25 +200,6 @@ class StepRecorder:
             return None
         rows = np.flatnonzero(steps[:-1] == first)
         return int(first), int(rows[-1]) if len(rows) else None
-
-    def _unpack(self, step: int, row: np.ndarray, counts: np.ndarray | None) -> Record:
-        size = self._height * self._columns
-        table = row[:size].reshape(self._height, self._columns).T
-        norms = table[names(GRADIENT).index("norm")].astype(np.float64)
-        # Of no gradient at all, the extra row's is 0; of rows not seen, it is NaN.
-        is_seen = ~np.isnan(table[names(GRADIENT).index("non_finite")])
-        total = np.sqrt(np.square(norms[is_seen]).sum()) if is_seen.any() else np.nan
-        if not is_seen[:-1].any() and not norms[-1]:
-            total = np.nan
-        return Record(
-            step,
-            table[:, :-1],
-            row[size:-2],
-            float(total),
-            float(row[-2]),
-            int(row[-1]),
-            counts,
-        )
 
     def _make_recurrence(self, view: StepView) -> Recurrence:
         owners = Owners(view.model, self._rows, view.calls)
@@ -379,23 +296,15 @@ class StepRecorder:
         missing = tf.constant([float("nan")] * len(self._rows), tf.float32)
         saturated, samples, look = missing, tf.constant(0.0), tf.constant(-1, tf.int64)
         if detail is Detail.FULL and self._sample:
-            saturated, samples, look = self._look(view)
+            saturated, samples, look = self._samples.record(view)
         value = tf.cast(float("nan") if loss is None else loss, tf.float32)
-        ends = tf.stack([tf.reshape(value, []), samples])
-        values = tf.concat([tf.reshape(table, [-1]), saturated, ends], axis=0)
-        index = [[count % CAPACITY]]
+        counts = None
+        if self._buffer.has_counts:
+            counts = tf.stack([log10_counts(layer) for layer in gradients[:-1]])
         known = [] if view.data is None or view.is_eager else [view.data]
         with tf.control_dependencies(known):
-            self._put(self._slots, index, values)
-            self._put(self._slot_steps, index, step)
-            if self._counts is not None:
-                counts = [log10_counts(layer) for layer in gradients[:-1]]
-                self._put(self._counts, index, tf.stack(counts))
+            self._buffer.write(count, step, table, saturated, value, samples, counts)
         return look
-
-    @staticmethod
-    def _put(variable: tf.Variable, index: Any, value: tf.Tensor) -> None:
-        variable.assign(tf.tensor_scatter_nd_update(variable, index, value[None]))
 
     def _without_unseen(
         self, table: tf.Tensor, groups: Sequence[Sequence[_Entry]], view: StepView
@@ -430,96 +339,6 @@ class StepRecorder:
             row: carried_statistics([s for s, _ in pairs], [v for _, v in pairs])
             for row, pairs in found.items()
         }
-
-    def _look(self, view: StepView) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Looks at the activations, and keeps what is measured outside of the step.
-
-        Returns:
-            The saturated fraction of each row, the number of samples, and the number by
-            which what was kept is found.
-        """
-        look = Look(
-            Samples(self._sample, view.pair),
-            {
-                id(layer): Samples(SEQUENCE_SAMPLES, tensors)
-                for layer, tensors in view.sequences
-            },
-        )
-        shares, silent = self._activities(view)
-        if silent:
-            look.unit_rows = np.repeat(
-                [row for row, _ in silent], [mask.shape[0] for _, mask in silent]
-            )
-            masks = tf.cast(tf.concat([mask for _, mask in silent], axis=0), tf.uint8)
-            look.silent = masks
-        if view.is_eager:
-            self._looks.clear()
-        else:
-            look.pair.make_variables()
-            for samples in look.sequences.values():
-                samples.make_variables()
-            if silent:
-                look.silent = step_variable(np.zeros(len(look.unit_rows)), tf.uint8)
-                look.silent.assign(masks)
-        look.pair.keep()
-        for samples in look.sequences.values():
-            samples.keep()
-        self._looks.append(look)
-        return shares, self._samples(view), tf.constant(len(self._looks) - 1, tf.int64)
-
-    def _samples(self, view: StepView) -> tf.Tensor:
-        batch = [*view.pair, *(call.outputs for call in view.activations)]
-        known = [x for x in batch if x.shape.rank]
-        size = tf.shape(known[0])[0] if known else self._sample
-        return tf.cast(tf.minimum(size, self._sample), tf.float32)
-
-    def _activities(
-        self, view: StepView
-    ) -> tuple[tf.Tensor, list[tuple[int, tf.Tensor]]]:
-        """Returns the saturated fraction of each row, and which units are silent.
-
-        Returns:
-            float32 [rows], and pairs of a row and bool [units].
-        """
-        owners = Owners(view.model, self._rows, view.calls)
-        calls: dict[tuple[int, int], list[Any]] = {}
-        for call in view.activations:
-            row = owners.row(call.layer, call.kept)
-            if row is not None and call.outputs.shape.rank:
-                calls.setdefault((row, id(call.layer)), []).append(call)
-        silent: list[tuple[int, tf.Tensor]] = []
-        shares: dict[int, list[tf.Tensor]] = {}
-        for (row, _), group in calls.items():
-            taken = [self._taken(call) for call in group]
-            axis = unit_axis(self._rows[row].layer)
-            units = {activity.outputs.shape[axis] for activity in taken}
-            if len(units) == 1 and None not in units:
-                silent.append((row, silent_units(taken, axis)))
-            slopes = self._slopes_of(group[0], view.is_eager)
-            if slopes.reason is None:
-                shares.setdefault(row, []).append(slopes.saturated(taken))
-            else:
-                self.reasons.setdefault("saturated_fraction", slopes.reason)
-        missing = tf.constant(float("nan"))
-        columns = [
-            tf.add_n(shares[i]) / len(shares[i]) if i in shares else missing
-            for i in range(len(self._rows))
-        ]
-        table = tf.stack(columns) if columns else tf.zeros([0])
-        return table, silent
-
-    def _taken(self, call: Any) -> Activity:
-        kept = tf.cast(call.kept[: self._sample], tf.float32)
-        inputs = kept if call.inverse is None else call.inverse(kept)
-        return Activity(inputs, call.outputs[: self._sample])
-
-    def _slopes_of(self, call: Any, is_eager: bool) -> Slopes:
-        key = id(call.function)
-        if key not in self._slopes:
-            self._slopes[key] = outside_of_step(
-                functools.partial(Slopes, call.function, call.outputs.shape, is_eager)
-            )
-        return self._slopes[key]
 
 
 def _is_skipped(application: Application) -> tf.Tensor:

@@ -8,7 +8,6 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import keras
@@ -16,17 +15,17 @@ import numpy as np
 
 from deepxor.diagnosis.diagnosis import Diagnosis, diagnose
 from deepxor.monitor.arguments import Arguments
+from deepxor.monitor.attempts import Attempts
 from deepxor.monitor.engine.base import ArgumentError, StepView, engine
 from deepxor.monitor.engine.running_fit import RunningFit
 from deepxor.monitor.history import History
 from deepxor.monitor.layers import Row, in_forward_order, named_rows
-from deepxor.monitor.measure.pool import Looked, Pool
 from deepxor.monitor.measure.tracing import outside_of_step
 from deepxor.monitor.optimizers import named_optimizers, step_count
-from deepxor.monitor.recorder import Record, StepRecorder
-from deepxor.monitor.run_writer import RunWriter, Written
-from deepxor.monitor.schedule import Detail, Schedule, Sparse
-from deepxor.quantities import GRADIENT, RECURRENCE, WEIGHTS, names
+from deepxor.monitor.record_keeper import RecordKeeper
+from deepxor.monitor.recorder import StepRecorder
+from deepxor.monitor.run_writer import RunWriter
+from deepxor.monitor.schedule import Detail, Schedule
 
 T = TypeVar("T")
 
@@ -37,17 +36,6 @@ MAX_WAIT = 0.5
 # How often it is looked whether `fit` has ended by an error, of which Keras tells
 # nobody, in seconds.
 PULSE = 0.25
-
-
-@dataclass
-class _Held:
-    """A record that waits for the samples of the steps right after it."""
-
-    record: Record
-    table: np.ndarray
-    loss: float
-    is_loss_seen: bool
-    wants_skill: bool
 
 
 class FitSession:
@@ -79,23 +67,20 @@ class FitSession:
         self._history = history
         self._every = arguments.every_of(params)
         self._schedule = Schedule(self._every, model.steps_per_execution)
-        self._sparse = Sparse(0)
-        self._pool = Pool(np.zeros(0, int), 0, arguments.sample)
+        self._attempts = Attempts(history.notes, arguments.log_dir)
+        self._keeper = RecordKeeper(
+            arguments, history, self._schedule, self._attempts, self._to_writer
+        )
         self._detail = Detail.NONE
-        self._columns: list[int] = []
         self._recorders: list[StepRecorder] = []
         self._waiting = 0
-        self._last_logs: dict[str, Any] = {}
         self._last_read = time.monotonic()
-        self._held: list[_Held] = []
-        self._stopped: dict[str, str] = {}
-        self._counts_before: dict[str, tuple[Any, int]] = {}
         self._lock = threading.RLock()
         self._is_closed = threading.Event()
         self._writers: list[RunWriter] = []
-        self._attempt("checking the layers", lambda: self._check_layers(model))
+        self._attempts.run("checking the layers", lambda: self._check_layers(model))
         if arguments.log_dir is not None:
-            self._attempt("writing", self._open_writer)
+            self._attempts.run("writing", self._open_writer)
         self._attachment = engine().attach(model, params, self.fit, self)
         self._finalizer = weakref.finalize(owner, _close_apart, self)
 
@@ -149,7 +134,7 @@ class FitSession:
 
     def begin(self, recorder: StepRecorder | None) -> None:
         """As `engine.Listener`."""
-        self._attempt("recording", lambda: self._begin(recorder))
+        self._attempts.run("recording", lambda: self._begin(recorder))
 
     def _begin(self, recorder: StepRecorder | None) -> None:
         """Finds the number of the first step."""
@@ -161,28 +146,27 @@ class FitSession:
         counts = [step_count(x) for x in counted if x is not None]
         start = max(min(counts, default=0), self.next_step)
         self._schedule.start(start)
-        self._sparse = Sparse(start)
-        self._counts_before = {
-            name: (x, step_count(x)) for name, x in optimizers.items()
-        }
-        self._attempt("checking the model", lambda: self._warn_if_changed(recorder))
+        self._keeper.start(start, optimizers)
+        self._attempts.run(
+            "checking the model", lambda: self._warn_if_changed(recorder)
+        )
         if recorder is not None:
             self._take(recorder)
         self._watch_fit()
 
     def before_call(self) -> Detail:
         """As `engine.Listener`."""
-        self._detail = self._attempt("recording", self._next_detail) or Detail.NONE
+        self._detail = self._attempts.run("recording", self._next_detail) or Detail.NONE
         return self._detail
 
     def after_call(self, recorder: StepRecorder, logs: dict[str, Any]) -> None:
         """As `engine.Listener`."""
         with self._lock:
-            self._attempt("recording", lambda: self._after_call(recorder, logs))
+            self._attempts.run("recording", lambda: self._after_call(recorder, logs))
 
     def stop(self, error: Exception) -> None:
         """As `engine.Listener`."""
-        self._give_up("recording", error)
+        self._attempts.give_up("recording", error)
 
     def abandon(self) -> None:
         """As `engine.Listener`."""
@@ -201,7 +185,7 @@ class FitSession:
         else:
             self._schedule.go_to(recorder.next_step())
         self.next_step = self._schedule.step
-        self._last_logs = logs
+        self._keeper.last_logs = logs
         recorder.first_step = None
         if self._detail is Detail.GRADIENTS and self._may_wait(recorder):
             self._waiting += 1
@@ -224,8 +208,8 @@ class FitSession:
         """Sees to it that every record made is in the history."""
         with self._lock:
             if self._recorders:
-                self._attempt("recording", lambda: self._read(self._recorders[0]))
-                self._attempt("recording", self._release)
+                self._attempts.run("recording", lambda: self._read(self._recorders[0]))
+                self._attempts.run("recording", self._keeper.release)
 
     def diagnosis(self) -> Diagnosis:
         """Returns what the history says, and what could not be seen."""
@@ -235,173 +219,13 @@ class FitSession:
         """Begins to read from a recorder."""
         recorder.start(self._schedule.step, self._every)
         self._recorders = [recorder]
-        self._columns = self._history.join(recorder.layers)
-        self._pool = Pool(
-            np.zeros(0, int), len(recorder.layers), self._arguments.sample
-        )
+        self._keeper.take(recorder)
 
     def _read(self, recorder: StepRecorder) -> None:
         """Takes over the records since the last reading."""
         self._waiting = 0
         self._last_read = time.monotonic()
-        updated, weights = recorder.updates.finish(self._schedule.step)
-        reading = recorder.read()
-        for record in reading.records:
-            is_latest = record is reading.records[-1]
-            self._note_bad(record, recorder)
-            if record.samples and is_latest:
-                self._look(record, recorder)
-            if self._schedule.is_record(record.step) and recorder.layers:
-                shown = weights if record.step in updated else None
-                self._hold(record, recorder, shown, is_latest)
-        if reading.first_bad is not None:
-            step, row = reading.first_bad
-            layer = None if row is None else recorder.layers[row]
-            self._history.note_bad((step, layer))
-        if not self._schedule.looks_again:
-            self._release()
-        self._note_reasons(recorder)
-
-    def _hold(
-        self,
-        record: Record,
-        recorder: StepRecorder,
-        weights: np.ndarray | None,
-        is_latest: bool,
-    ) -> None:
-        """Makes a record's row; it is kept once its samples are together."""
-        self._release()
-        table = np.full((len(names()), len(recorder.layers)), np.nan, np.float32)
-        table[_rows(GRADIENT)] = record.gradients
-        table[names().index("saturated_fraction")] = record.saturated
-        if weights is not None and weights.size:
-            table[_rows(WEIGHTS)] = weights
-        wants_skill = False
-        if weights is not None and is_latest and self._sparse.is_due(record.step):
-            wants_skill = True
-            table[_rows(RECURRENCE)] = self._time_ratio(recorder)
-        loss, is_seen = record.loss, recorder.sees_loss
-        if not is_seen and "loss" in self._last_logs:
-            loss, is_seen = float(self._last_logs["loss"]), True
-        self._held.append(_Held(record, table, loss, is_seen, wants_skill))
-        if record.samples and is_latest:
-            more = -(-self._arguments.sample // record.samples) - 1
-            if self._schedule.look_again(more):
-                self._pool.keep_latest()
-
-    def _look(self, record: Record, recorder: StepRecorder) -> None:
-        """Takes in the samples of a step."""
-        look = recorder.latest_look()
-        if look is None:
-            return
-        if not np.array_equal(self._pool.rows, look.unit_rows):
-            self._pool = Pool(
-                look.unit_rows, len(recorder.layers), self._arguments.sample
-            )
-        silent = np.zeros(0, bool)
-        if look.silent is not None:
-            silent = look.silent.numpy().astype(bool)
-        pair = look.pair.arrays(record.samples)
-        self._pool.add(Looked(record.samples, silent, pair))
-
-    def _release(self) -> None:
-        """Keeps and writes the record that has waited."""
-        held, self._held = self._held, []
-        for one in held:
-            record, table = one.record, one.table
-            samples = 0
-            if record.samples:
-                samples = self._pool.samples
-                dead = self._pool.dead_fraction()
-                table[names().index("dead_fraction")] = dead
-            skill = self._skill() if one.wants_skill else float("nan")
-            wide = self._widened(table)
-            self._history.add(
-                record.step, wide, record.global_norm, one.loss, skill, samples,
-                one.is_loss_seen,
-            )  # fmt: skip
-            self._write(one, table, skill)
-
-    def _widened(self, table: np.ndarray) -> np.ndarray:
-        """Returns the table with the columns of the history's other layers."""
-        wide = np.full((len(table), len(self._history.layers)), np.nan, np.float32)
-        wide[:, self._columns] = table
-        return wide
-
-    def _time_ratio(self, recorder: StepRecorder) -> np.ndarray:
-        look = recorder.latest_look()
-        missing = np.full(len(recorder.layers), np.nan, np.float32)
-        if look is None:
-            return missing
-        kept = {key: samples.tensors() for key, samples in look.sequences.items()}
-        found = self._attempt("time_ratio", lambda: recorder.recurrence.measure(kept))
-        return missing if found is None else found
-
-    def _skill(self) -> float:
-        recorder = self._recorders[0]
-        found = self._attempt(
-            "skill", lambda: recorder.skill.measure(self._pool.pair())
-        )
-        return float("nan") if found is None else found
-
-    def _note_bad(self, record: Record, recorder: StepRecorder) -> None:
-        """Keeps the first step with a gradient that is not finite, or not seen."""
-        non_finite = record.gradients[names(GRADIENT).index("non_finite")]
-        unseen = [recorder.layers[row] for row in np.flatnonzero(np.isnan(non_finite))]
-        if unseen:
-            self._history.notes.setdefault(
-                "norm",
-                f"at step {record.step} no optimizer got a gradient of "
-                f"{', '.join(unseen)}, or it left the step out as it overflowed",
-            )
-        bad = np.flatnonzero(non_finite > 0)
-        if len(bad):
-            self._history.note_bad((record.step, recorder.layers[bad[-1]]))
-
-    def _note_reasons(self, recorder: StepRecorder) -> None:
-        notes = self._history.notes
-        notes.update(recorder.reasons)
-        if recorder.skill.reason is not None:
-            notes["skill"] = recorder.skill.reason
-        if not recorder.sees_loss and "loss" not in self._last_logs:
-            notes["loss"] = "the training step neither scales nor reports a loss"
-        unseen = [
-            name
-            for name, (optimizer, before) in self._counts_before.items()
-            if id(optimizer) not in recorder.seen_optimizers
-            and step_count(optimizer) > before
-        ]
-        if unseen:
-            notes["norm"] = (
-                f"the gradients of {', '.join(unseen)} are not seen: applied out of "
-                "sight, as in a tf.function that had been traced before"
-            )
-        many = [
-            f"{name} {count}"
-            for name, count in zip(recorder.layers, recorder.applied, strict=True)
-            if count > 1
-        ]
-        if many:
-            notes["applications"] = (
-                "a step applies several gradients to a layer, of which the last is "
-                f"recorded: {', '.join(many)}"
-            )
-
-    def _write(self, held: _Held, table: np.ndarray, skill: float) -> None:
-        recorder, record = self._recorders[0], held.record
-        counts = record.counts
-        histograms = self._arguments.histograms
-        if counts is not None and (self._history.made - 1) % histograms:
-            counts = None
-        written = Written(
-            recorder.layers,
-            {name: table[i] for i, name in enumerate(names())},
-            record.global_norm,
-            held.loss if held.is_loss_seen else None,
-            skill,
-            counts,
-        )
-        self._to_writer(lambda writer: writer.record(record.step, written))
+        self._keeper.read()
 
     # Ways out.
 
@@ -436,8 +260,8 @@ class FitSession:
 
     def _to_writer(self, act: Callable[[RunWriter], None]) -> None:
         for writer in list(self._writers):
-            self._attempt("writing", functools.partial(act, writer))
-        if "writing" in self._stopped:
+            self._attempts.run("writing", functools.partial(act, writer))
+        if self._attempts.has_stopped("writing"):
             self._writers.clear()
 
     def _watch_fit(self) -> None:
@@ -447,37 +271,6 @@ class FitSession:
                 target=_end_with, args=(weakref.ref(self), self._is_closed),
                 name="GradientMonitor", daemon=True,
             ).start()  # fmt: skip
-
-    # What goes wrong.
-
-    def _attempt(self, what: str, act: Callable[[], T]) -> T | None:
-        """Returns what a function returns, or None, and warns, if it fails.
-
-        No error of the monitor's own ends a training. What has failed is not tried
-        again.
-        """
-        if what in self._stopped:
-            return None
-        try:
-            return act()
-        except ArgumentError:
-            raise
-        except Exception as error:
-            self._give_up(what, error)
-            return None
-
-    def _give_up(self, what: str, error: Exception) -> None:
-        if what in self._stopped:
-            return
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        self._stopped[what] = reason
-        self._history.notes[what] = f"stopped by {reason}"
-        where = f" to {self._arguments.log_dir}" if what == "writing" else ""
-        warnings.warn(
-            f"GradientMonitor has stopped {what}{where}, and training goes on. "
-            f"{reason}",
-            stacklevel=2,
-        )
 
     # Checks.
 
@@ -505,10 +298,6 @@ class FitSession:
                 "compile it again.",
                 stacklevel=2,
             )
-
-
-def _rows(source: str) -> list[int]:
-    return [names().index(name) for name in names(source)]
 
 
 def _close_apart(session: FitSession) -> None:

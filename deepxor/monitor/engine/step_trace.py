@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -12,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepxor import compat
+from deepxor.monitor.engine import hooks
 from deepxor.monitor.engine.base import (
     ActivationCall,
     Application,
@@ -65,9 +65,7 @@ class StepTrace:
         self._patches = contextlib.ExitStack()
 
     def __enter__(self) -> StepTrace:
-        _Hooks.install()
-        self._before = getattr(_seen, "trace", None)
-        _seen.trace = self
+        self._patches.enter_context(hooks.listening(self))
         compute_loss = self._model.compute_loss
 
         def seen_compute_loss(*args: Any, **kwargs: Any) -> Any:
@@ -82,8 +80,6 @@ class StepTrace:
 
     def __exit__(self, *error: object) -> None:
         self._patches.close()
-        _seen.trace = self._before
-        _Hooks.remove()
 
     def view(self) -> StepView:
         """Returns what has been seen, as far as it can be reached from here."""
@@ -306,86 +302,6 @@ def _carried(sums: tf.Tensor) -> tf.Variable:
     variable = step_variable(np.full(sums.shape, np.nan), sums.dtype)
     variable.assign(sums)
     return variable
-
-
-_seen = threading.local()
-
-
-class _Hooks:
-    """What sees the calls of all layers and optimizers while steps are traced.
-
-    Of the classes, as layers may be made while a step is traced. In threads in which no
-    step is seen they only pass on.
-    """
-
-    _lock = threading.RLock()
-    _users = 0
-    _installed = contextlib.ExitStack()
-
-    @classmethod
-    def install(cls) -> None:
-        with cls._lock:
-            cls._users += 1
-            if cls._users == 1:
-                for owner, name, make in _HOOKS:
-                    original = vars(owner).get(name)
-                    setattr(owner, name, make(getattr(owner, name)))
-                    cls._installed.callback(_put_back, owner, name, original)
-
-    @classmethod
-    def remove(cls) -> None:
-        with cls._lock:
-            cls._users -= 1
-            if not cls._users:
-                cls._installed.close()
-
-
-def _put_back(owner: type, name: str, original: Any) -> None:
-    if original is None:  # inherited
-        delattr(owner, name)
-    else:
-        setattr(owner, name, original)
-
-
-def _hook_call(original: Callable[..., Any]) -> Callable[..., Any]:
-    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        trace = getattr(_seen, "trace", None)
-        if trace is None:
-            return original(self, *args, **kwargs)
-        return trace.on_call(
-            self, lambda: original(self, *args, **kwargs), (args, kwargs)
-        )
-
-    return __call__
-
-
-def _hook_apply(original: Callable[..., Any]) -> Callable[..., Any]:
-    def apply(self: Any, grads: Any, trainable_variables: Any = None) -> Any:
-        trace = getattr(_seen, "trace", None)
-        if trace is None:
-            return original(self, grads, trainable_variables)
-        return trace.on_apply(self, original, grads, trainable_variables)
-
-    return apply
-
-
-def _hook_scale_loss(original: Callable[..., Any]) -> Callable[..., Any]:
-    def scale_loss(self: Any, loss: Any) -> Any:
-        trace = getattr(_seen, "trace", None)
-        if trace is not None:
-            trace.on_scale_loss(loss)
-        return original(self, loss)
-
-    return scale_loss
-
-
-_HOOKS: tuple[tuple[type, str, Callable[..., Any]], ...] = (
-    (keras.layers.Layer, "__call__", _hook_call),
-    (keras.optimizers.Optimizer, "apply", _hook_apply),
-    (keras.optimizers.LossScaleOptimizer, "apply", _hook_apply),
-    (keras.optimizers.Optimizer, "scale_loss", _hook_scale_loss),
-    (keras.optimizers.LossScaleOptimizer, "scale_loss", _hook_scale_loss),
-)
 
 
 def _parents(tensor: Any) -> list[Any]:

@@ -1,0 +1,259 @@
+"""From what the device has recorded to rows of the history and of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepxor.monitor.arguments import Arguments
+from deepxor.monitor.attempts import Attempts
+from deepxor.monitor.device_buffer import Record
+from deepxor.monitor.history import History
+from deepxor.monitor.measure.pool import Looked, Pool
+from deepxor.monitor.optimizers import step_count
+from deepxor.monitor.recorder import StepRecorder
+from deepxor.monitor.run_writer import RunWriter, Written
+from deepxor.monitor.schedule import Schedule, Sparse
+from deepxor.quantities import GRADIENT, RECURRENCE, WEIGHTS, names
+
+
+@dataclass
+class _Held:
+    """A record that waits for the samples of the steps right after it."""
+
+    record: Record
+    table: np.ndarray
+    loss: float
+    is_loss_seen: bool
+    wants_skill: bool
+
+
+class RecordKeeper:
+    """Completes records with what is measured outside of the step, and keeps them.
+
+    Args:
+        arguments: The monitor's.
+        history: What is added to.
+        schedule: Which steps are records.
+        attempts: What may fail.
+        to_writer: Calls a function with the writer, where there is one.
+
+    Attributes:
+        last_logs: Of the latest training call.
+    """
+
+    def __init__(
+        self,
+        arguments: Arguments,
+        history: History,
+        schedule: Schedule,
+        attempts: Attempts,
+        to_writer: Callable[[Callable[[RunWriter], None]], None],
+    ) -> None:
+        self.last_logs: dict[str, Any] = {}
+        self._arguments = arguments
+        self._history = history
+        self._schedule = schedule
+        self._attempts = attempts
+        self._to_writer = to_writer
+        self._sparse = Sparse(0)
+        self._pool = Pool(np.zeros(0, int), 0, arguments.sample)
+        self._columns: list[int] = []
+        self._held: list[_Held] = []
+        self._counts_before: dict[str, tuple[Any, int]] = {}
+        self._recorder: StepRecorder
+
+    def start(self, step: int, optimizers: Mapping[str, Any]) -> None:
+        """Begins with the first step of a fit.
+
+        Args:
+            step: Its number.
+            optimizers: Name -> optimizer of the model.
+        """
+        self._sparse = Sparse(step)
+        self._counts_before = {
+            name: (x, step_count(x)) for name, x in optimizers.items()
+        }
+
+    def take(self, recorder: StepRecorder) -> None:
+        """Begins to read from a recorder.
+
+        Args:
+            recorder: Of the steps to come.
+        """
+        self._recorder = recorder
+        self._columns = self._history.join(recorder.layers)
+        self._pool = Pool(
+            np.zeros(0, int), len(recorder.layers), self._arguments.sample
+        )
+
+    def read(self) -> None:
+        """Takes over the records since the last reading."""
+        recorder = self._recorder
+        updated, weights = recorder.updates.finish(self._schedule.step)
+        reading = recorder.read()
+        for record in reading.records:
+            is_latest = record is reading.records[-1]
+            self._note_bad(record, recorder)
+            if record.samples and is_latest:
+                self._look(record, recorder)
+            if self._schedule.is_record(record.step) and recorder.layers:
+                shown = weights if record.step in updated else None
+                self._hold(record, recorder, shown, is_latest)
+        if reading.first_bad is not None:
+            step, row = reading.first_bad
+            layer = None if row is None else recorder.layers[row]
+            self._history.note_bad((step, layer))
+        if not self._schedule.looks_again:
+            self.release()
+        self._note_reasons(recorder)
+
+    def _hold(
+        self,
+        record: Record,
+        recorder: StepRecorder,
+        weights: np.ndarray | None,
+        is_latest: bool,
+    ) -> None:
+        """Makes a record's row; it is kept once its samples are together."""
+        self.release()
+        table = np.full((len(names()), len(recorder.layers)), np.nan, np.float32)
+        table[_rows(GRADIENT)] = record.gradients
+        table[names().index("saturated_fraction")] = record.saturated
+        if weights is not None and weights.size:
+            table[_rows(WEIGHTS)] = weights
+        wants_skill = False
+        if weights is not None and is_latest and self._sparse.is_due(record.step):
+            wants_skill = True
+            table[_rows(RECURRENCE)] = self._time_ratio(recorder)
+        loss, is_seen = record.loss, recorder.sees_loss
+        if not is_seen and "loss" in self.last_logs:
+            loss, is_seen = float(self.last_logs["loss"]), True
+        self._held.append(_Held(record, table, loss, is_seen, wants_skill))
+        if record.samples and is_latest:
+            more = -(-self._arguments.sample // record.samples) - 1
+            if self._schedule.look_again(more):
+                self._pool.keep_latest()
+
+    def _look(self, record: Record, recorder: StepRecorder) -> None:
+        """Takes in the samples of a step."""
+        look = recorder.latest_samples()
+        if look is None:
+            return
+        if not np.array_equal(self._pool.rows, look.unit_rows):
+            self._pool = Pool(
+                look.unit_rows, len(recorder.layers), self._arguments.sample
+            )
+        silent = np.zeros(0, bool)
+        if look.silent is not None:
+            silent = look.silent.numpy().astype(bool)
+        pair = look.pair.arrays(record.samples)
+        self._pool.add(Looked(record.samples, silent, pair))
+
+    def release(self) -> None:
+        """Keeps and writes the record that has waited."""
+        held, self._held = self._held, []
+        for one in held:
+            record, table = one.record, one.table
+            samples = 0
+            if record.samples:
+                samples = self._pool.samples
+                dead = self._pool.dead_fraction()
+                table[names().index("dead_fraction")] = dead
+            skill = self._skill() if one.wants_skill else float("nan")
+            wide = self._widened(table)
+            self._history.add(
+                record.step, wide, record.global_norm, one.loss, skill, samples,
+                one.is_loss_seen,
+            )  # fmt: skip
+            self._write(one, table, skill)
+
+    def _widened(self, table: np.ndarray) -> np.ndarray:
+        """Returns the table with the columns of the history's other layers."""
+        wide = np.full((len(table), len(self._history.layers)), np.nan, np.float32)
+        wide[:, self._columns] = table
+        return wide
+
+    def _time_ratio(self, recorder: StepRecorder) -> np.ndarray:
+        look = recorder.latest_samples()
+        missing = np.full(len(recorder.layers), np.nan, np.float32)
+        if look is None:
+            return missing
+        kept = {key: samples.tensors() for key, samples in look.sequences.items()}
+        found = self._attempts.run(
+            "time_ratio", lambda: recorder.recurrence.measure(kept)
+        )
+        return missing if found is None else found
+
+    def _skill(self) -> float:
+        recorder = self._recorder
+        found = self._attempts.run(
+            "skill", lambda: recorder.skill.measure(self._pool.pair())
+        )
+        return float("nan") if found is None else found
+
+    def _note_bad(self, record: Record, recorder: StepRecorder) -> None:
+        """Keeps the first step with a gradient that is not finite, or not seen."""
+        non_finite = record.gradients[names(GRADIENT).index("non_finite")]
+        unseen = [recorder.layers[row] for row in np.flatnonzero(np.isnan(non_finite))]
+        if unseen:
+            self._history.notes.setdefault(
+                "norm",
+                f"at step {record.step} no optimizer got a gradient of "
+                f"{', '.join(unseen)}, or it left the step out as it overflowed",
+            )
+        bad = np.flatnonzero(non_finite > 0)
+        if len(bad):
+            self._history.note_bad((record.step, recorder.layers[bad[-1]]))
+
+    def _note_reasons(self, recorder: StepRecorder) -> None:
+        notes = self._history.notes
+        notes.update(recorder.reasons)
+        if recorder.skill.reason is not None:
+            notes["skill"] = recorder.skill.reason
+        if not recorder.sees_loss and "loss" not in self.last_logs:
+            notes["loss"] = "the training step neither scales nor reports a loss"
+        unseen = [
+            name
+            for name, (optimizer, before) in self._counts_before.items()
+            if id(optimizer) not in recorder.seen_optimizers
+            and step_count(optimizer) > before
+        ]
+        if unseen:
+            notes["norm"] = (
+                f"the gradients of {', '.join(unseen)} are not seen: applied out of "
+                "sight, as in a tf.function that had been traced before"
+            )
+        many = [
+            f"{name} {count}"
+            for name, count in zip(recorder.layers, recorder.applied, strict=True)
+            if count > 1
+        ]
+        if many:
+            notes["applications"] = (
+                "a step applies several gradients to a layer, of which the last is "
+                f"recorded: {', '.join(many)}"
+            )
+
+    def _write(self, held: _Held, table: np.ndarray, skill: float) -> None:
+        recorder, record = self._recorder, held.record
+        counts = record.counts
+        histograms = self._arguments.histograms
+        if counts is not None and (self._history.made - 1) % histograms:
+            counts = None
+        written = Written(
+            recorder.layers,
+            {name: table[i] for i, name in enumerate(names())},
+            record.global_norm,
+            held.loss if held.is_loss_seen else None,
+            skill,
+            counts,
+        )
+        self._to_writer(lambda writer: writer.record(record.step, written))
+
+
+def _rows(source: str) -> list[int]:
+    return [names().index(name) for name in names(source)]
