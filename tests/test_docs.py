@@ -1,8 +1,12 @@
-"""What docs/monitor.md says of the monitor is true, as far as a test can tell."""
+"""What the pages in docs/ say is true, as far as a test can tell, and links lead on."""
 
 import ast
+import functools
 import inspect
+import os
 import re
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,11 +18,61 @@ import deepxor
 from deepxor.diagnosis import rules
 from deepxor.events import gradient_flow
 from deepxor.events.reader import read_scalars
-from scripts.docs import pictures, tables
+from deepxor.xor.run import Run
+from scripts.docs import flags, marked, pictures, tables
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "monitor.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
+}
+# The page on the monitor, of which most of these tests are.
+PAGE = PAGES["docs/monitor.md"]
 VERDICTS = ("healthy", "vanishing", "exploding", "dead", "saturated")
+
+# Command -> flags that make it quick.
+QUICK = {
+    "train": ["--num_steps=101", "--quiet"],
+    "compare": [],
+    "explain": [],
+    "images": [
+        "--network=cnn",
+        "--activations=relu",
+        "--initializers=he",
+        "--seeds=1",
+        "--epochs=1",
+    ],
+}
+
+
+def blocks(page, language):
+    """Returns the fenced blocks of a page that are in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", PAGES[page], re.DOTALL)
+
+
+def links(page):
+    """Returns what a page links and shows of this repository."""
+    found = re.findall(r"\]\(([^)\s]+)\)", PAGES[page])
+    return [target for target in found if not target.startswith("https://")]
+
+
+def anchors(page):
+    """Returns the fragments of a page's headings, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in kept}
+
+
+@functools.cache
+def help_of(module):
+    """Returns the flags that a program names in its help."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return set(re.findall(r"^  --(?:\[no\])?(\w+)", done.stdout, re.MULTILINE))
 
 
 def section(heading):
@@ -94,23 +148,146 @@ def test_the_code_runs(tmp_path, monkeypatch, capsys):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     names = {"model": model, "x": np.ones((96, 2)), "y": np.ones((96, 1))}
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 3
-    for block in blocks:
+    code = blocks("docs/monitor.md", "python")
+    assert len(code) == 3
+    for block in code:
         exec(compile(block, "monitor.md", "exec"), names)
     assert "healthy" in capsys.readouterr().out
     assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
     names["act"](names["monitor"].diagnosis)
 
 
-def test_links_lead_somewhere():
-    headings = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
-    anchors = {"#" + heading.lower().replace(" ", "-") for heading in headings}
-    for target in re.findall(r"\]\(([^)]+)\)", PAGE):
-        if target.startswith("#"):
-            assert target in anchors
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for target in links(page):
+        name, _, fragment = target.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        assert path.exists(), target
+        if fragment:
+            other = str(path.resolve().relative_to(ROOT))
+            assert fragment in anchors(other), target
+
+
+@pytest.mark.parametrize("index", ["README.md", "docs/README.md"])
+def test_every_page_is_in_the_index(index):
+    folder = (ROOT / index).parent
+    linked = {(folder / target.split("#")[0]).resolve() for target in links(index)}
+    assert set(DOCS.glob("*.md")) - {DOCS / "README.md"} <= linked
+
+
+def test_every_picture_is_small_and_shown():
+    shown = {
+        ((ROOT / page).parent / target).resolve()
+        for page in PAGES
+        for target in links(page)
+        if target.endswith(".png")
+    }
+    assert shown == set((DOCS / "pictures").glob("*.png"))
+    for picture in shown:
+        assert picture.stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_are_there(page):
+    """Of the repository: in code, with a folder in front."""
+    found = re.findall(
+        r"`((?:deepxor|docs|examples|scripts|tests)/[^`\s]*)", PAGES[page]
+    )
+    for name in found:
+        assert (ROOT / name).exists(), name
+
+
+def test_the_flags_of_every_command_are_those_of_the_programs():
+    page = PAGES["docs/flags.md"]
+    assert flags.updated(page) == page
+    assert tuple(QUICK) == flags.COMMANDS
+    for command in flags.COMMANDS:
+        rows = marked.block(page, f"flags-{command}")
+        named = re.findall(r"^\| `--(\w+)` \|", rows, re.MULTILINE)
+        assert set(named) == help_of(f"deepxor.{command}") and named
+        assert len(named) == len(set(named))
+
+
+def test_a_document_without_a_marker_is_refused():
+    with pytest.raises(ValueError, match=r"'<!-- x: end -->' once. Received: 0 times"):
+        marked.replaced("<!-- x: begin -->\n", "x", "")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_flags_that_are_named_exist(page):
+    modules = [f"deepxor.{command}" for command in flags.COMMANDS]
+    modules += [
+        f"scripts.benchmarks.{name}" for name in ("ladder", "speed", "diagnosis")
+    ]
+    known = set().union(*map(help_of, modules))
+    # absl's own of every command, and that of scripts/demo, which is no Python program.
+    known |= {"help", "serve"}
+    named = set(re.findall(r"(?<![\w-])--([a-z]\w*)", PAGES[page]))
+    assert named <= known
+
+
+# The README and the page on explain have tests of their own.
+@pytest.mark.parametrize("page", sorted({*PAGES} - {"README.md", "docs/explain.md"}))
+def test_the_shell_commands_run(page, tmp_path):
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    for line in lines:
+        name, *arguments = line.split("#")[0].split()
+        if name == "python":
+            module = arguments[1].removeprefix("deepxor.")
+            command = [sys.executable, *arguments, *QUICK[module]]
+            subprocess.run(command, cwd=tmp_path, check=True)
+        elif name == "tensorboard":
+            assert arguments == ["--logdir", "logdir"]
         else:
-            assert (ROOT / "docs" / target.split("#")[0]).exists()
+            assert os.access(ROOT / name, os.X_OK), line
+
+
+def test_the_commands_that_explain_print_what_the_page_says(tmp_path):
+    lines = [line.split() for line in blocks("docs/explain.md", "sh")[0].splitlines()]
+    first, wide = (
+        subprocess.run(
+            [sys.executable, *line[1:]],
+            capture_output=True, text=True, check=True, cwd=tmp_path,
+        ).stdout
+        for line in lines
+    )  # fmt: skip
+    assert "5.7 decades" in PAGES["docs/explain.md"] and " 5.73 " in first
+    assert "4.5e-05" in PAGES["docs/explain.md"] and "4.5e-05" in first
+    assert "Schoenholz" in wide and (tmp_path / "explain.png").exists()
+
+
+def test_the_code_of_the_other_pages_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    names = {"model": model, "x": x, "y": np.ones((200, 1))}
+    for page in ("docs/explain.md", "docs/images.md", "docs/ladder.md"):
+        (block,) = blocks(page, "python")
+        exec(compile(block, page, "exec"), names)
+    assert "dead" in capsys.readouterr().out
+    assert (tmp_path / "explain.png").exists()
+    assert Run.load(tmp_path / "logdir" / "lecture-relu").status == "finished"
+
+
+def test_the_pages_with_code_are_those_that_are_run():
+    run = {"README.md", "docs/monitor.md"}
+    run |= {"docs/explain.md", "docs/images.md", "docs/ladder.md"}
+    assert {page for page in PAGES if blocks(page, "python")} == run
+
+
+def test_measured_tables_are_there():
+    for row in ("| C loop", "| deepxor, 256 networks |"):
+        assert row in PAGES["docs/speed.md"]
+
+
+def test_the_bench_runs():
+    done = subprocess.run(
+        [ROOT / "scripts" / "bench", "--quick", "--markdown"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for row in ("C loop", "deepxor, 1 network", "deepxor, 64 networks"):
+        assert row in done.stdout
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)

@@ -1,6 +1,8 @@
-"""What the README says is true: its commands, its flags, its figures."""
+"""What the README says is true: its commands, code and figures; and it is short."""
 
+import datetime
 import functools
+import itertools
 import os
 import re
 import shutil
@@ -16,8 +18,9 @@ from scipy.stats import fisher_exact
 import deepxor
 from deepxor.xor.config import NETWORKS
 from deepxor.xor.network.build import build
-from deepxor.xor.run import Run
 from deepxor.xor.train import fit
+from scripts.benchmarks import ladder as ladder_program
+from scripts.docs import marked
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,15 +32,15 @@ def blocks(language):
 
 def ladder():
     """Returns the README's table: (network, activation) -> rate."""
-    text = README.split("<!-- ladder: begin -->\n")[1].split("<!-- ladder: end -->")[0]
     header, _, *rows = (
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in text.strip().splitlines()
+        [text.strip() for text in line.strip("|").split("|")]
+        for line in marked.block(README, "ladder").splitlines()
+        if line.startswith("|")
     )
     return {
-        (row[0], activation): float(cell.split()[0])
+        (row[0], activation): float(text.split()[0])
         for row in rows
-        for activation, cell in zip(header[1:], row[1:], strict=True)
+        for activation, text in zip(header[1:], row[1:], strict=True)
     }
 
 
@@ -53,8 +56,45 @@ def solved(network, activation, replicas, seed):
     return int((accuracy == 1).sum()), cost, accuracy
 
 
+def test_it_is_short():
+    assert len(README.splitlines()) <= 150
+
+
+def test_it_begins_with_a_sentence_a_picture_and_two_commands():
+    title, sentence, picture, commands, *_ = README.split("\n\n")
+    assert title == "# deepxor"
+    assert re.fullmatch(r"\*\*[^.]+\.\*\*", sentence)
+    assert re.fullmatch(r"!\[[^]]+\]\(docs/[^)]+\.png\)", picture)
+    first, *lines, last = commands.splitlines()
+    assert (first, last) == ("```sh", "```")
+    assert [line.split()[0] for line in lines] == ["scripts/demo", "scripts/test"]
+    for line in lines:
+        assert os.access(ROOT / line.split()[0], os.X_OK)
+
+
 def test_the_ladder_is_whole():
-    assert {network for network, _ in ladder()} == set(NETWORKS)
+    expected = itertools.product(NETWORKS, ladder_program.ACTIVATIONS)
+    assert set(ladder()) == set(expected)
+
+
+def test_the_ladder_is_the_same_wherever_it_stands():
+    tables = {
+        marked.block(path.read_text(encoding="utf-8"), "ladder")
+        for path in ladder_program.DOCUMENTS
+    }
+    assert len(ladder_program.DOCUMENTS) == 2 and len(tables) == 1
+
+
+def test_the_ladders_caption_is_that_of_its_program():
+    text = marked.block(README, "ladder")
+    (day,) = re.findall(r"\d{4}-\d\d-\d\d", text)
+    caption = ladder_program.caption(500, datetime.date.fromisoformat(day))
+    assert text.endswith(f"|\n\n{caption}")
+
+
+def test_a_rate_has_wilsons_interval():
+    # By hand: z = 1.96, p = 0.98, n = 100.
+    assert ladder_program.rate_text(98, 100) == ".980 (.930-.994)"
 
 
 @pytest.mark.parametrize(
@@ -92,16 +132,6 @@ def test_deep_is_relu_nearly_always_and_sigmoid_never():
     assert solved("deep", "sigmoid", replicas=100, seed=1)[0] <= 1
 
 
-def test_every_flag_is_explained_and_every_one_explained_is_there():
-    done = subprocess.run(
-        [sys.executable, "-m", "deepxor.train", "--help"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    flags = set(re.findall(r"^  --(?:\[no\])?(\w+)", done.stdout, re.MULTILINE))
-    section = README.split("## Flags of")[1].split("\n## ")[0]
-    assert flags == set(re.findall(r"^\| `--(\w+)`", section, re.MULTILINE))
-
-
 def test_the_shell_commands_run(tmp_path):
     commands = [
         line.split("#")[0].split()
@@ -117,37 +147,18 @@ def test_the_shell_commands_run(tmp_path):
     assert {path.name for path in (tmp_path / "logdir").iterdir()} == {
         "deep-relu", "deep-sigmoid"
     }  # fmt: skip
-    for name in ("scripts/demo", "scripts/test"):
-        assert os.access(ROOT / name, os.X_OK) and any(c[0] == name for c in commands)
 
 
-def test_the_commands_that_explain_run(tmp_path):
-    lines = [line.split() for block in blocks("sh") for line in block.splitlines()]
-    commands = [
-        line for line in lines if line[:3] == ["python", "-m", "deepxor.explain"]
-    ]
-    first, wide = (
-        subprocess.run(
-            [sys.executable, *command[1:]],
-            capture_output=True, text=True, check=True, cwd=tmp_path,
-        ).stdout
-        for command in commands
-    )  # fmt: skip
-    assert "5.7" in README.split("## Why")[1] and " 5.73 " in first
-    assert "Schoenholz" in wide and (tmp_path / "explain.png").exists()
-
-
-def test_the_python_examples_run(tmp_path, monkeypatch, capsys):
+def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     x = np.random.default_rng(0).normal(size=(200, 2))
     names = {"model": model, "x": x, "y": np.ones((200, 1))}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
-    printed = capsys.readouterr().out
-    assert "healthy" in printed and "dead" in printed
-    assert Run.load(tmp_path / "logdir" / "lecture-relu").status == "finished"
+    (block,) = blocks("python")
+    exec(compile(block, "README.md", "exec"), names)
+    assert "healthy" in capsys.readouterr().out
+    assert (tmp_path / "logdir" / "my-run" / "diagnosis.json").exists()
 
 
 def test_the_demo_trains_both_and_is_quick_the_second_time(tmp_path):
@@ -176,22 +187,5 @@ def test_the_demo_trains_both_and_is_quick_the_second_time(tmp_path):
     assert wrong.returncode == 2 and "--sevre" in wrong.stderr
 
 
-def test_measured_tables_are_there():
-    for row in ("| C loop", "| deepxor, 256 networks |", "│ deep-sigmoid"):
-        assert row in README
-
-
-def test_the_bench_runs():
-    done = subprocess.run(
-        [ROOT / "scripts" / "bench", "--quick", "--markdown"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for row in ("C loop", "deepxor, 1 network", "deepxor, 64 networks"):
-        assert row in done.stdout
-
-
-def test_the_pictures_are_there_and_small():
-    pictures = re.findall(r"\((docs/[^)]+\.png)\)", README)
-    assert pictures
-    for picture in pictures:
-        assert (ROOT / picture).stat().st_size < 300_000
+def test_the_table_of_the_demo_is_there():
+    assert "│ deep-relu " in README and "│ deep-sigmoid " in README

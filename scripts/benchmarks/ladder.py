@@ -5,7 +5,7 @@ For example: scripts/ladder --write
 
 from __future__ import annotations
 
-import re
+import datetime
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +14,18 @@ from absl import flags
 
 from deepxor.console import app
 from deepxor.statistics import wilson_interval
-from deepxor.xor.network.blocks import thread_count
 from deepxor.xor.config import NETWORKS, Experiment
+from deepxor.xor.network.blocks import thread_count
+from scripts.docs.marked import replaced
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "maxout")
-README = Path(__file__).parents[2] / "README.md"
-BEGIN, END = "<!-- ladder: begin -->\n", "<!-- ladder: end -->\n"
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "ladder.md")
 
-REPLICAS = flags.DEFINE_integer("replicas", 500, "Networks for each cell.")
-WRITE = flags.DEFINE_boolean("write", False, "Put the table into README.md.")
+REPLICAS = flags.DEFINE_integer("replicas", 500, "Networks for each rate.")
+WRITE = flags.DEFINE_boolean(
+    "write", False, "Put the table into README.md and docs/ladder.md."
+)
 
 
 def solved(experiment: Experiment) -> int:
@@ -35,7 +38,7 @@ def solved(experiment: Experiment) -> int:
     return int((model.snapshot().accuracy == 1).sum())
 
 
-def cell(count: int, replicas: int) -> str:
+def rate_text(count: int, replicas: int) -> str:
     """Returns a rate with its interval, as in ".965 (.945-.978)"."""
     numbers = (count / replicas, *wilson_interval(count, replicas))
     rate, low, high = (f"{n:.3f}".removeprefix("0") for n in numbers)
@@ -49,7 +52,7 @@ def table(replicas: int) -> str:
         f"|---|{'---|' * len(ACTIVATIONS)}",
     ]
     for network in NETWORKS:
-        cells = []
+        rates = []
         # A network without hidden layers has no use for an activation.
         for activation in ACTIVATIONS if NETWORKS[network] else ACTIVATIONS[:1]:
             print(f"{network} {activation}", file=sys.stderr)
@@ -59,23 +62,38 @@ def table(replicas: int) -> str:
                 replicas=replicas,
                 log_every=1000,
             )
-            cells.append(cell(solved(experiment), replicas))
-        cells += [cells[0]] * (len(ACTIVATIONS) - len(cells))
-        lines.append(f"| {network} | {' | '.join(cells)} |")
+            rates.append(rate_text(solved(experiment), replicas))
+        rates += [rates[0]] * (len(ACTIVATIONS) - len(rates))
+        lines.append(f"| {network} | {' | '.join(rates)} |")
     return "\n".join(lines) + "\n"
 
 
+def caption(replicas: int, day: datetime.date) -> str:
+    """Returns the paragraph below the table: what was measured, by what, and when.
+
+    Args:
+        replicas: Networks for each rate.
+        day: Of the measurement.
+    """
+    default = Experiment()
+    return (
+        f"Measured by `scripts/ladder` on {day.isoformat()}: gradient descent with a "
+        f"learning rate of\n{default.learning_rate}, {default.num_steps:,} steps, "
+        f"seed {default.seed}, {replicas:,} networks for each rate.\n"
+    )
+
+
 def main(argv: Sequence[str]) -> int:
-    """Prints the table, or writes it into the README."""
+    """Prints the table, or writes it into the documents that show it."""
+    app.check_no_arguments(argv)
     app.load_tensorflow(thread_count(REPLICAS.value))
-    text = table(REPLICAS.value)
-    if WRITE.value:
-        pattern = re.escape(BEGIN) + ".*" + re.escape(END)
-        readme = README.read_text(encoding="utf-8")
-        readme = re.sub(pattern, BEGIN + text + END, readme, flags=re.DOTALL)
-        README.write_text(readme, encoding="utf-8")
-    else:
+    text = f"{table(REPLICAS.value)}\n{caption(REPLICAS.value, datetime.date.today())}"
+    if not WRITE.value:
         print(text)
+        return 0
+    for path in DOCUMENTS:
+        document = path.read_text(encoding="utf-8")
+        path.write_text(replaced(document, "ladder", text), encoding="utf-8")
     return 0
 
 

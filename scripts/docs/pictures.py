@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 import deepxor
 from deepxor.report.history import history_figure
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 
 BATCH = 64
 
@@ -114,11 +114,11 @@ def draw(verdict: str) -> None:
     run = RUNS[verdict]
     monitor = train(run)
     diagnosis = str(monitor.diagnosis)
-    path = DOCS / f"verdict-{verdict}.png"
+    path = PICTURES / f"verdict-{verdict}.png"
     text = f"{diagnosis.splitlines()[0]}\n{run.what}"
     history_figure(monitor.history, text, run.fraction).savefig(path)
     size = path.stat().st_size / 1000
-    print(f"{path.relative_to(DOCS.parent)}: {size:.0f} kB\n{diagnosis}\n")
+    print(f"{path.relative_to(PICTURES.parent)}: {size:.0f} kB\n{diagnosis}\n")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.support.browser import Page, TensorBoard, chromium
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 
 LINE = '.line-plot:not(.ghost) path.line[d^="M"]'
 
@@ -142,9 +142,9 @@ def take(page: Page, name: str, shot: Shot) -> None:
 
 def save(image: Image.Image, name: str) -> None:
     """Writes a picture into docs/."""
-    path = DOCS / f"{name}.png"
+    path = PICTURES / f"{name}.png"
     image.quantize(COLOURS).save(path, optimize=True)
-    print(f"{path.relative_to(DOCS.parent)}: {path.stat().st_size / 1000:.0f} kB")
+    print(f"{path.relative_to(PICTURES.parent)}: {path.stat().st_size / 1000:.0f} kB")
 
 
 def take_all(logdir: Path, shots: dict[str, Shot]) -> None:

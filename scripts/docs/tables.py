@@ -11,6 +11,7 @@ from pathlib import Path
 from deepxor.console import app
 from deepxor.quantities import GRADIENT, LOG10, QUANTITIES, Quantity
 from deepxor.verdicts import VERDICTS
+from scripts.docs.marked import replaced
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "monitor.md"
 
@@ -73,10 +74,7 @@ def updated(document: str) -> str:
         ValueError: If it has not.
     """
     for name, table in TABLES.items():
-        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
-        before, rest = document.split(begin)
-        _, after = rest.split(end)
-        document = f"{before}{begin}{table()}{end}{after}"
+        document = replaced(document, name, table())
     return document
 
 

@@ -140,7 +140,8 @@ def spirals(rng: Generator) -> Arrays:
 
 def blobs(rng: Generator) -> Arrays:
     """Eight classes about points in ten dimensions, in units of their standard
-    deviation."""
+    deviation.
+    """
     centres = rng.normal(size=(8, 10))
     label = rng.integers(8, size=SAMPLES)
     x = centres[label] + rng.normal(0, 0.5, (SAMPLES, 10))
@@ -248,7 +249,8 @@ def means(rng: Generator, steps: int) -> Arrays:
 
 def tokens(rng: Generator) -> Arrays:
     """Four classes of sentences of 12 tokens: the tokens of each are from its own
-    fifth of the vocabulary, or from what all share."""
+    fifth of the vocabulary, or from what all share.
+    """
     label = rng.integers(4, size=SAMPLES)
     own = rng.integers(TOKENS // 5, size=(SAMPLES, 12)) + label[:, None] * TOKENS // 5
     shared = rng.integers(TOKENS // 5, size=(SAMPLES, 12)) + 4 * TOKENS // 5

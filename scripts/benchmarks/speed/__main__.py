@@ -36,9 +36,9 @@ from rich.table import Table
 
 import deepxor
 from deepxor.console import app
-from deepxor.xor.network.blocks import MOST_IN_BLOCK, thread_count
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
+from deepxor.xor.network.blocks import MOST_IN_BLOCK, thread_count
 from deepxor.xor.run import Run
 
 if TYPE_CHECKING:
@@ -234,8 +234,8 @@ def measure_deepxor(replicas: int, steps: int) -> Sample:
     """Measures networks of the lab side by side, every step's norms recorded."""
     import keras
 
-    from deepxor.xor.network.build import build
     from deepxor.xor.monitor.callback import ReplicaMonitor
+    from deepxor.xor.network.build import build
     from deepxor.xor.train import fit
 
     keras.utils.clear_session()
