@@ -12,8 +12,8 @@ import tensorflow as tf
 from deepxor.backprop import mean_field
 from deepxor.backprop.chain import Chain, Function, Link, keras_chain
 from deepxor.backprop.mean_field import Prediction, WideLayer
-from deepxor.backprop.profile import Descent
-from deepxor.backprop.table import descent_table, plain_text
+from deepxor.backprop.profile import BackwardProfile
+from deepxor.backprop.table import plain_text, profile_table
 from deepxor.statistics import finite_percentiles
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Explanation:
         with np.errstate(divide="ignore"):
             return 0.0 - np.log10(_ratio(self.gradient_norm, self.gradient_norm[-1:]))
 
-    def descent(self) -> Descent:
+    def profile(self) -> BackwardProfile:
         """Returns the same in the order of backpropagation, for a table or a picture.
 
         With replicas: medians, 10th and 90th percentiles of what is finite.
@@ -109,7 +109,7 @@ class Explanation:
         norms = np.repeat(outputs, 2, axis=0)[:-1]
         norms[1::2] = self.pre_activation_norm[::-1]
         prediction = self.prediction
-        return Descent(
+        return BackwardProfile(
             title=self.title,
             layers=self.layers[::-1],
             replicas=self.input_norm.size,
@@ -129,12 +129,12 @@ class Explanation:
         Returns:
             A matplotlib figure; `figure.savefig("explain.png")` writes it.
         """
-        from deepxor.backprop.figure import descent_figure
+        from deepxor.backprop.figure import profile_figure
 
-        return descent_figure([self.descent()])
+        return profile_figure([self.profile()])
 
     def __str__(self) -> str:
-        return plain_text(descent_table(self.descent()))
+        return plain_text(profile_table(self.profile()))
 
 
 def explain(model: Any, x: Any, y: Any, *, training: bool = True) -> Explanation:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from deepxor.backprop.profile import Descent
+from deepxor.backprop.profile import BackwardProfile
 from deepxor.palette import BLUE, DPI, GREEN, INK, MAX_LABELS, VERMILION, power_of_ten
 
 SLOPE, WEIGHT, PREDICTED, NORM = VERMILION, BLUE, GREEN, INK
@@ -26,7 +26,7 @@ PANEL_INCHES = (6.0, 5.2)
 MAX_DECADES = 45.0
 
 
-def descent_figure(descents: Sequence[Descent]) -> Figure:
+def profile_figure(profiles: Sequence[BackwardProfile]) -> Figure:
     """Draws how the norm of the gradient changes on its way back, in decades.
 
     A staircase: from left to right the layers as backpropagation meets them, each with
@@ -34,46 +34,46 @@ def descent_figure(descents: Sequence[Descent]) -> Figure:
     where the one before ended.
 
     Args:
-        descents: One a panel, at least one; all share the scale of decades.
+        profiles: One a panel, at least one; all share the scale of decades.
 
     Returns:
         The figure, 1200 pixels wide if there are two panels or more.
     """
-    columns = min(2, len(descents))
-    rows = math.ceil(len(descents) / columns)
+    columns = min(2, len(profiles))
+    rows = math.ceil(len(profiles) / columns)
     width, height = PANEL_INCHES
     figure = Figure(
         figsize=(width * columns, height * rows), dpi=DPI, layout="constrained"
     )
     axes = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-    bottom, top = _limits(descents)
-    for panel, descent in zip(axes, descents, strict=False):
+    bottom, top = _limits(profiles)
+    for panel, profile in zip(axes, profiles, strict=False):
         panel.set_ylim(bottom, top)
-        _draw_panel(panel, descent)
-    for panel in axes[len(descents) :]:
+        _draw_panel(panel, profile)
+    for panel in axes[len(profiles) :]:
         panel.remove()
     for panel in axes[::columns]:
         panel.set_ylabel("gradient norm, relative to the output's", fontsize=11)
-    _draw_legend(figure, descents)
+    _draw_legend(figure, profiles)
     return figure
 
 
-def _limits(descents: Sequence[Descent]) -> tuple[float, float]:
-    values = np.concatenate([descent.decades.ravel() for descent in descents])
+def _limits(profiles: Sequence[BackwardProfile]) -> tuple[float, float]:
+    values = np.concatenate([profile.decades.ravel() for profile in profiles])
     values = np.append(values[np.isfinite(values)], [-1.0, 0.5])
     bottom, top = max(values.min(), -MAX_DECADES), min(values.max(), MAX_DECADES)
     margin = 0.06 * (top - bottom)
     return bottom - margin, top + margin
 
 
-def _draw_panel(panel: Axes, descent: Descent) -> None:
-    low, median, high = descent.decades
+def _draw_panel(panel: Axes, profile: BackwardProfile) -> None:
+    low, median, high = profile.decades
     stages = np.arange(len(median)) / 2
-    if descent.replicas > 1:
+    if profile.replicas > 1:
         low, high = (np.where(np.isfinite(line), line, np.nan) for line in (low, high))
         panel.fill_between(stages, low, high, color=BAND, lw=0, zorder=1)
     _draw_stairs(panel, stages, median)
-    predicted = descent.predicted_decades
+    predicted = profile.predicted_decades
     if predicted is not None:
         panel.plot(
             stages[::2],
@@ -85,10 +85,10 @@ def _draw_panel(panel: Axes, descent: Descent) -> None:
             zorder=4,
         )
     panel.axhline(0, color=NORM, lw=0.8, zorder=0.5)
-    panel.set_title(_title(descent), fontsize=13, loc="left", parse_math=False)
+    panel.set_title(_title(profile), fontsize=13, loc="left", parse_math=False)
     panel.set_xlabel("backpropagation runs this way \N{RIGHTWARDS ARROW}", fontsize=11)
-    _write_factors(panel, descent)
-    _label_layers(panel, descent.layers)
+    _write_factors(panel, profile)
+    _label_layers(panel, profile.layers)
     panel.yaxis.set_major_locator(MaxNLocator(integer=True))
     panel.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
     panel.tick_params(axis="y", labelleft=True, labelsize=11)
@@ -130,25 +130,25 @@ def _hatch(panel: Axes, start: float, end: float, text: str) -> None:
     )  # fmt: skip
 
 
-def _title(descent: Descent) -> str:
+def _title(profile: BackwardProfile) -> str:
     """Returns the title, with what is left at the output of the first layer."""
-    if len(descent.layers) == 1:
-        return descent.title
-    decades, layer = descent.decades[1, -3], descent.layers[-1]
+    if len(profile.layers) == 1:
+        return profile.title
+    decades, layer = profile.decades[1, -3], profile.layers[-1]
     if np.isnan(decades):
-        return f"{descent.title}: undefined at {layer}"
+        return f"{profile.title}: undefined at {layer}"
     if np.isneginf(decades):
-        return f"{descent.title}: exactly zero at {layer}"
+        return f"{profile.title}: exactly zero at {layer}"
     way = "gained" if decades > 0 else "lost"
-    return f"{descent.title}: {abs(decades):.1f} decades {way} by {layer}"
+    return f"{profile.title}: {abs(decades):.1f} decades {way} by {layer}"
 
 
-def _write_factors(panel: Axes, descent: Descent) -> None:
+def _write_factors(panel: Axes, profile: BackwardProfile) -> None:
     """Writes what a hidden layer multiplies by, the median over them, if all are alike.
 
     The output layer does not count, nor does the first one: their ends are narrow.
     """
-    hidden = np.array([descent.slope_factor[1], descent.weight_factor[1]])[:, 1:-1]
+    hidden = np.array([profile.slope_factor[1], profile.weight_factor[1]])[:, 1:-1]
     has_activation = hidden[0] != 1
     if not (hidden.size and np.isfinite(hidden).all() and has_activation.all()):
         return
@@ -156,7 +156,7 @@ def _write_factors(panel: Axes, descent: Descent) -> None:
     times = "\N{MULTIPLICATION SIGN}"
     text = f"a layer's slope: {times} {slope}\na layer's weights: {times} {weight}"
     # In the corner that the stairs do not go to.
-    is_rising = descent.decades[1, -3] > 1
+    is_rising = profile.decades[1, -3] > 1
     y, side = (0.96, "top") if is_rising else (0.04, "bottom")
     panel.text(
         0.03, y, text, transform=panel.transAxes, fontsize=12, color=NORM,
@@ -179,19 +179,19 @@ def _label_layers(panel: Axes, layers: Sequence[str]) -> None:
         label.set(ha="right", rotation_mode="anchor", parse_math=False)
 
 
-def _draw_legend(figure: Figure, descents: Sequence[Descent]) -> None:
+def _draw_legend(figure: Figure, profiles: Sequence[BackwardProfile]) -> None:
     handles: list[Artist] = [
         Patch(color=SLOPE, label="slope of the activation"),
         Patch(color=WEIGHT, label="weights"),
     ]
     handles.append(_marker(NORM, "o", "gradient norm at a layer's output"))
-    replicas = max(descent.replicas for descent in descents)
+    replicas = max(profile.replicas for profile in profiles)
     if replicas > 1:
         label = f"p10 to p90 of {replicas} networks"
         handles.append(Patch(color=BAND, label=label))
-    if any(descent.predicted is not None for descent in descents):
+    if any(profile.predicted is not None for profile in profiles):
         handles.append(_marker(PREDICTED, "D", "mean-field theory"))
-    columns = 5 if len(descents) > 1 else 2
+    columns = 5 if len(profiles) > 1 else 2
     figure.legend(
         handles=handles,
         loc="outside upper center",

@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Descent:
+class BackwardProfile:
     """The norms of a gradient on its way from the last layer back to the input.
 
     A stage is a place where the norm is measured: the last layer's output, the same

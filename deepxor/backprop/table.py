@@ -7,58 +7,58 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deepxor.backprop.profile import Descent
+from deepxor.backprop.profile import BackwardProfile
 from deepxor.text import decades_text
 
 FACTOR = "{:#.3g}"
 
 
-def descent_table(descent: Descent) -> Table:
+def profile_table(profile: BackwardProfile) -> Table:
     """Returns a table with a row a layer, the last layer first.
 
     The norm in a row times its two factors is the norm in the next one.
 
     Args:
-        descent: What was measured.
+        profile: What was measured.
     """
-    many = descent.replicas > 1
-    table = Table(title=_descent_title(descent))
+    many = profile.replicas > 1
+    table = Table(title=_profile_title(profile))
     table.title_style = "dim"
     table.add_column("layer", overflow="fold")
     for heading in ("gradient norm", "decades lost", "slope factor", "weight factor"):
         table.add_column(heading, justify="right")
-    if descent.predicted is not None:
+    if profile.predicted is not None:
         table.add_column("predicted", justify="right")
-    has_remarks = bool(descent.zeros.any() or descent.not_finite.any())
+    has_remarks = bool(profile.zeros.any() or profile.not_finite.any())
     if has_remarks:
         table.add_column("")
-    for i, layer in enumerate((*descent.layers, "(input)")):
-        norm = _factor(descent.norms[1, 2 * i], "{:.1e}")
-        cells = [norm, decades_text(descent.decades[1, 2 * i])]
-        cells += _factors(descent, i) if i < len(descent.layers) else []
+    for i, layer in enumerate((*profile.layers, "(input)")):
+        norm = _factor(profile.norms[1, 2 * i], "{:.1e}")
+        cells = [norm, decades_text(profile.decades[1, 2 * i])]
+        cells += _factors(profile, i) if i < len(profile.layers) else []
         if has_remarks:
             cells += [""] * (len(table.columns) - 2 - len(cells))
-            cells.append(_remark(descent.zeros[i], descent.not_finite[i], many))
+            cells.append(_remark(profile.zeros[i], profile.not_finite[i], many))
         table.add_row(Text(layer), *cells)
     return table
 
 
-def _descent_title(descent: Descent) -> Text:
+def _profile_title(profile: BackwardProfile) -> Text:
     title = (
-        f"{descent.title}: norm x slope factor x weight factor = the next row's norm"
+        f"{profile.title}: norm x slope factor x weight factor = the next row's norm"
     )
-    if descent.replicas > 1:
-        title += f"\nmedian, p10 to p90 of {descent.replicas} replicas"
+    if profile.replicas > 1:
+        title += f"\nmedian, p10 to p90 of {profile.replicas} replicas"
     return Text(title)
 
 
-def _factors(descent: Descent, layer: int) -> list[str]:
-    many = descent.replicas > 1
-    factors = (descent.slope_factor[:, layer], descent.weight_factor[:, layer])
+def _factors(profile: BackwardProfile, layer: int) -> list[str]:
+    many = profile.replicas > 1
+    factors = (profile.slope_factor[:, layer], profile.weight_factor[:, layer])
     cells = [_percentiles(values, many) for values in factors]
-    if descent.predicted is not None:
+    if profile.predicted is not None:
         slope, weight = (
-            _factor(value, FACTOR) for value in descent.predicted[:, layer]
+            _factor(value, FACTOR) for value in profile.predicted[:, layer]
         )
         cells.append(f"{slope} x {weight}")
     return cells

@@ -1,4 +1,4 @@
-"""What every front door shares: flags, errors of one line, and quiet TensorFlow."""
+"""What every command shares: flags, errors of one line, and quiet TensorFlow."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def load_tensorflow(threads: int = 1) -> None:
     Its log lines are silent unless they are errors.
 
     Args:
-        threads: At work at the same time; 0 for one a core. One block of the lab's
-            networks is too small to share out; see `lab.blocks.thread_count`.
+        threads: At work at the same time; 0 for one a core. One block of replicas'
+            networks is too small to share out; see `xor.network.blocks.thread_count`.
 
     Some are written before TensorFlow reads its log level, and at the first look for a
     GPU it calls the lack of one an error; both are held back, and shown if it fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the lab's layers are TensorFlow's
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # those of replicas need it
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as held:

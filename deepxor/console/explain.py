@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from deepxor.backprop.explanation import Explanation, explain
-from deepxor.backprop.figure import descent_figure
+from deepxor.backprop.figure import profile_figure
 from deepxor.backprop.mean_field import WIDE, Prediction
-from deepxor.backprop.table import descent_table
+from deepxor.backprop.table import profile_table
 from deepxor.console.tables import make_console
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
@@ -45,16 +45,16 @@ def explain_on_console(experiments: Sequence[Experiment], png: str) -> None:
         OSError: If the picture cannot be written.
     """
     console = make_console()
-    descents = []
+    profiles = []
     for experiment in experiments:
         explanation = explain_experiment(experiment)
-        descents.append(explanation.descent())
-        console.print(descent_table(descents[-1]))
+        profiles.append(explanation.profile())
+        console.print(profile_table(profiles[-1]))
         if explanation.prediction is not None:
             console.print(Text(_in_words(explanation.prediction)))
     console.print(Text(str(LECTURE)))
     if png:
-        descent_figure(descents).savefig(png)
+        profile_figure(profiles).savefig(png)
         console.print(Text(f"Picture: {png}"))
 
 

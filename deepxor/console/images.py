@@ -114,13 +114,13 @@ def scores_of(grid: Grid, trained: Iterable[Trained]) -> Scores:
         if results["converged"]:
             accuracy = 100 * results["accuracy_test"]
             accuracies.setdefault(key, []).append(accuracy)
-    has_paper = (grid.dataset, grid.network) == ("cifar10", "fitnet4")
+    is_published = (grid.dataset, grid.network) == ("cifar10", "fitnet4")
     return {
         (row, column): Score(
             tuple(accuracies.get((row, column), ())),
             tuple(verdicts.get((row, column), ())),
-            MISHKIN_2015.get((row, column)) if has_paper else None,
-            has_paper and (row, column) in MISHKIN_2015,
+            MISHKIN_2015.get((row, column)) if is_published else None,
+            is_published and (row, column) in MISHKIN_2015,
         )
         for row in grid.initializers
         for column in grid.activations

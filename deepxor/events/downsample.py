@@ -29,7 +29,7 @@ class _Column:
     non_finite: int
 
 
-class Overview:
+class DownsampledSeries:
     """Chooses of a run's records, as they come, those to show.
 
     Of the records that share a column it is the first, or the one with most layers that

@@ -29,7 +29,7 @@ _PATTERN = "events.out.tfevents.*"
 
 
 @dataclass(frozen=True, eq=False)
-class Flow:
+class GradientFlow:
     """What a run recorded of the gradients of its layers.
 
     Attributes:
@@ -62,7 +62,7 @@ class RunEvents:
     """
 
     scalars: dict[str, dict[int, float]] = field(default_factory=dict)
-    flow: Flow | None = None
+    flow: GradientFlow | None = None
     diagnosis: dict[str, str | None] = field(default_factory=dict)
 
 
@@ -186,7 +186,7 @@ class _Reading:
             if number is not None:
                 self.scalars.setdefault(tag, {})[step] = number
 
-    def flow(self) -> Flow | None:
+    def flow(self) -> GradientFlow | None:
         """Returns the records that have the shape which their series' names say."""
         joined = join(list(self._parts.values()))
         if joined is None:
@@ -195,7 +195,7 @@ class _Reading:
             name: joined.tables[:, row].astype(np.float64)
             for row, name in enumerate(gradient_flow.QUANTITIES)
         }
-        return Flow(joined.steps, joined.layers, columns)
+        return GradientFlow(joined.steps, joined.layers, columns)
 
     def _add_table(
         self, suffix: str, value: summary_pb2.Summary.Value, step: int

@@ -8,7 +8,7 @@ import numpy as np
 from tensorboard.compat.proto import summary_pb2
 
 from deepxor.events import gradient_flow
-from deepxor.events.downsample import Overview
+from deepxor.events.downsample import DownsampledSeries
 
 
 class FlowSeries:
@@ -86,7 +86,7 @@ class _Part:
     """One of the series: a set of layers."""
 
     def __init__(self, layers: tuple[str, ...], suffix: str) -> None:
-        self.overview = Overview()
+        self.overview = DownsampledSeries()
         self._layers = layers
         self._suffix = suffix
         # The tags whose names the file has.

@@ -1,6 +1,6 @@
 """The only writer of event files.
 
-Values of one step are gathered and written as one event: a record of the lab has some
+Values of one step are gathered and written as one event: a record of the XOR laboratory has some
 eighty of them, and an event each would cost more than the training they describe.
 """
 
@@ -30,7 +30,7 @@ from deepxor.events.step import StepSummary
 _file_number = itertools.count()
 
 # Events that wait for the worker.
-MOST_PENDING = 8
+MAX_PENDING = 8
 
 # How long the worker leaves Python's lock to `fit`, which needs about a millisecond to
 # come from the end of a batch into the compiled loop of the next. If both want the lock
@@ -198,7 +198,7 @@ class SummaryWriter:
     def _submit(self, task: Callable[[], None]) -> None:
         # A few, so that a picture holds nothing up; not more, so that a slow disk does,
         # instead of filling the memory, and an error comes to light soon.
-        self._wait(MOST_PENDING - 1)
+        self._wait(MAX_PENDING - 1)
         try:
             self._pending.append(self._worker.submit(self._run, task))
         except RuntimeError:  # at the interpreter's end there are no threads any more

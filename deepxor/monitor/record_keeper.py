@@ -16,7 +16,7 @@ from deepxor.monitor.measure.pool import Looked, Pool
 from deepxor.monitor.optimizers import step_count
 from deepxor.monitor.recorder import StepRecorder
 from deepxor.monitor.run_writer import RunWriter, Written
-from deepxor.monitor.schedule import Schedule, Sparse
+from deepxor.monitor.schedule import BackoffSchedule, Schedule
 from deepxor.quantities import GRADIENT, RECURRENCE, WEIGHTS, names
 
 
@@ -59,7 +59,7 @@ class RecordKeeper:
         self._schedule = schedule
         self._attempts = attempts
         self._to_writer = to_writer
-        self._sparse = Sparse(0)
+        self._sparse = BackoffSchedule(0)
         self._pool = Pool(np.zeros(0, int), 0, arguments.sample)
         self._columns: list[int] = []
         self._held: list[_Held] = []
@@ -73,7 +73,7 @@ class RecordKeeper:
             step: Its number.
             optimizers: Name -> optimizer of the model.
         """
-        self._sparse = Sparse(step)
+        self._sparse = BackoffSchedule(step)
         self._counts_before = {
             name: (x, step_count(x)) for name, x in optimizers.items()
         }

@@ -33,7 +33,7 @@ class Detail(enum.Enum):
     FULL = enum.auto()
 
 
-class Sparse:
+class BackoffSchedule:
     """Says which records have what is measured more and more rarely.
 
     Args:

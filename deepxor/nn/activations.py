@@ -1,4 +1,4 @@
-"""The activation zoo: one table from a name to what the lab knows about it.
+"""The activation zoo: one table from a name to what is known of an activation.
 
 The table itself needs no TensorFlow, so that flags can be checked against it.
 """

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from deepxor.events.gradient_flow import not_recorded
-from deepxor.events.reader import Flow
+from deepxor.events.reader import GradientFlow
 from deepxor.palette import (
     NORM_COLOURS,
     NOT_FINITE,
@@ -114,7 +114,7 @@ def scale_svg(decades: tuple[int, int]) -> str:
     return as_svg(draw)
 
 
-def _draw_flow(panel: Axes, flow: Flow, decades: tuple[int, int]) -> None:
+def _draw_flow(panel: Axes, flow: GradientFlow, decades: tuple[int, int]) -> None:
     picked = np.arange(len(flow.steps))[:: math.ceil(len(flow.steps) / MAX_COLUMNS)]
     draw_heat_map(
         panel,
@@ -197,6 +197,6 @@ def record_edges(steps: np.ndarray) -> np.ndarray:
     return np.append(steps, steps[-1] + last)
 
 
-def _zero(flow: Flow) -> np.ndarray:
+def _zero(flow: GradientFlow) -> np.ndarray:
     """Returns where all of a layer's gradient is exactly zero, [records, layers]."""
     return flow.quantities["zero_fraction"] == 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepxor.events import gradient_flow
-from deepxor.events.reader import Flow
+from deepxor.events.reader import GradientFlow
 from deepxor.quantities import FRACTION, GRADIENT, LOG10, Quantity, in_tab
 
 MISSING = "-"
@@ -29,7 +29,7 @@ class LastRecord:
     rows: list[tuple[str, list[str]]]
 
 
-def last_record(found: Flow) -> LastRecord:
+def last_record(found: GradientFlow) -> LastRecord:
     """Returns the last record; of what is measured now and then, what stands there.
 
     Args:

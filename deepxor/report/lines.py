@@ -16,7 +16,7 @@ from deepxor.report.run import ReportRun
 from deepxor.report.style import short
 
 # As many names fit into a legend; with more, the colours of the table have to do.
-MOST_NAMED = 14
+MAX_NAMED = 14
 
 
 def band_opacity(runs: Sequence[ReportRun]) -> float:
@@ -68,7 +68,7 @@ def draw_legend(figure: Figure, panel: Axes) -> None:
         panel: One that has a line of every run.
     """
     handles, labels = panel.get_legend_handles_labels()
-    if not 1 <= len(labels) <= MOST_NAMED:
+    if not 1 <= len(labels) <= MAX_NAMED:
         return
     legend = figure.legend(
         handles,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from deepxor.events.gradient_flow import not_recorded
-from deepxor.events.reader import Flow, RunEvents, event_folders, read_run
+from deepxor.events.reader import GradientFlow, RunEvents, event_folders, read_run
 from deepxor.report.run import ReportRun
 from deepxor.report.significance import Comparison, compare_rates
 from deepxor.statistics import wilson_interval
@@ -39,7 +39,7 @@ def read_logdir(
             of runs that have finished are left alone.
 
     Returns:
-        The runs of the lab by name, then folders of a `GradientMonitor`; and a line for
+        The runs of the XOR laboratory by name, then folders of a `GradientMonitor`; and a line for
         every folder that is neither, saying why.
 
     Raises:
@@ -140,7 +140,7 @@ def _row(name: str, status: str, results: Mapping[str, Any]) -> dict[str, Any]:
 def _monitored(
     root: Path, wanted: re.Pattern[str]
 ) -> tuple[dict[str, ReportRun], dict[str, str]]:
-    """Reads the folders with event files that are no runs of the lab.
+    """Reads the folders with event files that are no runs of the XOR laboratory.
 
     Returns:
         Name -> run, and name -> why there is none.
@@ -183,7 +183,7 @@ def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:
     return _row(name, FOREIGN, results)
 
 
-def _first_norm(flow: Flow, layer: int) -> float | None:
+def _first_norm(flow: GradientFlow, layer: int) -> float | None:
     """Returns the norm of the first record that has the layer, None if not finite."""
     record = int((~not_recorded(flow.tables)[:, layer]).argmax())
     if flow.quantities["zero_fraction"][record, layer] == 1:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from deepxor.events.reader import Flow
+from deepxor.events.reader import GradientFlow
 from deepxor.palette import (
     power_of_ten,
     run_colour,
@@ -60,22 +60,27 @@ def profiles_svg(runs: Sequence[ReportRun]) -> str | None:
     return as_svg(draw)
 
 
-def _first(flow: Flow) -> int:
+def _first(flow: GradientFlow) -> int:
     return 0
 
 
-def _last(flow: Flow) -> int:
+def _last(flow: GradientFlow) -> int:
     return len(flow.steps) - 1
 
 
-def _middle(flow: Flow) -> int:
+def _middle(flow: GradientFlow) -> int:
     """Returns the record nearest to half of the steps."""
     half = (flow.steps[0] + flow.steps[-1]) / 2
     return int(np.abs(flow.steps - half).argmin())
 
 
 def _draw_profile(
-    panel: Axes, flow: Flow, record: int, index: int, run: ReportRun, faint: float
+    panel: Axes,
+    flow: GradientFlow,
+    record: int,
+    index: int,
+    run: ReportRun,
+    faint: float,
 ) -> None:
     depth = np.arange(1, len(flow.layers) + 1)
     low, high = (flow.quantities[f"norm_log10_{end}"][record] for end in ("p10", "p90"))
@@ -84,7 +89,7 @@ def _draw_profile(
     draw_line(panel, depth, flow.quantities["norm_log10"][record], index, run, mark="o")
 
 
-def _label_layers(panel: Axes, flows: Sequence[Flow]) -> None:
+def _label_layers(panel: Axes, flows: Sequence[GradientFlow]) -> None:
     """Writes the names of the layers if all runs have the same, else their depth."""
     longest = max(flows, key=lambda flow: len(flow.layers))
     count = len(longest.layers)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # Of more than this many rates not every pair is compared, but each with the first: the
 # correction for so many pairs would leave nothing to be found.
-MOST_PAIRED = 6
+MAX_PAIRED = 6
 
 LEVEL = 0.05
 
@@ -54,13 +54,13 @@ def compare_rates(counts: Mapping[str, tuple[int, int]]) -> list[Comparison]:
 
     Args:
         counts: Name -> successes and trials, at least one trial; the first name is the
-            one to compare with where there are more than `MOST_PAIRED`.
+            one to compare with where there are more than `MAX_PAIRED`.
 
     Returns:
         The comparisons, in the order of the names.
     """
     names = list(counts)
-    if len(names) <= MOST_PAIRED:
+    if len(names) <= MAX_PAIRED:
         pairs = list(itertools.combinations(names, 2))
     else:
         pairs = [(names[0], name) for name in names[1:]]

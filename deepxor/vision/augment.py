@@ -14,7 +14,7 @@ def augment(pictures: tf.Tensor, seed: tf.Tensor, padding: int = 4) -> tf.Tensor
     Args:
         pictures: [n, height, width, channels].
         seed: Two integers; the same ones give the same pictures.
-        padding: Zeros on each side; zero is the mean of what `pictures.load` returns.
+        padding: Zeros on each side; zero is the mean of what `datasets.load` returns.
 
     Returns:
         The same shape and type.

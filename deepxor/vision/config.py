@@ -29,7 +29,7 @@ class Recipe:
         batch_size: Pictures in a step.
         learning_rate: At the start.
         momentum: As of `keras.optimizers.SGD`.
-        weight_decay: As of `decayed_sgd.DecayedSGD`.
+        weight_decay: As of `vision.optimizers.DecayedSGD`.
         dropout: Whether there is dropout.
         augment: Whether training pictures are mirrored and cropped at random.
         scale: What the widths of the network are multiplied by.
@@ -83,10 +83,10 @@ class Trial:
     """One network to train.
 
     Attributes:
-        dataset: A key of `pictures.DATASETS`.
-        network: A key of `convnets.CONVNETS`.
+        dataset: A key of `datasets.DATASETS`.
+        network: A key of `models.CONVNETS`.
         activation: A key of `activations.ACTIVATIONS`.
-        initializer: A key of `convnets.INITIALIZERS`.
+        initializer: A key of `models.INITIALIZERS`.
         seed: Of weights, dropout and the order of the pictures.
         recipe: How it is trained.
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from deepxor.backprop.figure import SLOPE, WEIGHT, descent_figure
-from deepxor.backprop.profile import Descent
-from deepxor.backprop.table import descent_table, plain_text
+from deepxor.backprop.figure import SLOPE, WEIGHT, profile_figure
+from deepxor.backprop.profile import BackwardProfile
+from deepxor.backprop.table import plain_text, profile_table
 
 LAYERS = ("last", "middle", "first")
 NORMS = np.array([2.0, 2.0, 4.0, 1.0, 0.8, 0.2, 0.02])
 
 
-def descent(norms=NORMS, layers=LAYERS, replicas=1, spread=1.0, **changes):
+def profile(norms=NORMS, layers=LAYERS, replicas=1, spread=1.0, **changes):
     with np.errstate(divide="ignore", invalid="ignore"):
         factors = np.where(norms[:-1] > 0, norms[1:] / norms[:-1], np.nan)
     outputs = norms[::2]
@@ -27,7 +27,7 @@ def descent(norms=NORMS, layers=LAYERS, replicas=1, spread=1.0, **changes):
         "not_finite": (~np.isfinite(outputs)).astype(int),
         **changes,
     }
-    return Descent(**fields)
+    return BackwardProfile(**fields)
 
 
 def bars(panel):
@@ -44,7 +44,7 @@ def texts(panel):
 
 
 def test_each_bar_begins_where_the_last_one_ended_and_ends_at_the_norm():
-    figure = descent_figure([descent()])
+    figure = profile_figure([profile()])
     (panel,) = figure.axes
     drawn = bars(panel)
     expected = np.log10(NORMS / NORMS[0])
@@ -58,7 +58,7 @@ def test_each_bar_begins_where_the_last_one_ended_and_ends_at_the_norm():
 
 
 def test_names_stand_under_their_bars_and_the_title_says_what_is_lost():
-    (panel,) = descent_figure([descent()]).axes
+    (panel,) = profile_figure([profile()]).axes
     names = [label.get_text() for label in panel.get_xticklabels()]
     assert names == [*LAYERS, "input"]
     np.testing.assert_allclose(panel.get_xticks()[:3], [0.5, 1.5, 2.5])
@@ -66,8 +66,8 @@ def test_names_stand_under_their_bars_and_the_title_says_what_is_lost():
 
 
 def test_panels_share_their_decades():
-    steep = descent(np.geomspace(1, 1e-9, 7))
-    figure = descent_figure([descent(), steep])
+    steep = profile(np.geomspace(1, 1e-9, 7))
+    figure = profile_figure([profile(), steep])
     one, other = figure.axes
     assert one.get_ylim() == other.get_ylim()
     assert one.get_ylim()[0] < -9 and one.get_ylim()[1] > 0.3
@@ -76,7 +76,7 @@ def test_panels_share_their_decades():
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_there_is_a_panel_each(count, tmp_path):
-    figure = descent_figure([descent()] * count)
+    figure = profile_figure([profile()] * count)
     assert len(figure.axes) == count
     figure.savefig(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
@@ -85,7 +85,7 @@ def test_there_is_a_panel_each(count, tmp_path):
 def test_the_typical_factors_of_a_hidden_layer_are_written():
     norms = np.concatenate([[1.0, 1.0], np.cumprod([0.5, 0.25] * 5)])
     layers = tuple(f"layer{i}" for i in range(5, 0, -1))
-    (panel,) = descent_figure([descent(norms[:11], layers)]).axes
+    (panel,) = profile_figure([profile(norms[:11], layers)]).axes
     (text,) = texts(panel)
     assert "slope: \N{MULTIPLICATION SIGN} 0.25" in text
     assert "weights: \N{MULTIPLICATION SIGN} 0.50" in text
@@ -101,7 +101,7 @@ def test_the_typical_factors_of_a_hidden_layer_are_written():
     ],
 )
 def test_zeros_and_nan_are_named_and_never_drawn(norms, text, count, tmp_path):
-    figure = descent_figure([descent(np.array(norms, float), replicas=3)])
+    figure = profile_figure([profile(np.array(norms, float), replicas=3)])
     (panel,) = figure.axes
     assert texts(panel) == [text]
     drawn = bars(panel)
@@ -113,9 +113,9 @@ def test_zeros_and_nan_are_named_and_never_drawn(norms, text, count, tmp_path):
 
 
 def test_the_band_spans_the_percentiles_of_many():
-    (single,) = descent_figure([descent(spread=10.0)]).axes
+    (single,) = profile_figure([profile(spread=10.0)]).axes
     assert not single.collections
-    (many,) = descent_figure([descent(replicas=9, spread=10.0)]).axes
+    (many,) = profile_figure([profile(replicas=9, spread=10.0)]).axes
     (band,) = many.collections
     extent = band.get_paths()[0].get_extents()
     expected = np.log10(NORMS / NORMS[0])
@@ -125,20 +125,20 @@ def test_the_band_spans_the_percentiles_of_many():
 
 def test_predicted_norms_are_products_of_the_predicted_factors():
     predicted = np.array([[np.nan, 0.3, 0.2], [2.0, 0.5, 0.1]])
-    shown = descent(predicted=predicted)
+    shown = profile(predicted=predicted)
     # The slope that is not predicted is taken as measured, which is 1.
     expected = np.log10(np.cumprod([1, 1, 2.0, 0.3, 0.5, 0.2, 0.1]))
     np.testing.assert_allclose(shown.predicted_decades, expected)
-    (panel,) = descent_figure([shown]).axes
+    (panel,) = profile_figure([shown]).axes
     marks = [line.get_ydata() for line in panel.lines if line.get_marker() == "D"]
     np.testing.assert_allclose(marks, [expected[::2]])
-    assert "0.300 x 0.500" in plain_text(descent_table(shown))
+    assert "0.300 x 0.500" in plain_text(profile_table(shown))
 
 
 def test_many_layers_are_named_one_in_some():
     norms = np.geomspace(1, 1e-300, 801)
     layers = tuple(f"layer{i}" for i in range(400, 0, -1))
-    figure = descent_figure([descent(norms, layers)])
+    figure = profile_figure([profile(norms, layers)])
     (panel,) = figure.axes
     names = [label.get_text() for label in panel.get_xticklabels()]
     assert len(names) == 20 and names[:2] == ["layer400", "layer380"]
@@ -147,15 +147,15 @@ def test_many_layers_are_named_one_in_some():
 
 def test_hostile_names_are_drawn_and_printed_as_they_are(tmp_path):
     layers = ("[red]$x_{", "b\\frac$", "$")
-    shown = descent(layers=layers, title="[bold]$\\frac")
-    figure = descent_figure([shown])
+    shown = profile(layers=layers, title="[bold]$\\frac")
+    figure = profile_figure([shown])
     figure.savefig(tmp_path / "figure.png")
-    assert "[red]$x_{" in plain_text(descent_table(shown))
-    assert "[bold]$\\frac" in plain_text(descent_table(shown))
+    assert "[red]$x_{" in plain_text(profile_table(shown))
+    assert "[bold]$\\frac" in plain_text(profile_table(shown))
 
 
 def test_the_table_has_the_last_layer_first_and_every_number():
-    lines = plain_text(descent_table(descent())).splitlines()
+    lines = plain_text(profile_table(profile())).splitlines()
     rows = [
         [cell.strip() for cell in line.strip("│").split("│")]
         for line in lines
@@ -171,13 +171,13 @@ def test_the_table_has_the_last_layer_first_and_every_number():
 
 def test_the_table_of_replicas_has_percentiles_and_counts():
     slopes = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]])
-    shown = descent(
+    shown = profile(
         replicas=9,
         slope_factor=slopes,
         zeros=np.array([0, 0, 4, 4]),
         not_finite=np.array([0, 0, 0, 1]),
     )
-    text = plain_text(descent_table(shown))
+    text = plain_text(profile_table(shown))
     assert "0.600  0.300 to 0.900" in text
     assert text.count("exactly 0 in 4") == 2
     assert text.count("exactly 0 in 4, not finite in 1") == 1

@@ -4,7 +4,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util import tensor_util
 
 from deepxor.events import gradient_flow
-from deepxor.events.downsample import Overview
+from deepxor.events.downsample import DownsampledSeries
 from deepxor.events.writer import SummaryWriter
 
 
@@ -20,7 +20,7 @@ def decoded(step, rows):
 
 
 def overview_of(tables):
-    overview = Overview()
+    overview = DownsampledSeries()
     steps, shown, ends = [], [], []
     for step, record in enumerate(tables):
         rows = overview.add(step, record)

@@ -4,7 +4,13 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepxor.monitor.schedule import FULL_EVERY, FULL_RECORDS, Detail, Schedule, Sparse
+from deepxor.monitor.schedule import (
+    FULL_EVERY,
+    FULL_RECORDS,
+    BackoffSchedule,
+    Detail,
+    Schedule,
+)
 
 
 def run(schedule, calls, every):
@@ -63,7 +69,7 @@ def test_more_looks_are_at_most_a_tenth_of_all_steps(every, looks):
 
 @given(start=st.integers(0, 10**6), every=st.integers(1, 9), steps=st.integers(9, 999))
 def test_what_is_rare_is_in_the_latter_third_of_any_fit(start, every, steps):
-    sparse = Sparse(start)
+    sparse = BackoffSchedule(start)
     records = range(-(-start // every) * every, start + steps, every)
     due = [step for step in records if sparse.is_due(step)]
     assert due[0] == records[0]

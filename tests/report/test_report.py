@@ -12,7 +12,13 @@ import pytest
 from scipy.stats import binomtest, fisher_exact
 
 from deepxor.events import gradient_flow
-from deepxor.events.reader import Flow, RunEvents, event_files, event_folders, read_run
+from deepxor.events.reader import (
+    GradientFlow,
+    RunEvents,
+    event_files,
+    event_folders,
+    read_run,
+)
 from deepxor.events.writer import SummaryWriter
 from deepxor.quantities import in_tab
 from deepxor.report.curves import curves_svg
@@ -277,7 +283,7 @@ def cells_at_the_end(quantities, steps=1):
     # Nothing but the sparse quantities is missing at a record.
     columns[1:, : gradient_flow.QUANTITIES.index("non_finite") + 1] = columns[0, :5]
     rows = {name: columns[:, i] for i, name in enumerate(gradient_flow.QUANTITIES)}
-    found = Flow(np.arange(steps), ("a",), rows)
+    found = GradientFlow(np.arange(steps), ("a",), rows)
     shown = last_record(found)
     ((layer, cells),) = shown.rows
     assert (shown.step, layer) == (steps - 1, "a")

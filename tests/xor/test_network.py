@@ -15,7 +15,7 @@ from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
 from deepxor.xor.monitor.callback import ReplicaMonitor
 from deepxor.xor.network import blocks
-from deepxor.xor.network.blocks import MOST_IN_BLOCK, block_sizes, thread_count
+from deepxor.xor.network.blocks import MAX_IN_BLOCK, block_sizes, thread_count
 from deepxor.xor.network.build import build
 from deepxor.xor.network.layers import ReplicaMaxout, gradient_barrier
 from deepxor.xor.optimizers import OPTIMIZERS
@@ -183,7 +183,7 @@ def test_every_optimizer_takes_the_steps_of_the_stock_one(optimizer):
 def test_blocks_are_of_one_size_or_two_and_have_room_in_the_cache(replicas):
     sizes = block_sizes(replicas)
     assert sum(sizes) == replicas
-    assert max(sizes) <= MOST_IN_BLOCK
+    assert max(sizes) <= MAX_IN_BLOCK
     assert max(sizes) - min(sizes) <= 1
     assert len(sizes) == 1 or len(sizes) % 2 == 0
     assert thread_count(replicas) == (1 if len(sizes) == 1 else 0)
@@ -199,8 +199,8 @@ def test_blocks_train_as_one_block_does(optimizer, activation, monkeypatch):
         SMALL, optimizer=optimizer, activation=activation, replicas=513, log_every=60
     )
     monitors, models = [], []
-    for most in (MOST_IN_BLOCK, 2000):
-        monkeypatch.setattr(blocks, "MOST_IN_BLOCK", most)
+    for most in (MAX_IN_BLOCK, 2000):
+        monkeypatch.setattr(blocks, "MAX_IN_BLOCK", most)
         models.append(build(experiment))
         monitors.append(ReplicaMonitor(every=60))
         fit(models[-1], experiment, [monitors[-1]])

@@ -18,7 +18,7 @@ from deepxor.statistics import BINS_PER_DECADE, LOG10_EDGES, LOG10_FLOOR
 
 # What is computed from more elements at once is neither kept in the processor's cache
 # nor in memory that the process has already: passes take two to three times as long.
-MOST_ELEMENTS = 2**16
+MAX_ELEMENTS = 2**16
 
 # A column of the table [layers, columns] for each quantity of the gradient: what makes
 # it from the sums over a layer's elements and their number, [layers] each.
@@ -184,7 +184,7 @@ def flat_parts(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 def _joined(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """Returns the elements as vectors, many small tensors in one to save operations."""
     flat = _vectors(tensors)
-    if len(flat) > 1 and _size(flat) <= MOST_ELEMENTS:
+    if len(flat) > 1 and _size(flat) <= MAX_ELEMENTS:
         return [tf.concat(flat, axis=0)]
     return flat
 
@@ -192,7 +192,7 @@ def _joined(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 def _pieces(vector: tf.Tensor) -> list[tf.Tensor]:
     """Returns a long vector in pieces of the same size, which are no copies."""
     size = vector.shape.num_elements()
-    least = -(-size // MOST_ELEMENTS)
+    least = -(-size // MAX_ELEMENTS)
     count = next((n for n in range(least, 4 * least) if size % n == 0), 1)
     if count == 1:
         return [vector]

@@ -12,7 +12,7 @@ from deepxor.monitor.measure.tracing import step_variable
 
 # Of so many numbers a tensor's samples are kept, and of no tensor of which a single
 # sample has more.
-MOST_NUMBERS = 2**15
+MAX_NUMBERS = 2**15
 
 
 class Samples:
@@ -70,4 +70,4 @@ def _count(most: int, tensors: Sequence[tf.Tensor]) -> int:
     if any(x.shape.rank is None or None in x.shape[1:] for x in tensors):
         return 0
     numbers = max((math.prod(x.shape[1:]) for x in tensors), default=0)
-    return min(most, MOST_NUMBERS // numbers) if numbers else 0
+    return min(most, MAX_NUMBERS // numbers) if numbers else 0

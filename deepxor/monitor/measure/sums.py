@@ -15,11 +15,11 @@ import tensorflow as tf
 
 # Tensors of up to this many elements are summed together with those of their size:
 # copying them takes less than the operations that it saves.
-MOST_STACKED = 4096
+MAX_STACKED = 4096
 
 # What one kernel of XLA's makes and another one sums is written and read again. So of
 # large tensors this many pieces are added up, element by element, before it is written.
-MOST_PIECES = 4
+MAX_PIECES = 4
 
 # Between these, the squares of a layer's elements and their sum are within float32.
 SAFE_SMALLEST, SAFE_LARGEST = 1e-12, 1e12
@@ -103,7 +103,7 @@ def _by_size(
     for number, tensors in enumerate(layers):
         for position, tensor in enumerate(tensors):
             size = tensor.shape.num_elements()
-            key = (size,) if size <= MOST_STACKED else (size, number, position)
+            key = (size,) if size <= MAX_STACKED else (size, number, position)
             stacks.setdefault(key, []).append((number, tensor))
     owners = [number for same in stacks.values() for number, _ in same]
     matrices = [tf.stack([tensor for _, tensor in x]) for x in stacks.values()]
@@ -113,7 +113,7 @@ def _by_size(
 def _row_sums(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns the fields of `LayerSums` for every row, float64."""
     size = rows.shape[1]
-    most = MOST_PIECES if size > MOST_STACKED else 1
+    most = MAX_PIECES if size > MAX_STACKED else 1
     count = max(n for n in range(1, most + 1) if size % n == 0)
     pieces = tf.split(rows, count, axis=1)
     absolute = [tf.abs(piece) for piece in pieces]

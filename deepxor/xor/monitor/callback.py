@@ -14,7 +14,7 @@ from deepxor import statistics
 from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
-from deepxor.xor.monitor.diagnosis import judge
+from deepxor.xor.monitor.diagnosis import diagnose
 from deepxor.xor.monitor.history import ReplicaHistory
 from deepxor.xor.monitor.observer import GradientObserver, Observation
 from deepxor.xor.network.model import ReplicaNetwork
@@ -79,7 +79,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
     @property
     def diagnosis(self) -> Diagnosis:
         """What the history says about the training so far."""
-        return judge(self.history)
+        return diagnose(self.history)
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns all that it has measured, for a checkpoint between two batches.

@@ -1,4 +1,4 @@
-"""Rules from the lab's recorded norms to a verdict on all replicas; NumPy only.
+"""Rules from the recorded norms of replicas to a verdict on all replicas; NumPy only.
 
 The same kinds of fault as for ordinary models, each decided replica by replica.
 """
@@ -38,7 +38,7 @@ EXPLODING_NORM = 1e6
 LEARNED_SHARE = THRESHOLDS.learned
 
 
-def judge(history: Mapping[str, Any]) -> Diagnosis:
+def diagnose(history: Mapping[str, Any]) -> Diagnosis:
     """Returns the verdict on a history.
 
     Args:

@@ -21,7 +21,7 @@ BUFFER_BYTES = 16 * 2**20
 # the one is not squared but multiplied by the other: of either, 2**15 elements have a
 # finite sum, and a single one makes it more than 1e12, so that the norm counts in the
 # last bin, as the true one does.
-MOST_SQUARED, BEYOND = 2.0**56, 2.0**-16
+MAX_SQUARED, BEYOND = 2.0**56, 2.0**-16
 
 
 def buffer_steps(every: int, layers: int, replicas: int) -> int:
@@ -113,7 +113,7 @@ class GradientObserver:
 def layer_norms(kernels: Sequence[tf.Tensor], biases: Sequence[tf.Tensor]) -> tf.Tensor:
     """Returns the L2 norm of each layer's gradient, replica by replica, for the bins.
 
-    With elements above `MOST_SQUARED` it is some number that counts in the last bin, as
+    With elements above `MAX_SQUARED` it is some number that counts in the last bin, as
     the norm does, and finite if, and only if, they are.
 
     Over a kernel's inputs first, then over the units of all layers at once. XLA on a
@@ -138,10 +138,10 @@ def layer_norms(kernels: Sequence[tf.Tensor], biases: Sequence[tf.Tensor]) -> tf
 
 
 def _squares(values: tf.Tensor) -> tf.Tensor:
-    """Returns squares, but of values above `MOST_SQUARED` no more than a share."""
+    """Returns squares, but of values above `MAX_SQUARED` no more than a share."""
     absolute = tf.abs(values)
     # A minimum that lets NaN through would take XLA longer.
-    return absolute * tf.where(absolute < MOST_SQUARED, absolute, BEYOND)
+    return absolute * tf.where(absolute < MAX_SQUARED, absolute, BEYOND)
 
 
 def _pad(rows: tf.Tensor, count: int) -> tf.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 # Replicas of a block whose weights and activations stay in a core's cache.
-MOST_IN_BLOCK = 512
+MAX_IN_BLOCK = 512
 
 
 def block_sizes(replicas: int) -> list[int]:
@@ -18,11 +18,11 @@ def block_sizes(replicas: int) -> list[int]:
         replicas: R.
 
     Returns:
-        At most `MOST_IN_BLOCK` each; the same on every machine.
+        At most `MAX_IN_BLOCK` each; the same on every machine.
     """
-    if replicas < MOST_IN_BLOCK // 2:
+    if replicas < MAX_IN_BLOCK // 2:
         return [replicas]
-    count = 2 * math.ceil(replicas / (2 * MOST_IN_BLOCK))
+    count = 2 * math.ceil(replicas / (2 * MAX_IN_BLOCK))
     return [replicas // count + (i < replicas % count) for i in range(count)]
 
 
@@ -33,8 +33,8 @@ def thread_count(replicas: int) -> int:
         replicas: R.
 
     Returns:
-        As `door.load_tensorflow` takes it. The loop of a single block is too small to
-        share out: one thread is faster, and leaves the other cores to the writer of
-        summaries.
+        As `console.app.load_tensorflow` takes it. The loop of a single block is too
+        small to share out: one thread is faster, and leaves the other cores to the
+        writer of summaries.
     """
     return 1 if len(block_sizes(replicas)) == 1 else 0

@@ -18,11 +18,11 @@ from deepxor.xor.monitor import observer
 from deepxor.xor.monitor.callback import ReplicaMonitor
 from deepxor.xor.monitor.observer import (
     BEYOND,
-    MOST_SQUARED,
+    MAX_SQUARED,
     Observation,
     layer_norms,
 )
-from deepxor.xor.network.blocks import MOST_IN_BLOCK
+from deepxor.xor.network.blocks import MAX_IN_BLOCK
 from deepxor.xor.network.build import build
 from deepxor.xor.train import fit
 
@@ -66,7 +66,7 @@ class SumOfGradients:
         return kept
 
 
-@pytest.mark.parametrize("replicas", [3, MOST_IN_BLOCK + 1])
+@pytest.mark.parametrize("replicas", [3, MAX_IN_BLOCK + 1])
 def test_an_observer_gets_the_gradients_that_make_the_steps(replicas):
     experiment = dataclasses.replace(SMALL, replicas=replicas, activation="tanh")
     model = build(experiment)
@@ -100,7 +100,7 @@ def test_the_loop_has_the_observers_of_the_batch():
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize("replicas", [1, 3, 2 * MOST_IN_BLOCK + 1])
+@pytest.mark.parametrize("replicas", [1, 3, 2 * MAX_IN_BLOCK + 1])
 def test_the_weights_are_bit_for_bit_what_they_are_without(
     tmp_path, optimizer, replicas
 ):
@@ -141,7 +141,7 @@ def test_two_monitors_see_the_same():
     assert not model.observers
 
 
-@pytest.mark.parametrize("replicas", [3, 2 * MOST_IN_BLOCK])
+@pytest.mark.parametrize("replicas", [3, 2 * MAX_IN_BLOCK])
 def test_a_monitor_that_cannot_look_into_the_loop_says_so(replicas):
     experiment = Experiment(hidden_units=(2,), replicas=replicas, num_steps=2)
     model = build(experiment)
@@ -324,4 +324,4 @@ def test_norms_are_finite_where_the_gradient_is_and_count_in_the_right_bin():
     expected = np.clip(np.searchsorted(edges, logs, "right") - 1, 0, len(edges) - 2)
     np.testing.assert_array_equal(found[: len(sizes)], expected)
     np.testing.assert_array_equal(found[len(sizes) :], len(edges) - 1)
-    assert 10.0 ** (2 * edges[-1]) <= MOST_SQUARED * BEYOND
+    assert 10.0 ** (2 * edges[-1]) <= MAX_SQUARED * BEYOND

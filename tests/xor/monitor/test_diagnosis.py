@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deepxor import verdicts
-from deepxor.xor.monitor.diagnosis import judge
+from deepxor.xor.monitor.diagnosis import diagnose
 
 
 def history(first, recent=None, loss=(0.7, 0.7), layers=("a", "b", "c")):
@@ -44,23 +44,23 @@ def history(first, recent=None, loss=(0.7, 0.7), layers=("a", "b", "c")):
     ],
 )
 def test_verdicts(norms, verdict):
-    assert judge(history(**norms)).verdict == verdict
+    assert diagnose(history(**norms)).verdict == verdict
 
 
 def test_where_nothing_is_recorded_it_is_undecided():
-    found = judge({"step": np.zeros(0, np.int64)})
+    found = diagnose({"step": np.zeros(0, np.int64)})
     assert (found.verdict, found.layer) == ("undecided", None)
     assert found.evidence == "No step was recorded."
     assert found.advice == verdicts.advice("undecided")
 
 
 def test_a_single_layer_that_has_converged_is_not_dead():
-    found = judge(history([0.1], [0.0], layers=("only",)))
+    found = diagnose(history([0.1], [0.0], layers=("only",)))
     assert found.verdict == "healthy" and "only" in found.evidence
 
 
 def test_evidence_quotes_the_numbers():
-    found = judge(history([1.4e-7, 1e-4, 1.3e-1]))
+    found = diagnose(history([1.4e-7, 1e-4, 1.3e-1]))
     assert found.layer == "a"
     assert found.evidence.startswith("a gets 1.4e-07, c 1.3e-01 at step 0: 6.0 decades")
     assert str(found).splitlines()[0] == "vanishing at a"
@@ -68,12 +68,12 @@ def test_evidence_quotes_the_numbers():
 
 
 def test_dead_names_the_layer_where_the_gradient_stops():
-    found = judge(history([1e-1] * 3, [0, 0, 1e-3]))
+    found = diagnose(history([1e-1] * 3, [0, 0, 1e-3]))
     assert found.layer == "b" and "stops most often at b" in found.evidence
 
 
 def test_dead_does_not_guess_the_layer_where_all_are_zero():
-    found = judge(history([1e-1] * 3, [0, 0, 0]))
+    found = diagnose(history([1e-1] * 3, [0, 0, 0]))
     assert found.layer == "a" and "every other layer" in found.evidence
 
 
@@ -81,7 +81,7 @@ def test_dead_does_not_guess_the_layer_where_all_are_zero():
 def test_a_few_replicas_do_not_make_a_verdict(dead, verdict):
     recent = np.full((3, 100), 0.1)
     recent[:, :dead] = 0
-    found = judge(history(np.full((3, 100), 0.1), recent))
+    found = diagnose(history(np.full((3, 100), 0.1), recent))
     assert found.verdict == verdict
     assert f"{dead} of 100 replicas" in found.evidence
 
@@ -91,4 +91,4 @@ def test_the_most_common_fault_is_the_verdict():
     first[0, :60] = 1e-9
     recent = first.copy()
     recent[:, 60:90] = 0
-    assert judge(history(first, recent)).verdict == "vanishing"
+    assert diagnose(history(first, recent)).verdict == "vanishing"
