@@ -39,8 +39,8 @@ def read_logdir(
             of runs that have finished are left alone.
 
     Returns:
-        The runs of the XOR laboratory by name, then folders of a `GradientMonitor`; and a line for
-        every folder that is neither, saying why.
+        The runs of the XOR laboratory by name, then folders of a `GradientMonitor`; and
+        a line for every folder that is neither, saying why.
 
     Raises:
         RunError: If the logdir cannot be listed, or is itself a run.

@@ -1,4 +1,4 @@
-"""Writes what TensorBoard shows of a run of the XOR laboratory, but for the gradients."""
+"""Writes what TensorBoard shows of a run on XOR, but for the gradients."""
 
 from __future__ import annotations
 
