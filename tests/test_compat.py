@@ -19,6 +19,9 @@ class Block(L.Layer):
         self.parts = [L.Dense(2, name="a"), L.Dense(2, name="b")]
         self.last = L.Dense(2, name="c")
 
+    def call(self, x):
+        return self.last(self.parts[1](self.parts[0](x)))
+
 
 def test_sublayers_are_those_of_the_attributes_in_their_order():
     assert [layer.name for layer in compat.sublayers(Block())] == ["a", "b", "c"]

@@ -27,7 +27,11 @@ _STATIC = Path(__file__).parent / "static"
 # The exact table of what is served; no name from a request ever becomes a path.
 _FILES = {
     "index.js": "text/javascript",
+    "card.js": "text/javascript",
+    "choice.js": "text/javascript",
     "data.js": "text/javascript",
+    "dom.js": "text/javascript",
+    "download.js": "text/javascript",
     "draw.js": "text/javascript",
     "style.css": "text/css",
 }

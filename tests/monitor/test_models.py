@@ -130,7 +130,10 @@ def test_data_sets_and_generators(source):
         model.fit(data, epochs=2, shuffle=False, verbose=0, callbacks=callbacks)
     else:
         data = batches(case)
-        model.fit(data, steps_per_epoch=3, epochs=2, verbose=0, callbacks=callbacks)
+        model.fit(
+            data, steps_per_epoch=3, epochs=2, shuffle=False, verbose=0,
+            callbacks=callbacks,
+        )  # fmt: skip
     check(monitor.history, tape)
 
 

@@ -42,7 +42,10 @@ def test_the_end_of_data_of_unknown_length_is_no_step(
     epochs = 1 if kind == "generator" else 3
     model = network(steps_per_execution=steps_per_execution, **options)
     monitor = deepxor.GradientMonitor(every=1)
-    model.fit(of_unknown_length(kind), epochs=epochs, verbose=0, callbacks=[monitor])
+    model.fit(
+        of_unknown_length(kind), epochs=epochs, shuffle=False, verbose=0,
+        callbacks=[monitor],
+    )  # fmt: skip
     history = monitor.history
     assert history["step"].tolist() == list(range(4 * epochs))
     assert (history["norm"] > 0).any(axis=1).all() and (history["loss"] > 0).all()

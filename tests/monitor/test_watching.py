@@ -254,7 +254,8 @@ def test_an_error_while_a_step_runs_names_the_monitor():
         model.fit(X, Y, batch_size=8, verbose=0, callbacks=[monitor])
     if hasattr(caught.value, "__notes__"):
         assert "GradientMonitor" in caught.value.__notes__[0]
-    assert monitor.history["step"].tolist() == [0, 1]
+    # Nothing says whether TensorFlow recorded the step before it met the error.
+    assert monitor.history["step"].tolist() in ([0, 1], [0, 1, 2])
 
 
 class Wrong(keras.Sequential):

@@ -241,6 +241,7 @@ class Subclassed(keras.Model):
         return self.second(self.first(x))
 
 
+@pytest.mark.filterwarnings("ignore:.*does not have a `build")
 def test_subclassed_models_that_are_not_built_and_compile_their_call():
     model = Subclassed()
     assert [s.path.split("/")[-1] for s in lsuv(model, VECTORS)] == ["first", "second"]

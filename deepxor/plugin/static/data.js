@@ -5,6 +5,19 @@ export const FINITE = 0, ZERO = 1, NON_FINITE = 2, MISSING = 3;
 
 const url = (path) => new URL(path, import.meta.url);
 
+const PARALLEL_FETCHES = 4;
+
+/** Fetches the flows of runs, some at a time, and hands over each as it comes. */
+export async function fetchFlows(runs, take) {
+  const waiting = [...runs];
+  const work = async () => {
+    for (let run = waiting.shift(); run; run = waiting.shift()) {
+      take(run, await fetchFlow(run.name));
+    }
+  };
+  await Promise.all(Array.from({length: PARALLEL_FETCHES}, work));
+}
+
 export async function fetchRuns() {
   const response = await fetch(url('./runs'));
   if (!response.ok) throw new Error(`TensorBoard answers ${response.status}`);
@@ -163,4 +176,38 @@ export function describe(flow, quantity, column, layer) {
     parts.push(`${quantity.label.toLowerCase()} ${format(quantity, flow[quantity.id][i])}`);
   }
   return parts.join(' \u00b7 ');
+}
+
+/** Returns the ends of the profile's axis: those of the colours, and the band. */
+export function profileRange(view, loaded, quantity) {
+  let [low, high] = view.scale;
+  if (quantity.band) {
+    for (const {flow} of loaded) {
+      for (const end of ['p10', 'p90']) {
+        flow[`${quantity.id}_${end}`].forEach((value, i) => {
+          if (kind(flow, quantity, i) !== FINITE) return;
+          if (value < low && value > -Infinity) low = value;
+          if (value > high && value < Infinity) high = value;
+        });
+      }
+    }
+  }
+  return [low, high];
+}
+
+/** Says what the first and the last layer get, and how far apart that is. */
+export function endsOf(flow, step, quantity) {
+  const column = columnAt(flow, step);
+  if (column < 0) return 'no record yet';
+  const first = column * flow.layers.length, last = first + flow.layers.length - 1;
+  const texts = [first, last].map((i) => {
+    const cell = kind(flow, quantity, i);
+    if (cell === NON_FINITE) return 'not finite';
+    return cell === ZERO ? '0' : format(quantity, flow[quantity.id][i]);
+  });
+  let text = `${texts[0]} \u2192 ${texts[1]}`;
+  const decades = flow[quantity.id][last] - flow[quantity.id][first];
+  const finite = [first, last].every((i) => kind(flow, quantity, i) === FINITE);
+  if (quantity.log && finite) text += ` (${decades.toFixed(1)} decades)`;
+  return text;
 }

@@ -3,17 +3,17 @@
 // Names of runs and layers come from whoever wrote the events: they only ever become
 // text, by textContent and attributes, never markup.
 
+import {makeCard, updateBadge} from './card.js';
+import {choice, keep, quantity, restore} from './choice.js';
 import * as data from './data.js';
+import {dot, field, followTheme, h, setText, swatch} from './dom.js';
+import {save, savePng} from './download.js';
 import * as draw from './draw.js';
-import {QUANTITIES, VERDICTS} from './tables.js';
+import {QUANTITIES} from './tables.js';
 
 const POLL_MS = 2000;
 const FIRST_RUNS = 8;
-const STORAGE_KEY = 'deepxor.gradient_flow';
-const PARALLEL_FETCHES = 4;
 
-// What the reader has chosen: kept.
-const choice = {filter: '', ticks: {}, quantity: 'norm_log10', log: false};
 // What there is.
 let runs = [];
 const flows = new Map(); // Name -> {version, flow}.
@@ -27,19 +27,6 @@ let steps = [];
 let theme = {};
 const ui = {};
 
-const quantity = () => QUANTITIES.find(({id}) => id === choice.quantity);
-
-function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, '');
-    else if (value !== false && value != null) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
 /** Called by TensorBoard once, in a frame of its own. */
 export async function render() {
   const style = h('link', {
@@ -51,31 +38,9 @@ export async function render() {
   restore();
   await styled;
   build();
-  followTheme();
+  followTheme((found) => { theme = found; schedule(); });
   new ResizeObserver(() => schedule()).observe(ui.main);
   poll();
-}
-
-// --- What is kept ---
-
-function restore() {
-  try {
-    const kept = JSON.parse(localStorage.getItem(STORAGE_KEY)) || {};
-    if (typeof kept.filter === 'string') choice.filter = kept.filter;
-    if (kept.ticks && typeof kept.ticks === 'object') Object.assign(choice.ticks, kept.ticks);
-    if (QUANTITIES.some(({id}) => id === kept.quantity)) choice.quantity = kept.quantity;
-    choice.log = kept.log === true;
-  } catch {
-    // A notebook's frame may have no storage.
-  }
-}
-
-function keep() {
-  try {
-    localStorage.setItem(STORAGE_KEY, JSON.stringify(choice));
-  } catch {
-    // As above.
-  }
 }
 
 // --- The page ---
@@ -118,7 +83,7 @@ function build() {
         swatch(data.ZERO, 'exactly zero'), swatch(data.NON_FINITE, 'not finite'),
         h('span', {class: 'key'}, h('i', {class: 'missing'}), 'not measured')),
       h('div', {class: 'buttons'},
-        h('button', {id: 'png', onclick: savePng, title: 'Download as PNG'}, 'PNG'), ui.csv)),
+        h('button', {id: 'png', onclick: downloadPng, title: 'Download as PNG'}, 'PNG'), ui.csv)),
     h('div', {id: 'body'},
       h('nav', {'aria-label': 'Choice of runs'}, field('Runs', ui.filter),
         h('div', {class: 'buttons'},
@@ -127,43 +92,6 @@ function build() {
           h('button', {id: 'reset', onclick: () => tickAll()}, `First ${FIRST_RUNS}`)),
         ui.status, ui.list),
       ui.main));
-}
-
-function field(label, input) {
-  return h('label', {class: 'field'}, h('span', {}, label), input);
-}
-
-function swatch(cell, text) {
-  const canvas = h('canvas', {'aria-hidden': 'true'});
-  draw.drawSwatch(canvas, cell);
-  return h('span', {class: 'key'}, canvas, text);
-}
-
-/** TensorBoard switches without reloading this frame. */
-function followTheme() {
-  let body = null;
-  try {
-    body = window.parent.document.body;
-    new MutationObserver(applyTheme).observe(body, {attributeFilter: ['class']});
-  } catch {
-    // A parent of another origin: a notebook.
-  }
-  function applyTheme() {
-    const dark = Boolean(body && body !== document.body && body.classList.contains('dark-mode'));
-    document.documentElement.classList.toggle('dark', dark);
-    theme = themeOf(document.documentElement);
-    schedule();
-  }
-  applyTheme();
-}
-
-function themeOf(element) {
-  const style = getComputedStyle(element);
-  const read = (name) => style.getPropertyValue(`--${name}`).trim();
-  return {
-    text: read('text-soft'), strong: read('text'), grid: read('line'), empty: read('empty'),
-    background: read('card'), cursor: read('cursor'), cursorEdge: read('cursor-edge'),
-  };
 }
 
 // --- Which runs ---
@@ -225,12 +153,6 @@ function listRuns() {
   }
 }
 
-function dot(index) {
-  const element = h('i', {class: 'dot', 'aria-hidden': 'true'});
-  element.style.background = draw.runColour(index);
-  return element;
-}
-
 // --- Fetching ---
 
 async function poll() {
@@ -259,16 +181,12 @@ async function load() {
     flows.get(run.name)?.version !== run.version && !loading.has(run.name));
   for (const run of waiting) loading.add(run.name);
   schedule();
-  const work = async () => {
-    for (let run = waiting.shift(); run; run = waiting.shift()) {
-      const flow = await data.fetchFlow(run.name);
-      loading.delete(run.name);
-      // An answer of "not now" must not stand for as long as the run stays the same.
-      flows.set(run.name, {version: flow.error ? null : run.version, flow});
-      schedule();
-    }
-  };
-  await Promise.all(Array.from({length: PARALLEL_FETCHES}, work));
+  await data.fetchFlows(waiting, (run, flow) => {
+    loading.delete(run.name);
+    // An answer of "not now" must not stand for as long as the run stays the same.
+    flows.set(run.name, {version: flow.error ? null : run.version, flow});
+    schedule();
+  });
 }
 
 // --- The cursor ---
@@ -291,6 +209,12 @@ function point(run, event) {
   const column = Math.max(0, data.columnAt(flow, axis.step(inside(x))));
   const layer = flow.layers.length - 1 - Math.floor(inside(y) * flow.layers.length);
   Object.assign(cursor, {step: flow.step[column], layer, run});
+  schedule();
+}
+
+function focus(run) {
+  cursor.run = run;
+  cursor.layer ??= 0;
   schedule();
 }
 
@@ -372,36 +296,13 @@ function arrangeCards(shown) {
     cards.delete(name);
   }
   shown.forEach(({name, index}, position) => {
-    if (!cards.has(name)) cards.set(name, makeCard(name));
+    if (!cards.has(name)) cards.set(name, makeCard(name, {onPoint: point, onPress: press, onFocus: focus}));
     const card = cards.get(name);
     card.dot.style.background = draw.runColour(index);
     if (ui.cards.children[position] !== card.root) {
       ui.cards.insertBefore(card.root, ui.cards.children[position] || null);
     }
   });
-}
-
-function makeCard(name) {
-  const card = {
-    dot: dot(0),
-    badge: h('span', {class: 'badge'}),
-    evidence: h('span', {class: 'evidence'}),
-    advice: h('p', {class: 'advice'}),
-    note: h('p', {class: 'note'}),
-    canvas: h('canvas', {
-      class: 'map', tabindex: 0, role: 'application',
-      onpointermove: (event) => point(name, event),
-      onpointerdown: (event) => point(name, event),
-      onkeydown: (event) => press(name, event),
-      onfocus: () => { cursor.run = name; cursor.layer ??= 0; schedule(); },
-    }),
-    readout: h('p', {class: 'readout'}),
-  };
-  card.details = h('details', {}, h('summary', {}, card.badge, card.evidence), card.advice);
-  card.root = h('article', {class: 'card', 'data-run': name, 'aria-label': name},
-    h('h2', {title: name}, card.dot, h('span', {class: 'name'}, name)),
-    card.details, card.note, card.canvas, card.readout);
-  return card;
 }
 
 function updateCard(run, view) {
@@ -436,35 +337,16 @@ function updateCard(run, view) {
     card.picture, axis, theme, {step: view.step, layer: cursor.layer});
   card.canvas.setAttribute('aria-label', `${quantity().label} of ${run.name}, ` +
     `${flow.layers.length} layers, ${flow.columns} records shown. Arrow keys move the cursor.`);
-  updateReadout(card, run, flow, column);
-}
-
-function updateBadge(card, diagnosis) {
-  const verdict = diagnosis?.verdict || 'training';
-  if (card.badge.textContent !== verdict) {
-    setText(card.badge, verdict);
-    card.badge.style.background = Object.hasOwn(VERDICTS, verdict) ? VERDICTS[verdict] : '';
-  }
-  const evidence = diagnosis?.evidence || '';
-  setText(card.evidence, evidence || 'no diagnosis yet');
-  card.details.title = evidence;
-  setText(card.advice, diagnosis?.advice || 'A diagnosis comes at the end of the run.');
-}
-
-function updateReadout(card, run, flow, column) {
   // Only the card in use speaks to a screen reader.
   card.readout.setAttribute('aria-live', cursor.run === run.name ? 'polite' : 'off');
-  let text = 'Point at a cell, or use the arrow keys.';
-  if (cursor.layer !== null) {
-    text = column < 0 ? 'No record yet at this step.'
-      : cursor.layer >= flow.layers.length ? 'No such layer.'
-        : data.describe(flow, quantity(), column, cursor.layer);
-  }
-  setText(card.readout, text);
+  setText(card.readout, readoutOf(flow, column));
 }
 
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+function readoutOf(flow, column) {
+  if (cursor.layer === null) return 'Point at a cell, or use the arrow keys.';
+  if (column < 0) return 'No record yet at this step.';
+  if (cursor.layer >= flow.layers.length) return 'No such layer.';
+  return data.describe(flow, quantity(), column, cursor.layer);
 }
 
 function updateLegend(view, loaded) {
@@ -476,32 +358,16 @@ function updateLegend(view, loaded) {
   ui.main.classList.toggle('nothing', !loaded.length);
 }
 
-function profileRange(view, loaded) {
-  let [low, high] = view.scale;
-  if (quantity().band) {
-    for (const {flow} of loaded) {
-      for (const end of ['p10', 'p90']) {
-        flow[`${quantity().id}_${end}`].forEach((value, i) => {
-          if (data.kind(flow, quantity(), i) !== data.FINITE) return;
-          if (value < low && value > -Infinity) low = value;
-          if (value > high && value < Infinity) high = value;
-        });
-      }
-    }
-  }
-  return [low, high];
-}
-
 function updateProfile(view, loaded) {
   if (!loaded.length) return;
-  const ends = loaded.map((run) => [run, endsOf(run.flow, view.step)]);
+  const ends = loaded.map((run) => [run, data.endsOf(run.flow, view.step, quantity())]);
   listEnds(ends);
   const width = ui.profile.clientWidth;
   // As tall as lets slider and list stay in sight while the cards scroll.
   const others = ui.side.offsetHeight - ui.profile.offsetHeight;
   const height = Math.max(220, Math.min(400, ui.main.clientHeight - 24 - others));
   draw.drawProfile(draw.prepare(ui.profile, width, height), width, height, loaded,
-    quantity(), view.step, profileRange(view, loaded), theme);
+    quantity(), view.step, data.profileRange(view, loaded, quantity()), theme);
   setText(ui.profileTitle, `${quantity().label} by layer at step ${view.step}`);
   ui.slider.max = steps.length - 1;
   ui.slider.value = data.columnAt({step: steps, columns: steps.length}, view.step);
@@ -518,30 +384,7 @@ function listEnds(ends) {
     h('span', {class: 'name', title: run.name}, run.name), h('span', {class: 'text'}, text))));
 }
 
-/** Says what the first and the last layer get, and how far apart that is. */
-function endsOf(flow, step) {
-  const column = data.columnAt(flow, step);
-  if (column < 0) return 'no record yet';
-  const first = column * flow.layers.length, last = first + flow.layers.length - 1;
-  const texts = [first, last].map((i) => {
-    const cell = data.kind(flow, quantity(), i);
-    if (cell === data.NON_FINITE) return 'not finite';
-    return cell === data.ZERO ? '0' : data.format(quantity(), flow[quantity().id][i]);
-  });
-  let text = `${texts[0]} \u2192 ${texts[1]}`;
-  const decades = flow[quantity().id][last] - flow[quantity().id][first];
-  const finite = [first, last].every((i) => data.kind(flow, quantity(), i) === data.FINITE);
-  if (quantity().log && finite) text += ` (${decades.toFixed(1)} decades)`;
-  return text;
-}
-
 // --- Downloads ---
-
-function save(blob, name) {
-  const link = h('a', {href: URL.createObjectURL(blob), download: name});
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-}
 
 async function saveCsv() {
   ui.csv.disabled = true;
@@ -560,53 +403,7 @@ async function saveCsv() {
   ui.csv.disabled = false;
 }
 
-function savePng() {
+function downloadPng() {
   const loaded = shownFlows();
-  if (!loaded.length) return;
-  const [width, gap, title] = [560, 16, 26];
-  const view = viewOf(loaded);
-  const perRow = Math.min(2, loaded.length);
-  const height = title + Math.max(...loaded.map(({flow}) => draw.mapHeight(flow.layers.length)));
-  const rows = Math.ceil(loaded.length / perRow);
-  const profile = 380;
-  const total = [gap + (width + gap) * perRow,
-    50 + (height + gap) * rows + title + profile + gap];
-  const canvas = document.createElement('canvas');
-  // As fine as a browser's largest canvas lets it be.
-  const ratio = Math.min(2, 30000 / total[1]);
-  const context = draw.prepare(canvas, ...total, ratio);
-  context.fillStyle = theme.background;
-  context.fillRect(0, 0, ...total);
-  const at = (x, y, paint) => {
-    context.save();
-    context.translate(x, y);
-    paint();
-    context.restore();
-  };
-  const heading = (text, x, y) => {
-    context.fillStyle = theme.strong;
-    context.textAlign = 'left';
-    context.textBaseline = 'top';
-    context.fillText(text, x, y);
-  };
-  heading(quantity().label, gap, 14);
-  at(200, 8, () => draw.drawScale(context, Math.min(340, total[0] - 216), quantity(), view.scale, theme));
-  loaded.forEach((run, i) => at(gap + (width + gap) * (i % perRow),
-    50 + (height + gap) * Math.floor(i / perRow), () => {
-      context.fillStyle = draw.runColour(run.index);
-      context.fillRect(0, 2, 10, 10);
-      heading(`${run.name}: ${run.flow.diagnosis?.verdict || 'training'}`, 16, 2);
-      context.translate(0, title);
-      const inner = [width - draw.MARGIN.left - draw.MARGIN.right,
-        draw.mapHeight(run.flow.layers.length) - draw.MARGIN.top - draw.MARGIN.bottom];
-      const picture = draw.renderCells(run.flow, quantity(), view.scale, view.axis,
-        ...inner.map((size) => Math.round(size * ratio)));
-      draw.drawMap(context, width, draw.mapHeight(run.flow.layers.length), run.flow, picture,
-        view.axis, theme, {step: view.step, layer: null});
-    }));
-  const y = 50 + (height + gap) * rows;
-  heading(`${quantity().label} by layer at step ${view.step}`, gap, y);
-  at(gap, y + title, () => draw.drawProfile(context, total[0] - 2 * gap, profile, loaded,
-    quantity(), view.step, profileRange(view, loaded), theme));
-  canvas.toBlob((blob) => save(blob, 'gradient-flow.png'));
+  if (loaded.length) savePng(loaded, viewOf(loaded), quantity(), theme);
 }

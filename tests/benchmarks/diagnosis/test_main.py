@@ -76,7 +76,7 @@ def test_a_history_comes_back_from_its_file(tmp_path):
 
 def test_the_cache_spares_the_training(tmp_path, monkeypatch):
     first = cached_history(CASE, tmp_path, None)
-    monkeypatch.setattr("diagnosis_histories.record", None)
+    monkeypatch.setattr("scripts.benchmarks.diagnosis.histories.record", None)
     again = cached_history(CASE, tmp_path, None)
     np.testing.assert_array_equal(again["norm"], first["norm"])
     with pytest.raises(TypeError):

@@ -1,0 +1,60 @@
+// Elements of the page. Texts in them are text, whoever wrote them: never markup.
+
+import {drawSwatch, runColour} from './draw.js';
+
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, '');
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function field(label, input) {
+  return h('label', {class: 'field'}, h('span', {}, label), input);
+}
+
+export function swatch(cell, text) {
+  const canvas = h('canvas', {'aria-hidden': 'true'});
+  drawSwatch(canvas, cell);
+  return h('span', {class: 'key'}, canvas, text);
+}
+
+export function dot(index) {
+  const element = h('i', {class: 'dot', 'aria-hidden': 'true'});
+  element.style.background = runColour(index);
+  return element;
+}
+
+/** Calls back with the colours of the theme, now and when TensorBoard switches it. */
+export function followTheme(onChange) {
+  let body = null;
+  try {
+    body = window.parent.document.body;
+    new MutationObserver(applyTheme).observe(body, {attributeFilter: ['class']});
+  } catch {
+    // A parent of another origin: a notebook.
+  }
+  function applyTheme() {
+    const dark = Boolean(body && body !== document.body && body.classList.contains('dark-mode'));
+    document.documentElement.classList.toggle('dark', dark);
+    onChange(themeOf(document.documentElement));
+  }
+  applyTheme();
+}
+
+function themeOf(element) {
+  const style = getComputedStyle(element);
+  const read = (name) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    text: read('text-soft'), strong: read('text'), grid: read('line'), empty: read('empty'),
+    background: read('card'), cursor: read('cursor'), cursorEdge: read('cursor-edge'),
+  };
+}
