@@ -10,7 +10,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from deepxor.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from deepxor.backprop.explanation import explain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import deepxor
+from deepxor.version import __version__
 
 COMMANDS = ("train", "compare", "explain", "images")
 
@@ -25,7 +25,7 @@ def command_lines() -> list[str]:
 
 def main() -> None:
     """Prints them."""
-    print(f"deepxor {deepxor.__version__}. Commands, each of which has --help:")
+    print(f"deepxor {__version__}. Commands, each of which has --help:")
     print("\n".join(command_lines()))
 
 

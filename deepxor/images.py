@@ -6,7 +6,6 @@ For example: python -m deepxor.images --seeds=1
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from absl import flags
 from deepxor.console import app
 from deepxor.vision.config import DISTRIBUTIONS, RECIPES, RunOptions
 from deepxor.vision.datasets import DATASETS
-from deepxor.vision.grid import Grid
+from deepxor.vision.grid import Grid, default_jobs
 from deepxor.vision.models import CONVNETS, INITIALIZERS
 
 DATASET = flags.DEFINE_enum("dataset", "digits", DATASETS, "The pictures.")
@@ -82,33 +81,12 @@ def grid_from_flags() -> Grid:
     )
 
 
-def jobs_from_flags() -> int:
-    """Returns how many networks to train at once.
-
-    Raises:
-        ValueError: If it is out of range, or more than one while each takes all
-            devices.
-    """
-    jobs = JOBS.value
-    if jobs is None:
-        is_small = DATASET.value == "digits" and DISTRIBUTE.value == DISTRIBUTIONS[0]
-        return len(os.sched_getaffinity(0)) if is_small else 1
-    if jobs < 1:
-        raise ValueError(f"jobs={jobs}: allowed is at least 1")
-    if jobs > 1 and DISTRIBUTE.value != DISTRIBUTIONS[0]:
-        raise ValueError(
-            f"jobs={jobs}: allowed with distribute={DISTRIBUTE.value!r} is 1"
-        )
-    return jobs
-
-
 def main(argv: Sequence[str]) -> int:
     """Trains what has not been trained yet; returns the exit status."""
     app.check_no_arguments(argv)
     grid = grid_from_flags()
-    options = RunOptions(
-        jobs_from_flags(), DATA_DIR.value, DISTRIBUTE.value, QUIET.value
-    )
+    jobs = default_jobs(grid, DISTRIBUTE.value) if JOBS.value is None else JOBS.value
+    options = RunOptions(jobs, DATA_DIR.value, DISTRIBUTE.value, QUIET.value)
     from deepxor.console.images import train_on_console
 
     return train_on_console(grid, LOGDIR.value, options)

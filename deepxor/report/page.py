@@ -8,7 +8,6 @@ from typing import Any
 
 import jinja2
 
-import deepxor
 from deepxor import verdicts
 from deepxor.palette import run_colour, run_dashes
 from deepxor.report.curves import curves_svg
@@ -18,6 +17,7 @@ from deepxor.report.profiles import profiles_svg
 from deepxor.report.run import ReportRun
 from deepxor.report.significance import LEVEL, Comparison, p_text
 from deepxor.text import decades_lost
+from deepxor.version import __version__
 
 TEMPLATE = "report.html.j2"
 
@@ -51,7 +51,7 @@ def report_html(
     decades = norm_range(runs)
     return environment.get_template(TEMPLATE).render(
         title=title,
-        version=deepxor.__version__,
+        version=__version__,
         runs=[_shown(i, run, decades) for i, run in enumerate(runs)],
         curves=curves_svg(runs),
         profiles=profiles_svg(runs),

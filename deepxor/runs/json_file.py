@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import deepxor
 from deepxor.runs.atomic import write_atomically
+from deepxor.version import __version__
 
 
 def write_json(path: Path, **fields: Any) -> None:
@@ -21,7 +21,7 @@ def write_json(path: Path, **fields: Any) -> None:
     Raises:
         OSError: If it cannot be written; the old content stays.
     """
-    data = {"deepxor": deepxor.__version__, **fields}
+    data = {"deepxor": __version__, **fields}
     text = json.dumps(data, indent=2, allow_nan=False) + "\n"
     write_atomically(path, text.encode())
 

@@ -138,9 +138,21 @@ class RunOptions:
         distribute: One of `DISTRIBUTIONS`; "mirrored" trains on all GPUs or, where
             there are none, on all CPU devices that TensorFlow was given.
         quiet: Whether nothing but errors is printed.
+
+    Raises:
+        ValueError: If `jobs` is out of range, or more than one while each takes all
+            devices.
     """
 
     jobs: int = 1
     data_dir: str | None = None
     distribute: str = DISTRIBUTIONS[0]
     quiet: bool = False
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise ValueError(f"jobs={self.jobs}: allowed is at least 1")
+        if self.jobs > 1 and self.distribute != DISTRIBUTIONS[0]:
+            raise ValueError(
+                f"jobs={self.jobs}: allowed with distribute={self.distribute!r} is 1"
+            )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepxor.vision.config import Recipe, RunOptions, Trial
+from deepxor.vision.config import DISTRIBUTIONS, Recipe, RunOptions, Trial
 from deepxor.vision.run import TrialRun
 
 
@@ -67,6 +67,21 @@ class Grid:
     def name(self) -> str:
         """The name of the table's folder."""
         return f"{self.dataset}-{self.network}"
+
+
+def default_jobs(grid: Grid, distribute: str) -> int:
+    """Returns how many trials to train at once where nobody says so.
+
+    Args:
+        grid: The table.
+        distribute: One of `DISTRIBUTIONS`.
+
+    Returns:
+        One a core for the small pictures of digits; one for others, which fill a
+        machine, and where each takes all devices.
+    """
+    is_small = grid.dataset == "digits" and distribute == DISTRIBUTIONS[0]
+    return len(os.sched_getaffinity(0)) if is_small else 1
 
 
 # A trial and its results.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import tensorflow as tf
@@ -18,9 +18,6 @@ import tensorflow as tf
 from deepxor.xor.network.blocks import block_sizes
 from deepxor.xor.network.layers import count_replicas, gradient_barrier
 from deepxor.xor.network.snapshot import pack
-
-if TYPE_CHECKING:
-    from deepxor.xor.network.model import ReplicaNetwork
 
 
 class Observer(Protocol):
@@ -72,6 +69,24 @@ class Latest(NamedTuple):
 LATEST = "latest"
 
 
+class Trainable(Protocol):
+    """What the loop needs of the networks that it trains: see `ReplicaNetwork`."""
+
+    replicas: int
+    compute_dtype: str
+    optimizer: keras.optimizers.Optimizer
+    trainable_variables: Sequence[keras.Variable]
+    observers: Sequence[Observer]
+
+    def optimizer_step(
+        self, barrier: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
+        """Takes one optimizer step and returns gradients, costs and accuracies."""
+
+    def evaluate(self) -> list[tf.Tensor]:
+        """Returns outputs, cost and accuracy, in the order of a `Snapshot`."""
+
+
 class TrainLoop:
     """The steps of one training batch.
 
@@ -79,7 +94,7 @@ class TrainLoop:
         network: The networks that are trained.
     """
 
-    def __init__(self, network: ReplicaNetwork) -> None:
+    def __init__(self, network: Trainable) -> None:
         self._network = network
 
     def run(self, num_steps: tf.Tensor) -> dict[str, Any]:

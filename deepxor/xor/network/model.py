@@ -307,18 +307,13 @@ class ReplicaNetwork(keras.Model):
         return function
 
     def train_step(self, num_steps: tf.Tensor) -> dict[str, Any]:
-        """Runs `num_steps` optimizer steps; returns the logs before the last of them.
-
-        Blocks of replicas run at the same time, each on a core. The compiled loop of a
-        block maps values of the variables to new ones, so that all of them share it.
+        """Runs `num_steps` optimizer steps: see `TrainLoop.run`.
 
         Args:
             num_steps: An integer scalar of at least 1.
 
         Returns:
-            "loss", the mean cost of the replicas where it is finite; "accuracy", the
-            mean; "solved" and "diverged", the fractions of replicas with accuracy 1 and
-            with a cost that is not finite. `LATEST` has what makes a `Latest`.
+            The logs before the last step, and under `LATEST` what makes a `Latest`.
         """
         return TrainLoop(self).run(num_steps)
 
