@@ -1,12 +1,13 @@
-"""What the monitor uses of Keras and TensorFlow that they do not document.
+"""What is used of Keras and TensorFlow that they do not document.
 
 Each function is one such use, with the reason for it and a test of its own in
-tests/monitor/test_compat.py, which also runs with the oldest Keras allowed.
+tests/test_compat.py, which also runs with the oldest Keras allowed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -202,3 +203,69 @@ def was_traced(train_function: Any) -> bool:
         for content in contents
         if isinstance(content, tf.types.experimental.PolymorphicFunction)
     )
+
+
+def producer(tensor: Any) -> tuple[Any, Any]:
+    """Returns the operation of a Functional model that gives a symbolic tensor.
+
+    Only the tensors of the model's own inputs and outputs are public.
+
+    Args:
+        tensor: Symbolic, of a Functional model.
+
+    Returns:
+        The operation, a layer for instance, and the node of its call.
+    """
+    operation, index, _ = tensor._keras_history
+    return operation, operation._inbound_nodes[index]
+
+
+class _StatelessUpdate(keras.optimizers.Optimizer):
+    """Lets an optimizer of Keras update values that a `keras.StatelessScope` holds.
+
+    Under TensorFlow it writes to each `tf.Variable` itself, for the sake of
+    distribution strategies. Assigning to the Keras variable instead, as Keras does
+    under any other backend, is all it takes.
+    """
+
+    def _var_key(self, variable: keras.Variable) -> int:
+        return id(variable)
+
+    def _backend_update_step(
+        self,
+        grads: Sequence[tf.Tensor],
+        trainable_variables: Sequence[keras.Variable],
+        learning_rate: tf.Tensor,
+    ) -> None:
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
+
+    def _apply_weight_decay(self, variables: Sequence[keras.Variable]) -> None:
+        if self.weight_decay is not None:
+            rate = self.weight_decay * self.learning_rate
+            for variable in variables:
+                if self._use_weight_decay(variable):
+                    variable.assign_sub(variable * rate)
+
+    def assign(self, variable: keras.Variable, value: tf.Tensor) -> None:
+        variable.assign(value)
+
+    def assign_add(self, variable: keras.Variable, value: tf.Tensor) -> None:
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: keras.Variable, value: tf.Tensor) -> None:
+        variable.assign_sub(value)
+
+
+@functools.cache
+def stateless_optimizer(
+    stock: type[keras.optimizers.Optimizer],
+) -> type[keras.optimizers.Optimizer]:
+    """Returns an optimizer of Keras that can update a `keras.StatelessScope`.
+
+    What it overrides is how Keras's TensorFlow backend writes to variables.
+
+    Args:
+        stock: One of `keras.optimizers`.
+    """
+    return type(stock.__name__, (_StatelessUpdate, stock), {})

@@ -193,3 +193,28 @@ def test_whether_a_train_function_was_traced():
     model.fit(np.zeros((4, 2)), np.zeros((4, 1)), verbose=0)
     assert compat.was_traced(model.train_function)
     assert not compat.was_traced(None)
+
+
+def test_the_producer_of_a_tensor_is_the_layer_that_gives_it():
+    inputs = keras.Input((2,))
+    layer = L.Dense(3)
+    outputs = layer(inputs)
+    found, node = compat.producer(outputs)
+    assert found is layer
+    assert node.input_tensors == [inputs] and node.output_tensors == [outputs]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop"])
+def test_a_stateless_optimizer_gives_a_scope_what_the_stock_one_gives_variables(name):
+    stock = getattr(keras.optimizers, name)
+    variables = [keras.Variable(np.ones((2, 3), np.float32)) for _ in range(2)]
+    gradient = tf.constant(np.arange(6, dtype=np.float32).reshape(2, 3))
+    optimizers = [kind(0.1) for kind in (stock, compat.stateless_optimizer(stock))]
+    for optimizer, variable in zip(optimizers, variables, strict=True):
+        optimizer.build([variable])
+    optimizers[0].apply([gradient], [variables[0]])
+    with keras.StatelessScope() as scope:
+        optimizers[1].apply([gradient], [variables[1]])
+    assert (variables[1].numpy() == 1).all()
+    updated = scope.get_current_value(variables[1])
+    np.testing.assert_array_equal(updated, variables[0].numpy())

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deepxor.compat import producer
+
 # Layers with an activation of their own at their output.
 WITH_ACTIVATION = (
     keras.layers.Dense,
@@ -171,8 +173,7 @@ def _operations(model: keras.Model) -> list[tuple[Any, Any]]:
     found: list[tuple[Any, Any]] = []
     tensor = model.outputs[0]
     while tensor is not model.inputs[0]:
-        operation, index, _ = tensor._keras_history
-        node = operation._inbound_nodes[index]
+        operation, node = producer(tensor)
         ends = {"inputs": node.input_tensors, "outputs": node.output_tensors}
         for end, tensors in ends.items():
             if len(tensors) != 1:

@@ -13,7 +13,7 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
-from deepxor.compat import replaced
+from deepxor.compat import parts, replaced
 from deepxor.nn.initializers import orthogonal
 from deepxor.nn.maxout import MaxoutConv2D, MaxoutDense
 
@@ -87,7 +87,7 @@ def lsuv(
     _check_settings(tolerance, max_rounds, seed)
     batch = _checked_batch(batch)
     with _eagerly():
-        if not all(layer.built for layer in model._flatten_layers()):
+        if not all(layer.built for layer in parts(model)):
             model(batch, training=False)
         scaler = _Scaler(tolerance, max_rounds, seed)
         try:
@@ -179,11 +179,11 @@ def _targets(
     model: keras.Model,
 ) -> Iterator[tuple[keras.layers.Layer, keras.layers.Layer]]:
     """Yields the layers to scale, each after the one whose `call` is to be replaced."""
-    layers = list(model._flatten_layers())
+    layers = parts(model)
     trainable = {id(variable) for variable in model.trainable_variables}
     # A cell runs inside a loop, once a time step, whatever layers it is made of.
     recurrent = [layer for layer in layers if hasattr(layer, "state_size")]
-    left_out = {id(part) for layer in recurrent for part in layer._flatten_layers()}
+    left_out = {id(part) for layer in recurrent for part in parts(layer)}
     # It calls what it wraps once a time step; the variance is to be that of all steps.
     callers = {
         id(layer.layer): layer
