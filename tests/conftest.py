@@ -26,6 +26,13 @@ def freeze_what_stays() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def seed_what_is_drawn() -> None:
+    """Lets each test draw the same initial weights, whatever ran before it."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+
+
 @pytest.fixture(scope="session")
 def demo_logdir(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Trains the runs deep-relu and deep-sigmoid, as a user would, but for less long.
