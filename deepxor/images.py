@@ -36,11 +36,17 @@ SCALE = flags.DEFINE_float(
     "scale", None, "What the widths are multiplied by; 0.25 for digits, else 1."
 )
 EPOCHS = flags.DEFINE_integer(
-    "epochs", None, "Passes over the pictures; the recipe of the data set's by default."
+    "epochs",
+    None,
+    "Passes over the pictures; by default those of the data set's recipe.",
 )
-BATCH_SIZE = flags.DEFINE_integer("batch_size", None, "Pictures in a step; likewise.")
+BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", None, "Pictures in a step; by default those of the data set's recipe."
+)
 LEARNING_RATE = flags.DEFINE_float(
-    "learning_rate", None, "Of gradient descent with momentum, at first; likewise."
+    "learning_rate",
+    None,
+    "At first, of gradient descent with momentum; by default that of the recipe.",
 )
 DISTRIBUTE = flags.DEFINE_enum(
     "distribute",
