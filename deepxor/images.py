@@ -31,7 +31,7 @@ INITIALIZER_NAMES = flags.DEFINE_list(
     "initializers", ["lsuv", "orthogonal", "orthogonal_scaled", "glorot", "he"],
     f"The rows of the table, of {', '.join(INITIALIZERS)}.",
 )  # fmt: skip
-SEEDS = flags.DEFINE_integer("seeds", 3, "Networks of each trial.")
+SEEDS = flags.DEFINE_integer("seeds", 3, "Networks for each place in the table.")
 SCALE = flags.DEFINE_float(
     "scale", None, "What the widths are multiplied by; 0.25 for digits, else 1."
 )
