@@ -32,11 +32,9 @@ def machine() -> str:
 
 
 def _processor() -> str:
-    name = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.exists():
         text = information.read_text(encoding="utf-8")
-        name = next(
-            iter(re.findall(r"^model name\s*: (.*)$", text, re.MULTILINE)), name
-        )
-    return name
+        if model := re.search(r"^model name\s*: (.*)$", text, re.MULTILINE):
+            return model[1]
+    return platform.processor() or platform.machine()

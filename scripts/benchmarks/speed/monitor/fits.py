@@ -10,9 +10,9 @@ import keras
 from deepxor.monitor.callback import GradientMonitor
 from scripts.benchmarks.speed.monitor.models import MODELS, compile_model
 
-STEPS = 20  # of a fit
-FITS = 10  # of one model, a round
-FIRST_FITS = 2  # in which steps are traced, and which do not count
+STEPS = 20  # steps of a fit
+FITS = 10  # fits of one model, a round
+FIRST_FITS = 2  # fits before these, in which steps are traced
 
 
 def compare_fits(name: str, is_compiled: bool, rounds: int) -> dict[str, float]:

@@ -15,8 +15,8 @@ from scripts.benchmarks.speed.monitor.models import MODELS, Task, compile_model
 from scripts.benchmarks.speed.monitor.second_pass import SecondPass
 
 WARM_UP = 120  # steps, in which all of the monitor's functions are traced
-TURN = 20  # steps
-TURNS = 20  # of every way, a round
+TURN = 20  # steps of one turn
+TURNS = 20  # turns of every way, a round
 RECORD = 5  # turns, in which the default monitor has one record
 
 

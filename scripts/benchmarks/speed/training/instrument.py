@@ -29,7 +29,7 @@ def report(experiments: Sequence[Experiment], folder: Path, rounds: int) -> Repo
     Returns:
         A report with two rows an experiment.
     """
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for experiment in experiments:
         name = f"{experiment.network}, {experiment.activation}"
         recorded = partial(train_recorded, folder)
@@ -56,7 +56,7 @@ def report(experiments: Sequence[Experiment], folder: Path, rounds: int) -> Repo
 def _rows(
     name: str, bare: Sequence[Training], recorded: Sequence[Training]
 ) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for label, attribute in (
         ("after the first batch", "steady"),
         ("whole, compilation included", "whole"),
