@@ -2,7 +2,7 @@
 
 For example: scripts/diagnosis --cache=/tmp/histories --write
 
-Trains the cases of the benchmark (see diagnosis_cases.py), records each with
+It trains the cases of the benchmark (see the package `cases`), records each with
 `deepxor.GradientMonitor`, and compares verdicts with what is known by outcome. With a
 cache the histories are kept, so that rules are scored again without training.
 """
@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from deepxor.console import app
 from deepxor.diagnosis.diagnosis import diagnose
 from scripts.benchmarks.diagnosis.cases import AMBIGUOUS, CASES, PARTS, part_of
+from scripts.benchmarks.diagnosis.cases.case import Case
 from scripts.benchmarks.diagnosis.histories import (
     as_tools_see,
     cached_history,
@@ -27,14 +28,13 @@ from scripts.benchmarks.diagnosis.histories import (
 )
 from scripts.benchmarks.diagnosis.peers import PEERS
 from scripts.benchmarks.diagnosis.scores import misjudged, tables
-from scripts.benchmarks.diagnosis.setup import Case
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "diagnosis.md"
 
 PART = flags.DEFINE_enum(
     "part", "report", [*PARTS, "all", "ambiguous"], "Which of the cases."
 )
-CACHE = flags.DEFINE_string("cache", None, "A folder that keeps the histories.")
+CACHE = flags.DEFINE_string("cache", None, "The folder that keeps the histories.")
 EVERY = flags.DEFINE_integer(
     "every", None, "Steps between records; by default the monitor's own.", lower_bound=1
 )
@@ -46,7 +46,7 @@ WRITE = flags.DEFINE_boolean("write", False, "Put the tables into docs/diagnosis
 
 
 def in_progress(cases: Sequence[Case], title: str) -> Iterator[Case]:
-    """Yields the cases, while a bar on standard error shows how far it is."""
+    """Yields the cases while a bar on standard error shows how many are done."""
     console = Console(stderr=True)
     with Progress(
         TextColumn(title),
@@ -65,16 +65,16 @@ def in_progress(cases: Sequence[Case], title: str) -> Iterator[Case]:
 
 
 def check(cases: Sequence[Case]) -> int:
-    """Prints how each case ends, alone, remedied and prolonged.
+    """Prints how each case ends when it is trained alone, remedied and prolonged.
 
     Args:
         cases: The cases.
 
     Returns:
-        How many are not what they say.
+        The number of cases that are not what they say.
     """
     load_keras()
-    from scripts.benchmarks.diagnosis.models import find_outcome
+    from scripts.benchmarks.diagnosis.outcome import find_outcome
 
     wrong = 0
     print(f"{'':5} {'kind':10} {'share':>9} {'remedied':>9} {'prolonged':>9}  case")
@@ -92,12 +92,15 @@ def check(cases: Sequence[Case]) -> int:
 
 
 def judge(cases: Sequence[Case], folder: Path | None, every: int | None) -> str:
-    """Returns what the rules say of the cases, as Markdown.
+    """Returns the scores of all rules on the cases.
 
     Args:
         cases: The cases.
-        folder: Of the cache; None without one.
+        folder: The cache's folder; None for no cache.
         every: Steps between records; None for the monitor's own choice.
+
+    Returns:
+        The tables and the misjudged cases, as Markdown.
     """
     histories = [
         cached_history(case, folder, every) for case in in_progress(cases, "histories")
@@ -113,7 +116,17 @@ def judge(cases: Sequence[Case], folder: Path | None, every: int | None) -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the tables, or writes them into the document; or checks the cases."""
+    """Prints the tables, writes them into the document, or checks the cases.
+
+    Args:
+        argv: The program's name; flags are read elsewhere.
+
+    Returns:
+        The exit status: 1 if a checked case is not what it says.
+
+    Raises:
+        ValueError: If the flags do not go together.
+    """
     part = PART.value
     cases = [
         case
@@ -121,10 +134,14 @@ def main(argv: Sequence[str]) -> int:
         if part in ("all", part_of(case)) and re.search(ONLY.value, case.name)
     ]
     if not cases:
-        raise ValueError(f"flag --only={ONLY.value}: found in the name of no case")
+        raise ValueError(
+            "`--only` must be found in the name of a case. "
+            f"Received: --only={ONLY.value}"
+        )
     if WRITE.value and (ONLY.value or part not in PARTS):
         raise ValueError(
-            f"flag --write: allowed for a whole part, {' or '.join(PARTS)}"
+            "`--write` must come with a whole part of the cases, --part="
+            f"{' or --part='.join(PARTS)}. Received: --part={part} --only={ONLY.value}"
         )
     if CHECK.value:
         return int(check(cases) > 0)
@@ -137,7 +154,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def write(text: str, part: str) -> None:
-    """Puts the tables between the markers of a part in the document."""
+    """Writes the tables between the markers of a part in the document.
+
+    Args:
+        text: The tables, as Markdown.
+        part: One of `PARTS`.
+    """
     begin, end = f"<!-- {part}: begin -->\n", f"<!-- {part}: end -->\n"
     document = DOCUMENT.read_text(encoding="utf-8")
     before, rest = document.split(begin)

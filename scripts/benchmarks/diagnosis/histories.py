@@ -1,4 +1,4 @@
-"""The histories of the diagnosis benchmark: recorded, and kept in files."""
+"""The histories of the diagnosis benchmark, which are recorded and kept in files."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from typing import Any
 import numpy as np
 
 from deepxor.console import app
-from scripts.benchmarks.diagnosis.setup import Case
+from scripts.benchmarks.diagnosis.cases.case import Case
 
 History = dict[str, Any]
 
 
 def record(case: Case, every: int | None = None) -> History:
-    """Trains a case; returns what `GradientMonitor` has recorded of it."""
+    """Returns what `GradientMonitor` records while a case is trained.
+
+    Args:
+        case: The case to train.
+        every: Steps between records; None for the monitor's own choice.
+
+    Returns:
+        The monitor's history.
+    """
     import deepxor
-    from scripts.benchmarks.diagnosis.models import train
+    from scripts.benchmarks.diagnosis.training import train
 
     monitor = deepxor.GradientMonitor(every=every)
     train(case, [monitor])
@@ -28,23 +36,24 @@ def record(case: Case, every: int | None = None) -> History:
 
 
 def save_history(path: Path, history: Mapping[str, Any], case: Case) -> None:
-    """Writes a history into a file, and the case that it is of.
+    """Writes a history and the recipe of its case into a file.
 
     Args:
         path: A file that ends in .npz.
-        history: `GradientMonitor.history`.
-        case: What was trained.
+        history: As `GradientMonitor.history` has it.
+        case: The case that was trained.
     """
-    arrays = {key: np.asarray(value) for key, value in history.items()}
+    arrays: dict[str, Any] = {k: np.asarray(value) for k, value in history.items()}
     arrays["notes"] = np.array(json.dumps(history["notes"]))
     bad = history["first_bad"]
     arrays["first_bad"] = np.array([] if bad is None else [str(bad[0]), bad[1] or ""])
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, recipe=case.recipe, **arrays)
+    arrays["recipe"] = np.array(case.recipe)
+    np.savez_compressed(path, **arrays)
 
 
 def load_history(path: Path, case: Case) -> History | None:
-    """Returns the history in a file; None if there is none, or of another case."""
+    """Returns the history in a file; None without a file, or if its case is another."""
     if not path.exists():
         return None
     with np.load(path) as arrays:
@@ -59,12 +68,15 @@ def load_history(path: Path, case: Case) -> History | None:
 
 
 def cached_history(case: Case, folder: Path | None, every: int | None) -> History:
-    """Returns a case's history from the cache, or trains it and puts it there.
+    """Returns the history of a case, from the cache or from a training.
 
     Args:
         case: The case.
-        folder: Of the cache; None without one.
+        folder: The cache's folder, which gets what is recorded; None for no cache.
         every: Steps between records; None for the monitor's own choice.
+
+    Returns:
+        The history.
     """
     if folder is None:
         return record(case, every)
@@ -79,27 +91,27 @@ def cached_history(case: Case, folder: Path | None, every: int | None) -> Histor
 
 
 def load_keras() -> None:
-    """Imports TensorFlow and Keras, if they are not yet."""
+    """Imports TensorFlow and Keras, if they are not imported yet."""
     if "tensorflow" not in sys.modules:
         app.load_tensorflow()
 
 
-# Of these the tools look for saturation, and of all others for death.
+# The tools look for saturated units after these activations, and for dead units after
+# all others.
 SQUASHING = ("sigmoid", "tanh")
 
 
 def as_tools_see(history: Mapping[str, Any], case: Case) -> History:
     """Returns a history for rules that depend on the names of activations.
 
-    The other tools look for saturated units only where the activation is a sigmoid or
-    tanh, and for dead ones only where it is not. A history does not name activations.
+    A history does not name activations.
 
     Args:
-        history: `GradientMonitor.history`.
-        case: What was trained.
+        history: As `GradientMonitor.history` has it.
+        case: The case that was trained.
 
     Returns:
-        The same, with NaN for what the tools do not look at.
+        The same history, with NaN for what the tools do not look at.
     """
     setup = case.setup
     hidden = "tanh" if setup.network in ("lstm", "gru") else setup.activation

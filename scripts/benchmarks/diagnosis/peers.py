@@ -1,9 +1,9 @@
 """The rules of other tools, on the histories that `deepxor.GradientMonitor` records.
 
-Each is a function of a history alone that returns a kind of fault, or "healthy". A
-history has layers where the tools look at tensors, and records where they look at
-every step or epoch; what had to be put in place of what the history has not is said in
-the docstrings. `SLOW` is the verdict that a model does not learn, without a kind.
+Each set of rules is a function of a history alone that returns a kind of fault, or
+"healthy". A history has layers where the tools look at tensors, and records where they
+look at every step or epoch. Where a history lacks what a tool reads, the docstring says
+what takes its place.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 
-HEALTHY, VANISHING, EXPLODING = "healthy", "vanishing", "exploding"
-DEAD, SATURATED, SLOW = "dead", "saturated", "slow"
+from deepxor.verdicts import DEAD, EXPLODING, HEALTHY, SATURATED, VANISHING
+
+# The verdict that a model does not learn, without a kind of fault.
+SLOW = "slow"
 
 History = Mapping[str, Any]
 
-# The reading of "has learned" for tools that look at an accuracy, which a history does
-# not have: the mean loss of the latest records is below this share of the first.
+# Some tools look at an accuracy, which a history does not have. In its place, a model
+# has learned if the mean loss of so many of the latest records is below this share of
+# the first loss.
 LEARNED_SHARE = 0.5
 RECENT = 5
 
@@ -31,9 +34,9 @@ def sagemaker(history: History) -> str:
     ExplodingTensor (NaN or infinite), DeadRelu (more than 50 % of a layer's units
     inactive), SaturatedActivation (more than 50 % of a layer's nodes),
     WeightUpdateRatio (above 10, called exploding here, or below 1e-8, vanishing) and
-    VanishingGradient (mean absolute gradient below 1e-7). Each fires at whatever step
-    it holds. The rule of saturation reads inputs of tanh beyond 9.5; here, slopes below
-    5 % of the largest.
+    VanishingGradient (mean absolute gradient below 1e-7). Each rule fires at whatever
+    step it holds. SaturatedActivation reads inputs of tanh beyond 9.5; here it reads
+    slopes below 5 % of the largest.
 
     Source: docs.aws.amazon.com/sagemaker/latest/dg/debugger-built-in-rules.html
     """
@@ -53,8 +56,8 @@ def sagemaker(history: History) -> str:
 def sagemaker_gradients(history: History) -> str:
     """Returns the verdict of the two rules of SageMaker Debugger on gradients alone.
 
-    VanishingGradient: mean absolute gradient below 1e-7; ExplodingTensor: NaN or
-    infinite.
+    VanishingGradient fires at a mean absolute gradient below 1e-7, and ExplodingTensor
+    at NaN or infinity.
 
     Source: docs.aws.amazon.com/sagemaker/latest/dg/vanishing-gradient.html
     """
@@ -66,10 +69,11 @@ def sagemaker_gradients(history: History) -> str:
 def autotrainer(history: History) -> str:
     """Returns the verdict of AutoTrainer, at its defaults.
 
-    NaN is exploding. Where the model does not converge: at least 70 % of all gradient
-    elements zero is dead; the first layer's norm over 70 times the last's, exploding;
-    under 1e-3 of it and under 1e-4, vanishing; and if it is none of these, slow. It
-    asks for an accuracy of 60 % or more; here, for a loss below half of the first.
+    NaN is exploding. A model that does not converge is dead if at least 70 % of all
+    gradient elements are zero; exploding if the first layer's norm is over 70 times the
+    last layer's; vanishing if it is under 1e-3 of it and under 1e-4; and else slow. The
+    tool asks for an accuracy of 60 % or more; here the rules ask for a loss below half
+    of the first.
 
     Source: Zhang, Zhai, Ma, Shen: AUTOTRAINER, ICSE 2021; its utils/monitor.py.
     """
@@ -91,11 +95,12 @@ def autotrainer(history: History) -> str:
 def deepdiagnosis(history: History) -> str:
     """Returns the verdict of DeepDiagnosis, at its defaults.
 
-    In its order: at least 70 % of a layer's outputs not above zero in the last epoch
-    is dead; more than half of a layer's inputs beyond +-5, saturated; NaN or infinity,
-    exploding; a loss that stays the same for five records, slow; a mean absolute
-    gradient below 1e-7, vanishing. For outputs, units without any stand in; for
-    inputs beyond +-5, slopes below 5 % of the largest.
+    The tool looks, in this order, for at least 70 % of a layer's outputs not above zero
+    in the last epoch (dead); more than half of a layer's inputs beyond +-5 (saturated);
+    NaN or infinity (exploding); a loss that stays the same for five records (slow); and
+    a mean absolute gradient below 1e-7 (vanishing). Here dead units take the place of
+    outputs not above zero, and slopes below 5 % of the largest that of inputs beyond
+    +-5.
 
     Source: Wardat, Cruz, Le, Rajan: DeepDiagnosis, ICSE 2022; its callbacks.py.
     """
@@ -114,12 +119,14 @@ def deepdiagnosis(history: History) -> str:
 def thedeepchecker(history: History) -> str:
     """Returns the verdict of TheDeepChecker, at its defaults.
 
-    NaN or infinity, or a mean absolute gradient above 1e6, or one that has at least
-    doubled from record to record four times in a row, is exploding; one below 1e-6,
-    or halved four times in a row, vanishing; over half of a layer's units below 1e-5 in
-    95 % of the samples, dead; over half of them saturated, saturated; updates outside
-    of 1e-4 to 1e-1 of the weights, exploding if above and vanishing if below. Its
-    measure of saturation is a histogram of outputs; here, the slopes' fraction.
+    A model is exploding with NaN or infinity, with a mean absolute gradient above 1e6
+    or one that has at least doubled from record to record four times in a row, or with
+    updates above 1e-1 of the weights. It is vanishing with a mean absolute gradient
+    below 1e-6 or one that has halved four times in a row, or with updates below 1e-4 of
+    the weights. It is dead if over half of a layer's units are below 1e-5 in 95 % of
+    the samples, and saturated if over half of them are saturated. The tool measures
+    saturation by a histogram of outputs; here the rules read the fraction of saturated
+    units.
 
     Source: Ben Braiek, Khomh: Testing Feedforward Neural Networks Training Programs,
     TOSEM 2023; its hooks.py.
@@ -141,10 +148,11 @@ def thedeepchecker(history: History) -> str:
 
 
 def loss_curve(history: History) -> str:
-    """Returns what can be said from nothing but the loss: the baseline.
+    """Returns the verdict of a baseline that looks at nothing but the loss.
 
-    Not finite, or risen above ten times its first, is exploding; fallen below half of
-    its first, healthy; else slow, called vanishing, the kind most often meant.
+    A loss that is not finite, or above ten times the first, is exploding. A loss below
+    half of the first is healthy. Every other loss is called vanishing, the kind of
+    fault that is most often meant.
     """
     loss = history["loss"]
     if not np.isfinite(loss).all() or loss[-1] > 10 * abs(loss[0]):

@@ -1,4 +1,4 @@
-"""How good verdicts are: precision, recall and confusion, as Markdown."""
+"""The scores of verdicts: precision, recall and confusion, as Markdown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.statistics import wilson_interval
-from scripts.benchmarks.diagnosis.setup import HEALTHY, KINDS, Case
+from deepxor.verdicts import HEALTHY
+from scripts.benchmarks.diagnosis.cases.case import KINDS, Case
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class Rate:
     """A share of cases.
 
     Attributes:
-        count: How many are counted,
-        total: of how many; may be 0.
+        count: The number of cases that are counted.
+        total: The number of cases that could have been counted; may be 0.
     """
 
     count: int
@@ -38,15 +39,27 @@ def precision(truths: Sequence[str], verdicts: Sequence[str], kind: str) -> Rate
 
     Args:
         truths: The kind of each case.
-        verdicts: What it is called.
-        kind: One of them; "fault" for all but the healthy.
+        verdicts: The verdict on each case.
+        kind: A kind; "fault" for every kind but healthy.
+
+    Returns:
+        The cases that are called the kind and are of it, among those called the kind.
     """
     called = [t for t, v in zip(truths, verdicts, strict=True) if _is_of(v, kind)]
     return Rate(sum(_is_of(truth, kind) for truth in called), len(called))
 
 
 def recall(truths: Sequence[str], verdicts: Sequence[str], kind: str) -> Rate:
-    """Returns how many of the cases of a kind are called so; arguments as above."""
+    """Returns how many of the cases of a kind are called that kind.
+
+    Args:
+        truths: The kind of each case.
+        verdicts: The verdict on each case.
+        kind: A kind; "fault" for every kind but healthy.
+
+    Returns:
+        The cases that are of the kind and are called it, among those of the kind.
+    """
     return precision(verdicts, truths, kind)
 
 
@@ -65,8 +78,11 @@ def tables(truths: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> str:
 
     Args:
         truths: The kind of each case.
-        verdicts: By the name of the rules, what they call each case. The first rules
-            get a table of what is called what.
+        verdicts: The name of each set of rules, and its verdict on each case. The first
+            set gets a table of what is called what.
+
+    Returns:
+        The number of cases of each kind, and three tables.
     """
     faulty = sum(truth != HEALTHY for truth in truths)
     counts = ", ".join(f"{truths.count(kind)} {kind}" for kind in KINDS)

@@ -1,6 +1,6 @@
-"""What the models of the diagnosis benchmark learn: small data sets made with NumPy.
+"""The tasks of the diagnosis benchmark: small data sets, which are made with NumPy.
 
-A task's data depend on its name alone, so that all its models see the same.
+A task's data depend on its name alone, so that all its models see the same data.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ class Task:
     """A data set to learn.
 
     Attributes:
-        make: From a generator to inputs [samples, ...] and targets: [samples, outputs],
-            or int [samples] where a class is to be told.
-        loss: Of the models: bce, ce, mse, mae, huber, poisson or cosine.
-        outputs: Units of a model's last layer.
+        make: Takes a generator and returns inputs [samples, ...] and targets, which are
+            float32 [samples, outputs], or classes as int [samples].
+        loss: The models' loss: "bce", "ce", "mse", "mae", "huber", "poisson" or
+            "cosine".
+        outputs: The number of units of a model's last layer.
     """
 
     make: Callable[[Generator], Arrays]
@@ -35,7 +36,7 @@ class Task:
     outputs: int = 1
 
     def data(self) -> Arrays:
-        """Returns inputs and targets, the same every time."""
+        """Returns inputs and targets, which are the same every time."""
         return self.make(np.random.default_rng(0))
 
 
@@ -43,11 +44,11 @@ def best_constant_loss(loss: str, y: np.ndarray) -> float:
     """Returns the lowest loss of a model whose output ignores the input.
 
     Args:
-        loss: As in `Task`; bce and ce in nats.
-        y: Targets, as in `Task`.
+        loss: A loss as in `Task`; "bce" and "ce" are in nats.
+        y: Targets as in `Task`.
 
     Returns:
-        The mean over the samples, and over the outputs.
+        The mean over the samples and over the outputs.
 
     Raises:
         ValueError: If there is no such loss.
@@ -69,8 +70,8 @@ def best_constant_loss(loss: str, y: np.ndarray) -> float:
         return float(np.mean(mean - mean * np.log(mean)))
     if loss == "cosine":
         return -float(np.linalg.norm(np.mean(y / _norms(y), axis=0)))
-    allowed = "bce, ce, mse, mae, huber, poisson, cosine"
-    raise ValueError(f"loss={loss!r}: allowed are {allowed}")
+    allowed = "bce, ce, mse, mae, huber, poisson or cosine"
+    raise ValueError(f"`loss` must be one of {allowed}. Received: loss={loss!r}")
 
 
 def _best_constant_huber(y: np.ndarray) -> float:
@@ -82,7 +83,8 @@ def _best_constant_huber(y: np.ndarray) -> float:
 
 
 def _norms(x: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(x, axis=-1, keepdims=True)
+    norms: np.ndarray = np.linalg.norm(x, axis=-1, keepdims=True)
+    return norms
 
 
 def _column(values: np.ndarray) -> np.ndarray:
@@ -93,19 +95,19 @@ def _column(values: np.ndarray) -> np.ndarray:
 
 
 def xor(rng: Generator) -> Arrays:
-    """The truth table, 64 times."""
+    """Returns the truth table 64 times."""
     x = np.tile(np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), (64, 1))
     return x, _column(x.sum(axis=1) == 1)
 
 
 def checker(rng: Generator) -> Arrays:
-    """XOR of the signs of two numbers."""
+    """Returns two numbers and the XOR of their signs."""
     x = rng.uniform(-1, 1, (SAMPLES, 2)).astype(np.float32)
     return x, _column(x[:, 0] * x[:, 1] > 0)
 
 
 def rings(rng: Generator, flipped: float = 0.0) -> Arrays:
-    """Two rings, a share of the labels flipped."""
+    """Returns points on two rings, with a share of the labels flipped."""
     label = rng.integers(2, size=SAMPLES)
     angle = rng.uniform(0, 2 * np.pi, SAMPLES)
     radius = 0.5 + label + rng.normal(0, 0.12, SAMPLES)
@@ -114,7 +116,7 @@ def rings(rng: Generator, flipped: float = 0.0) -> Arrays:
 
 
 def moons(rng: Generator) -> Arrays:
-    """Two half moons, one in the other."""
+    """Returns points on two half moons, one in the other."""
     label = rng.integers(2, size=SAMPLES)
     angle = rng.uniform(0, np.pi, SAMPLES)
     side = 1 - 2 * label
@@ -123,14 +125,14 @@ def moons(rng: Generator) -> Arrays:
 
 
 def rare(rng: Generator) -> Arrays:
-    """A class of one sample in 16, beyond a sphere."""
+    """Returns points of which one in 16 lies beyond a sphere."""
     x = rng.normal(size=(SAMPLES, 4)).astype(np.float32)
     radius = _norms(x)
     return x, (radius > np.quantile(radius, 15 / 16)).astype(np.float32)
 
 
 def spirals(rng: Generator) -> Arrays:
-    """Three arms of a spiral."""
+    """Returns points on the three arms of a spiral."""
     label = rng.integers(3, size=SAMPLES)
     radius = rng.uniform(0.1, 1, SAMPLES)
     angle = 4 * radius + label * 2 * np.pi / 3 + rng.normal(0, 0.1, SAMPLES)
@@ -139,8 +141,9 @@ def spirals(rng: Generator) -> Arrays:
 
 
 def blobs(rng: Generator) -> Arrays:
-    """Eight classes about points in ten dimensions, in units of their standard
-    deviation.
+    """Returns points of eight classes in ten dimensions.
+
+    The unit is their standard deviation.
     """
     centres = rng.normal(size=(8, 10))
     label = rng.integers(8, size=SAMPLES)
@@ -149,7 +152,7 @@ def blobs(rng: Generator) -> Arrays:
 
 
 def random_labels(rng: Generator) -> Arrays:
-    """Nothing to learn: labels that have nothing to do with the inputs."""
+    """Returns inputs and labels that have nothing to do with them."""
     x = rng.normal(size=(SAMPLES, 10)).astype(np.float32)
     return x, _column(rng.integers(2, size=SAMPLES))
 
@@ -158,13 +161,16 @@ def random_labels(rng: Generator) -> Arrays:
 
 
 def sine(rng: Generator) -> Arrays:
-    """A sine of one number."""
+    """Returns one number and a sine of it."""
     x = rng.uniform(-1, 1, (SAMPLES, 1)).astype(np.float32)
     return x, np.sin(4 * x)
 
 
 def friedman(rng: Generator, noise: float = 0.0) -> Arrays:
-    """Friedman's first function of five numbers (1991), standardised; plus noise."""
+    """Returns five numbers and Friedman's first function (1991) of them.
+
+    The function is standardised before noise is added.
+    """
     x = rng.uniform(0, 1, (SAMPLES, 5))
     y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
     y += 10 * x[:, 3] + 5 * x[:, 4]
@@ -173,27 +179,27 @@ def friedman(rng: Generator, noise: float = 0.0) -> Arrays:
 
 
 def plane(rng: Generator) -> Arrays:
-    """Three linear functions of ten numbers, and a little noise."""
+    """Returns ten numbers and three linear functions of them with a little noise."""
     x = rng.normal(size=(SAMPLES, 10))
     y = x @ rng.normal(size=(10, 3)) / np.sqrt(10) + rng.normal(0, 0.1, (SAMPLES, 3))
     return x.astype(np.float32), y.astype(np.float32)
 
 
 def counts(rng: Generator) -> Arrays:
-    """Counts whose mean depends on two numbers."""
+    """Returns two numbers and counts whose mean depends on them."""
     x = rng.uniform(-1, 1, (SAMPLES, 2)).astype(np.float32)
     return x, _column(rng.poisson(np.exp(1 + np.sin(3 * x[:, 0]) + x[:, 1])))
 
 
 def directions(rng: Generator) -> Arrays:
-    """Unit vectors that depend on four numbers."""
+    """Returns four numbers and unit vectors that depend on them."""
     x = rng.normal(size=(SAMPLES, 4))
     y = np.tanh(x @ rng.normal(size=(4, 3)))
     return x.astype(np.float32), (y / _norms(y)).astype(np.float32)
 
 
 def low_rank(rng: Generator) -> Arrays:
-    """An autoencoder's: 16 numbers that are functions of 3; the target is the input."""
+    """Returns 16 numbers that are functions of three, as inputs and as targets."""
     x = np.tanh(rng.normal(size=(SAMPLES, 3)) @ rng.normal(size=(3, 16)))
     x = x.astype(np.float32)
     return x, x
@@ -203,7 +209,7 @@ def low_rank(rng: Generator) -> Arrays:
 
 
 def bars(rng: Generator) -> Arrays:
-    """Noise with one bright row, or one bright column."""
+    """Returns pictures of noise with one bright row or one bright column."""
     label, place = rng.integers(2, size=SAMPLES), rng.integers(8, size=SAMPLES)
     x = rng.normal(0, 0.3, (SAMPLES, 8, 8, 1))
     for picture, is_row, i in zip(x, label, place, strict=True):
@@ -212,7 +218,7 @@ def bars(rng: Generator) -> Arrays:
 
 
 def glyphs(rng: Generator) -> Arrays:
-    """Ten random pictures of black and white, each shifted a little and noisy."""
+    """Returns ten random pictures of black and white, shifted a little and noisy."""
     shapes = rng.integers(2, size=(10, 8, 8, 1)) - 0.5
     label = rng.integers(10, size=SAMPLES)
     shift = rng.integers(2, size=SAMPLES)
@@ -224,14 +230,17 @@ def glyphs(rng: Generator) -> Arrays:
 
 
 def recall(rng: Generator, steps: int, noise: float = 0.0) -> Arrays:
-    """The sign of the first number of a sequence that is zero, or noise, after it."""
+    """Returns sequences and the signs of their first numbers.
+
+    After the first number a sequence is zero, or noise.
+    """
     x = rng.normal(0, 1, (SAMPLES, steps, 1)) * noise
     x[:, 0] = rng.choice([-1, 1], (SAMPLES, 1))
     return x.astype(np.float32), (x[:, 0] > 0).astype(np.float32)
 
 
 def waves(rng: Generator, steps: int) -> Arrays:
-    """Sines of three frequencies."""
+    """Returns sines of three frequencies."""
     label = rng.integers(3, size=SAMPLES)
     time = np.arange(steps)[None, :] / steps
     phase = rng.uniform(0, 2 * np.pi, (SAMPLES, 1))
@@ -241,15 +250,17 @@ def waves(rng: Generator, steps: int) -> Arrays:
 
 
 def means(rng: Generator, steps: int) -> Arrays:
-    """The mean of a sequence, standardised."""
+    """Returns sequences and their means, standardised."""
     x = rng.normal(0, 1, (SAMPLES, steps, 1)) + rng.normal(0, 1, (SAMPLES, 1, 1))
     y = x.mean(axis=1)
     return x.astype(np.float32), (y / y.std()).astype(np.float32)
 
 
 def tokens(rng: Generator) -> Arrays:
-    """Four classes of sentences of 12 tokens: the tokens of each are from its own
-    fifth of the vocabulary, or from what all share.
+    """Returns sentences of 12 tokens, of four classes.
+
+    The tokens of each class are from its own fifth of the vocabulary, or from the fifth
+    that all share.
     """
     label = rng.integers(4, size=SAMPLES)
     own = rng.integers(TOKENS // 5, size=(SAMPLES, 12)) + label[:, None] * TOKENS // 5
@@ -289,5 +300,8 @@ TASKS = {
 
 @cache
 def task_data(name: str) -> Arrays:
-    """Returns a task's inputs and targets, made once; not to be written to."""
+    """Returns a task's inputs and targets, which nobody may change.
+
+    They are made once.
+    """
     return TASKS[name].data()

@@ -5,9 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from deepxor.verdicts import HEALTHY
 from scripts.benchmarks.diagnosis.cases import AMBIGUOUS, CASES, PARTS, part_of
-from scripts.benchmarks.diagnosis.models import find_outcome, learned_share, train
-from scripts.benchmarks.diagnosis.setup import HEALTHY, KINDS, Case, Setup
+from scripts.benchmarks.diagnosis.cases.case import KINDS, Case
+from scripts.benchmarks.diagnosis.outcome import find_outcome, learned_share
+from scripts.benchmarks.diagnosis.setup import Setup
+from scripts.benchmarks.diagnosis.training import train
 
 BY_NAME = {case.name: case for case in CASES}
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from deepxor.diagnosis.diagnosis import Diagnosis
+from scripts.benchmarks.diagnosis.cases.case import Case
 from scripts.benchmarks.diagnosis.histories import (
     cached_history,
     load_history,
@@ -22,7 +23,7 @@ from scripts.benchmarks.diagnosis.scores import (
     right,
     tables,
 )
-from scripts.benchmarks.diagnosis.setup import Case, Setup
+from scripts.benchmarks.diagnosis.setup import Setup
 
 ROOT = Path(__file__).parents[3]
 
@@ -100,11 +101,13 @@ def test_the_script_scores_and_checks_cases(tmp_path):
     printed = run(f"--cache={tmp_path}", "--part=all", f"{FEW}|short: plane")
     assert "2 models, 1 of them faulty" in printed and "AutoTrainer" in printed
     assert len(list(tmp_path.glob("*.npz"))) == 2
-    # One is enough here: test_diagnosis_cases.py has the outcomes of both.
+    # One is enough here: test_cases.py has the outcomes of both.
     assert "1 of 1 cases are what they say." in run("--check", "--part=all", FEW)
 
 
 def test_wrong_flags_are_said_to_be_wrong():
-    assert "found in the name of no case" in run("--only=nothing like it", expected=2)
-    assert "allowed for a whole part" in run("--write", "--only=short", expected=2)
+    assert "must be found in the name of a case" in run(
+        "--only=nothing like it", expected=2
+    )
+    assert "must come with a whole part" in run("--write", "--only=short", expected=2)
     assert "design, report" in run("--part=half", expected=2).replace("|", ", ")

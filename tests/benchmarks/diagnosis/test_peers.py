@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scripts.benchmarks.diagnosis.cases.case import Case
 from scripts.benchmarks.diagnosis.histories import as_tools_see
 from scripts.benchmarks.diagnosis.peers import (
     PEERS,
@@ -13,7 +14,7 @@ from scripts.benchmarks.diagnosis.peers import (
     sagemaker_gradients,
     thedeepchecker,
 )
-from scripts.benchmarks.diagnosis.setup import Case, Setup
+from scripts.benchmarks.diagnosis.setup import Setup
 
 RECORDS, LAYERS = 10, 3
 

@@ -1,10 +1,11 @@
 """Times the lecture's network in PyTorch or JAX, for scripts/bench.
 
-For example: python scripts/benchmarks/speed/peers.py torch 1000
+For example: python scripts/benchmarks/speed/step/peers.py torch 1000
 
-Prints {"microseconds": of a step of one network, "version": of the framework} as JSON,
-or {} where the framework is not installed. Needs nothing else, so that it runs in an
-interpreter that has neither TensorFlow nor deepxor. No gradient norms are recorded.
+It prints the microseconds of a step of one network and the framework's version as JSON,
+as in {"microseconds": 1.5, "version": "1.0"}, or {} where the framework is not
+installed. It needs nothing else, so that it runs in an interpreter that has neither
+TensorFlow nor deepxor. No gradient norms are recorded.
 """
 
 from __future__ import annotations
@@ -15,27 +16,32 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 X = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 Y = [[0.0], [1.0], [1.0], [0.0]]
+# The same network as in lecture.py, which an interpreter without deepxor cannot import.
 UNITS = (2, *(5,) * 10, 1)
 SHAPES = tuple(itertools.pairwise(UNITS))
 LEARNING_RATE = 0.1
 REPLICAS = 1000
+
+# The kernel and the bias of each layer.
+Weights = list[tuple[Any, Any]]
 
 
 def time_torch(steps: int) -> tuple[float, str]:
     """Times PyTorch's eager loop, one network.
 
     Args:
-        steps: Steps to time, after a first one.
+        steps: The number of steps to time, after a first one.
 
     Returns:
         Microseconds per step, and PyTorch's version.
     """
     import torch
 
-    # As for TensorFlow: nothing here is large enough to be shared out.
+    # One thread, as for TensorFlow: nothing here is large enough to be shared out.
     torch.set_num_threads(1)
     layers: list[torch.nn.Module] = []
     for inputs, units in SHAPES:
@@ -45,16 +51,16 @@ def time_torch(steps: int) -> tuple[float, str]:
         layers += [linear, torch.nn.Sigmoid()]
     model = torch.nn.Sequential(*layers[:-1])
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
-    cost_of = torch.nn.BCEWithLogitsLoss()
+    loss_of = torch.nn.BCEWithLogitsLoss()
     x, y = torch.tensor(X), torch.tensor(Y)
 
     def train(count: int) -> None:
         for _ in range(count):
             optimizer.zero_grad()
-            cost = cost_of(model(x), y)
-            cost.backward()
+            loss = loss_of(model(x), y)
+            loss.backward()
             optimizer.step()
-        _check(cost.item())
+        _check(loss.item())
 
     return _time(train, steps), torch.__version__
 
@@ -63,8 +69,9 @@ def time_jax(steps: int, replicas: int | None) -> tuple[float, str]:
     """Times a loop compiled by JAX.
 
     Args:
-        steps: Steps to time, after one that compiles.
-        replicas: Networks trained side by side by `vmap`; None for one, without.
+        steps: The number of steps to time, after one that compiles.
+        replicas: The number of networks that `vmap` trains side by side; None for one
+            network without `vmap`.
 
     Returns:
         Microseconds per step of one network, and JAX's version.
@@ -74,7 +81,7 @@ def time_jax(steps: int, replicas: int | None) -> tuple[float, str]:
 
     x, y = jnp.array(X), jnp.array(Y)
 
-    def cost_of(weights: list) -> jax.Array:
+    def loss_of(weights: Weights) -> jax.Array:
         *hidden, (kernel, bias) = weights
         h = x
         for layer_kernel, layer_bias in hidden:
@@ -82,11 +89,14 @@ def time_jax(steps: int, replicas: int | None) -> tuple[float, str]:
         logits = h @ kernel + bias
         return jnp.mean(jax.nn.softplus(logits) - y * logits)
 
-    def step(weights: list) -> list:
-        gradients = jax.grad(cost_of)(weights)
-        return jax.tree.map(lambda w, g: w - LEARNING_RATE * g, weights, gradients)
+    def step(weights: Weights) -> Weights:
+        gradients = jax.grad(loss_of)(weights)
+        stepped: Weights = jax.tree.map(
+            lambda w, g: w - LEARNING_RATE * g, weights, gradients
+        )
+        return stepped
 
-    def start(key: jax.Array) -> list:
+    def start(key: jax.Array) -> Weights:
         keys = jax.random.split(key, len(SHAPES))
         return [
             (jax.random.uniform(k, shape, minval=-1.0), jnp.zeros(shape[1]))
@@ -95,33 +105,35 @@ def time_jax(steps: int, replicas: int | None) -> tuple[float, str]:
 
     key = jax.random.key(0)
     if replicas is None:
-        weights, all_steps, all_costs = start(key), step, cost_of
+        weights, all_steps, all_losses = start(key), step, loss_of
     else:
         weights = jax.vmap(start)(jax.random.split(key, replicas))
-        all_steps, all_costs = jax.vmap(step), jax.vmap(cost_of)
+        all_steps, all_losses = jax.vmap(step), jax.vmap(loss_of)
 
-    @jax.jit
-    def loop(weights: list, count: int) -> list:
-        return jax.lax.fori_loop(0, count, lambda _, w: all_steps(w), weights)
+    loop = jax.jit(
+        lambda weights, count: jax.lax.fori_loop(
+            0, count, lambda _, w: all_steps(w), weights
+        )
+    )
 
     def train(count: int) -> None:
-        _check(float(jnp.mean(all_costs(loop(weights, count)))))
+        _check(float(jnp.mean(all_losses(loop(weights, count)))))
 
     return _time(train, steps) / (replicas or 1), jax.__version__
 
 
 def _time(train: Callable[[int], None], steps: int) -> float:
-    """Returns the microseconds of a step, the first step and its compilation aside."""
+    """Returns the microseconds of a step without the first one, which compiles."""
     train(1)
     begin = time.perf_counter()
     train(steps)
     return (time.perf_counter() - begin) / steps * 1e6
 
 
-def _check(cost: float) -> None:
-    # Waits for the last step, too: JAX returns before it has computed.
-    if not math.isfinite(cost):
-        raise RuntimeError(f"cost {cost}")
+def _check(loss: float) -> None:
+    # Getting a loss waits for the last step, too: JAX returns before it has computed.
+    if not math.isfinite(loss):
+        raise RuntimeError(f"The loss must be finite. Received: loss={loss}")
 
 
 PEERS: dict[str, Callable[[int], tuple[float, str]]] = {
