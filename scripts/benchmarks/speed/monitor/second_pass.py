@@ -25,6 +25,7 @@ class SecondPass(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(
         self, batch: int, logs: Mapping[str, float] | None = None
     ) -> None:
+        """Measures the gradients once more, as a callback without a seam has to."""
         self.norms = [float(norm) for norm in self._norms()]
 
     def _measure(self) -> list[tf.Tensor]:
