@@ -32,8 +32,8 @@ def history_figure(
     Args:
         history: `GradientMonitor.history`, with one record at least.
         text: What stands above, such as the verdict.
-        fraction: What to draw of the last record, a bar a layer: "dead_fraction" or
-            "saturated_fraction". None: nothing.
+        fraction: What to draw of the last record that has it, a bar a layer:
+            "dead_fraction" or "saturated_fraction". None: nothing.
 
     Returns:
         The figure, 1200 pixels wide.
@@ -96,11 +96,17 @@ def _label_rows(panel: Axes, layers: Sequence[str]) -> None:
 
 
 def _draw_fraction(panel: Axes, history: Mapping[str, Any], fraction: str) -> None:
-    """Draws a bar for each layer that has an activation."""
-    values, is_missing = history[fraction][-1], _not_recorded(history)[-1]
+    """Draws a bar for each layer that has an activation, of the last record with any.
+
+    Activations are not looked at at every record.
+    """
+    measured = np.flatnonzero(np.isfinite(history[fraction]).any(axis=1))
+    record = measured[-1] if len(measured) else -1
+    values, is_missing = history[fraction][record], _not_recorded(history)[record]
     for row, value in enumerate(values):
         if np.isnan(value):
-            reason = "not recorded" if is_missing[row] else "no activation"
+            absent = "no activation" if len(measured) else "not measured"
+            reason = "not recorded" if is_missing[row] else absent
             panel.text(0.02, row, reason, va="center", fontsize=9)
         else:
             panel.barh(row, value, color=BLUE)
@@ -108,7 +114,7 @@ def _draw_fraction(panel: Axes, history: Mapping[str, Any], fraction: str) -> No
     panel.tick_params(axis="y", labelleft=False)
     panel.set_xlim(0, 1)
     panel.set_title(fraction.replace("_", " "), fontsize=11, loc="left")
-    panel.set_xlabel(f"at step {history['step'][-1]}", fontsize=11)
+    panel.set_xlabel(f"at step {history['step'][record]}", fontsize=11)
     panel.spines[["top", "right"]].set_visible(False)
 
 

@@ -81,7 +81,7 @@ def test_what_a_record_has_nothing_of_is_grey():
     assert legend(figure) == ["not finite", "not recorded"]
     shown["dead_fraction"][:] = np.nan
     bars = history_figure(shown, "", "dead_fraction").axes[1]
-    assert texts(bars) == ["not recorded", "no activation", "no activation"]
+    assert texts(bars) == ["not recorded", "not measured", "not measured"]
 
 
 def test_columns_stand_where_their_records_are():
@@ -114,6 +114,16 @@ def test_bars_are_of_the_last_record_and_only_where_there_is_an_activation():
     widths = [(p.get_y() + p.get_height() / 2, p.get_width()) for p in panel.patches]
     np.testing.assert_allclose(widths, [(0, 0), (1, 0.5)], atol=1e-9)
     assert texts(panel) == ["no activation"]
+
+
+def test_bars_are_of_the_last_record_that_looked_at_activations():
+    shown = history(np.ones((4, 3)), steps=np.array([0, 5, 10, 15]))
+    shown["dead_fraction"][[0, 2, 3]] = np.nan
+    shown["dead_fraction"][1] = [0.25, 0.5, np.nan]
+    panel = history_figure(shown, "", "dead_fraction").axes[1]
+    assert [p.get_width() for p in panel.patches] == [0.25, 0.5]
+    assert texts(panel) == ["no activation"]
+    assert panel.get_xlabel() == "at step 5"
 
 
 @pytest.mark.parametrize("norms", [[[1, 1, 1]], [[0, 0, 0]], [[np.nan] * 3]])
