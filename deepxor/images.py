@@ -12,6 +12,7 @@ from typing import Any
 
 from absl import flags
 
+from deepxor.checks import check_at_least, refuse
 from deepxor.console import app
 from deepxor.vision.config import DISTRIBUTIONS, RECIPES, RunOptions
 from deepxor.vision.datasets import DATASETS
@@ -64,8 +65,7 @@ def grid_from_flags() -> Grid:
     """
     recipe = RECIPES[DATASET.value]
     if EPOCHS.value is not None:
-        if EPOCHS.value < 1:
-            raise ValueError(f"epochs={EPOCHS.value}: allowed is at least 1")
+        check_at_least("epochs", EPOCHS.value, 1)
         recipe = recipe.with_epochs(EPOCHS.value)
     changes: dict[str, Any] = {
         flag.name: flag.value
@@ -83,27 +83,34 @@ def grid_from_flags() -> Grid:
 
 
 def jobs_from_flags() -> int:
-    """Returns how many networks to train at once.
+    """Returns the number of networks to train at the same time.
 
     Raises:
-        ValueError: If it is out of range, or more than one while each takes all
-            devices.
+        ValueError: If the flag is below 1, or above 1 while every network is trained on
+            all devices.
     """
     jobs = JOBS.value
     if jobs is None:
         is_small = DATASET.value == "digits" and DISTRIBUTE.value == DISTRIBUTIONS[0]
         return len(os.sched_getaffinity(0)) if is_small else 1
-    if jobs < 1:
-        raise ValueError(f"jobs={jobs}: allowed is at least 1")
+    check_at_least("jobs", jobs, 1)
     if jobs > 1 and DISTRIBUTE.value != DISTRIBUTIONS[0]:
-        raise ValueError(
-            f"jobs={jobs}: allowed with distribute={DISTRIBUTE.value!r} is 1"
-        )
+        refuse("jobs", jobs, f"1 where distribute={DISTRIBUTE.value!r}")
     return jobs
 
 
 def main(argv: Sequence[str]) -> int:
-    """Trains what has not been trained yet; returns the exit status."""
+    """Trains the trials of the table that have not been trained yet.
+
+    Args:
+        argv: The program's name, and nothing else.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ValueError: If an argument or a flag is wrong.
+    """
     app.check_no_arguments(argv)
     grid = grid_from_flags()
     options = RunOptions(

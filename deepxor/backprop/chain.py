@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deepxor.checks import refuse
+
 # Layers with an activation of their own at their output.
 WITH_ACTIVATION = (
     keras.layers.Dense,
@@ -108,13 +110,13 @@ def keras_chain(model: keras.Model, x: Any, y: Any, training: bool) -> Chain:
     x, y = tf.cast(tf.convert_to_tensor(x), dtype), tf.convert_to_tensor(y)
     if len(x.shape) != len(shape) or not x.shape.is_compatible_with(shape):
         raise ValueError(
-            f"x has the shape {tuple(x.shape)}: allowed is what model {model.name!r} "
-            f"takes, {tuple(shape)}"
+            f"`x` must have the shape that model {model.name!r} takes, {tuple(shape)}. "
+            f"Received: x.shape={tuple(x.shape)}"
         )
     if not 0 < len(x) == len(y):
         raise ValueError(
-            f"x has {len(x)} samples and y has {len(y)}: allowed are as many, and one "
-            "at least"
+            "`x` and `y` must have the same number of samples, at least 1. Received: "
+            f"len(x)={len(x)}, len(y)={len(y)}"
         )
 
     def loss(output: tf.Tensor) -> tf.Tensor:
@@ -127,25 +129,30 @@ def keras_chain(model: keras.Model, x: Any, y: Any, training: bool) -> Chain:
 
 def _check_model(model: Any) -> None:
     if not isinstance(model, keras.Model):
-        raise ValueError(f"model={model!r}: allowed is a keras.Model")
+        refuse("model", model, "a keras.Model")
     name = f"model {model.name!r}"
     if not model.compiled or not model.loss:
         raise ValueError(
-            f"{name} has no loss: compile it first, as in model.compile('sgd', 'mse')"
+            "`model` must be compiled with a loss, as in model.compile('sgd', 'mse'). "
+            f"Received: {name} without one"
         )
     if not isinstance(model, (keras.Sequential, keras.Function)):
         raise ValueError(
-            f"{name} is a subclass of its own: allowed is Sequential or Functional, "
-            "as only they say in which order their layers come"
+            "`model` must be Sequential or Functional, as only they say in which order "
+            f"their layers come. Received: {name} of type {type(model).__name__}"
         )
     if not model.built:
         raise ValueError(
-            f"{name} is not built: begin it with keras.Input, or call it once"
+            "`model` must be built: begin it with keras.Input, or call it once. "
+            f"Received: {name}, which is not built"
         )
     ends = {"inputs": len(model.inputs), "outputs": len(model.outputs)}
     for end, count in ends.items():
         if count != 1:
-            raise ValueError(f"{name} has {count} {end}: allowed is a chain, with one")
+            raise ValueError(
+                "`model` must be a chain, with one input and one output. Received: "
+                f"{name} with {count} {end}"
+            )
 
 
 def _links(model: keras.Model, prefix: str, training: bool) -> Iterator[Link]:
@@ -177,8 +184,9 @@ def _operations(model: keras.Model) -> list[tuple[Any, Any]]:
         for end, tensors in ends.items():
             if len(tensors) != 1:
                 raise ValueError(
-                    f"layer {operation.name!r} of model {model.name!r} has "
-                    f"{len(tensors)} {end}: allowed is a chain, with one"
+                    "Layers of `model` must each have one input and one output. "
+                    f"Received: layer {operation.name!r} of model {model.name!r} with "
+                    f"{len(tensors)} {end}"
                 )
         found.append((operation, node))
         tensor = node.input_tensors[0]
@@ -240,8 +248,9 @@ def _check_output(chain: Chain, model: keras.Model, training: bool) -> None:
         output = keras.ops.convert_to_numpy(chain.forward())
     if scope.losses:
         raise ValueError(
-            f"a layer of model {model.name!r} adds a loss of its own, as an activity "
-            "regularizer does: allowed is a loss of the model's output only"
+            "`model` must have a loss of its output only. Received: model "
+            f"{model.name!r} with a layer that adds a loss of its own, as an activity "
+            "regularizer does"
         )
     with keras.StatelessScope():
         expected = keras.ops.convert_to_numpy(model(chain.x, training=training))
@@ -250,7 +259,7 @@ def _check_output(chain: Chain, model: keras.Model, training: bool) -> None:
         output, expected, rtol=1e-3, atol=1e-6, equal_nan=True
     ):
         raise ValueError(
-            f"the layers of model {model.name!r}, called one after another, do not "
-            "give its output: allowed is a chain of layers that pass on their output "
-            "only, without masks"
+            "`model` must be a chain of layers that pass on their output only, without "
+            f"masks. Received: model {model.name!r}, whose layers do not give its "
+            "output when they are called one after another"
         )

@@ -81,8 +81,8 @@ def parse_units(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",")) if text.strip() else ()
     except ValueError:
         raise ValueError(
-            f"hidden_units={text!r}: allowed are integers with commas between, as in "
-            "5,4"
+            "`hidden_units` must be integers with commas between, as in 5,4. "
+            f"Received: hidden_units={text!r}"
         ) from None
 
 
@@ -97,7 +97,7 @@ def check_no_arguments(argv: Sequence[str]) -> None:
     """
     if len(argv) > 1:
         raise ValueError(
-            f"argument {argv[1]!r}: allowed are flags only, as in --seed=1"
+            f"Arguments must be flags, as in --seed=1. Received: {argv[1]!r}"
         )
 
 
@@ -115,24 +115,29 @@ def _parse(argv: Sequence[str]) -> list[str]:
     try:
         arguments = flags.FLAGS(argv)
     except flags.IllegalFlagValueError as error:
-        _fail(_say_what_is_allowed(error), 2)
+        _fail(_illegal_value(error), 2)
     except flags.Error as error:
         _fail(_first_line(error), 2)
     except SystemExit:  # absl leaves --help with status 1
         sys.exit(0)
     if flags.FLAGS["log_dir"].present:  # one of absl's own
-        _fail("flag --log_dir: unknown; allowed is --logdir", 2)
+        _fail("`--log_dir` must be written --logdir. Received: --log_dir", 2)
     return arguments
 
 
-def _say_what_is_allowed(error: flags.IllegalFlagValueError) -> str:
-    """Returns absl's message, which says of an enum alone what is allowed."""
+def _illegal_value(error: flags.IllegalFlagValueError) -> str:
+    """Returns the message of a flag whose value its parser does not take."""
     message = _first_line(error)
-    flag = re.match(r"flag --(\w+)=.*?: ", message)
-    if flag is None or "should be one of" in message:
+    flag = re.match(r"flag --(\w+)=", message)
+    if flag is None:
         return message
-    parser = flags.FLAGS[flag[1]].parser
-    return f"{flag[0]}allowed is {parser.syntactic_help or 'true or false'}"
+    parser, reason = flags.FLAGS[flag[1]].parser, f": {error.__context__}"
+    value = message[flag.end() :].removesuffix(" ".join(reason.split()))
+    if isinstance(parser, flags.EnumParser):
+        allowed = f"one of {', '.join(parser.enum_values)}"
+    else:
+        allowed = parser.syntactic_help or "true or false"
+    return f"`--{flag[1]}` must be {allowed}. Received: --{flag[1]}={value}"
 
 
 def _guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from deepxor.checks import refuse
 from deepxor.console.tables import make_console, runs_table
 from deepxor.report.export import csv_text, json_text
 from deepxor.report.logdir import read_logdir, solved_comparisons
@@ -42,7 +43,7 @@ def check_pattern(pattern: str) -> None:
         re.compile(pattern)
     except re.error as error:
         raise ValueError(
-            f"runs={pattern!r}: allowed is a regular expression ({error})"
+            f"`runs` must be a regular expression. Received: runs={pattern!r} ({error})"
         ) from None
 
 
@@ -57,9 +58,7 @@ def check_file(flag: str, path: str) -> None:
         ValueError: If it is a folder, or in a folder that is not there.
     """
     if path and (Path(path).is_dir() or not Path(path).parent.is_dir()):
-        raise ValueError(
-            f"{flag}={path!r}: allowed is a file in a folder that is there, or nothing"
-        )
+        refuse(flag, path, "a file in a folder that exists, or empty")
 
 
 def compare_on_console(logdir: str, pattern: str, files: ReportFiles) -> int:

@@ -1,7 +1,8 @@
 """The only writer of event files.
 
 Values of one step are gathered and written as one event: a record of the XOR laboratory
-has some eighty of them, and an event each would cost more than the training they describe.
+has some eighty of them, and an event each would cost more than the training they
+describe.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from deepxor.checks import refuse
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@-]{0,199}")
 
 
@@ -25,9 +27,11 @@ def check_run_name(name: str) -> None:
         ValueError: If it cannot.
     """
     if not _NAME.fullmatch(name):
-        raise ValueError(
-            f"run_name={name!r}: allowed are up to 200 letters, digits and any of "
-            "_ . + = , @ -, the first a letter, digit or _"
+        refuse(
+            "run_name",
+            name,
+            "up to 200 letters, digits and any of _ . + = , @ -, the first a letter, "
+            "digit or _",
         )
 
 

@@ -6,11 +6,10 @@ No TensorFlow, so that flags can be checked against it.
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from deepxor.checks import check_at_least, check_choice, check_positive
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.vision.datasets import DATASETS
 from deepxor.vision.models import CONVNETS, INITIALIZERS
@@ -50,13 +49,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: allowed is at least 1")
+            check_at_least(name, getattr(self, name), 1)
         for name in ("learning_rate", "scale"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(
-                    f"{name}={getattr(self, name)}: allowed is a finite number above 0"
-                )
+            check_positive(name, getattr(self, name))
 
     def with_epochs(self, epochs: int) -> Recipe:
         """Returns the recipe over other epochs, the milestones moved in proportion.
@@ -102,18 +97,11 @@ class Trial:
     recipe: Recipe
 
     def __post_init__(self) -> None:
-        allowed: dict[str, Iterable[str]] = {
-            "dataset": DATASETS,
-            "network": CONVNETS,
-            "activation": ACTIVATIONS,
-            "initializer": INITIALIZERS,
-        }
-        for name, values in allowed.items():
-            value = getattr(self, name)
-            if value not in values:
-                raise ValueError(f"{name}={value!r}: allowed are {', '.join(values)}")
-        if self.seed < 0:
-            raise ValueError(f"seed={self.seed}: allowed is at least 0")
+        check_choice("dataset", self.dataset, DATASETS)
+        check_choice("network", self.network, CONVNETS)
+        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("initializer", self.initializer, INITIALIZERS)
+        check_at_least("seed", self.seed, 0)
 
     @property
     def run_name(self) -> str:

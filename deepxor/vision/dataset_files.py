@@ -88,8 +88,8 @@ def read_fashion_mnist(data_dir: Path) -> Split:
         _check_labels(y, len(x), data_dir)
     if x_train.shape[1:] != x_test.shape[1:]:
         raise ValueError(
-            f"{data_dir} has pictures of {x_train.shape[1:]} for training and of "
-            f"{x_test.shape[1:]} for the test: allowed is one size"
+            f"`data_dir` must hold pictures of one size. Received: {data_dir} with "
+            f"{x_train.shape[1:]} for training and {x_test.shape[1:]} for the test"
         )
     labels = [y.astype(np.int64) for y in (y_train, y_test)]
     return x_train[..., None], labels[0], x_test[..., None], labels[1]
@@ -97,15 +97,17 @@ def read_fashion_mnist(data_dir: Path) -> Split:
 
 def _missing(name: str, data_dir: Path, dataset: str) -> ValueError:
     return ValueError(
-        f"data_dir={str(data_dir)!r} has no {name}: allowed is a folder with "
-        f"{NEEDED_FILES[dataset]}"
+        f"`data_dir` must be a folder with {NEEDED_FILES[dataset]}. Received: "
+        f"data_dir={str(data_dir)!r}, which has no {name}"
     )
 
 
 def _read_all(file: IO[bytes] | gzip.GzipFile, name: Any) -> bytes:
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise ValueError(f"{name} is too large: allowed are {MAX_BYTES} bytes")
+        raise ValueError(
+            f"{name} must have at most {MAX_BYTES} bytes. Received: a larger file"
+        )
     return content
 
 
@@ -132,8 +134,8 @@ def _read_batch_file(folder: Path, name: str) -> bytes:
 def _find(files: Mapping[str, bytes], name: str, archive: Path) -> bytes:
     if name not in files:
         raise ValueError(
-            f"{archive} has no {CIFAR10_FOLDER}/{name}: allowed is {CIFAR10_ARCHIVE} "
-            "as it is published"
+            f"{archive} must be {CIFAR10_ARCHIVE} as it is published. Received: an "
+            f"archive without {CIFAR10_FOLDER}/{name}"
         )
     return files[name]
 
@@ -152,8 +154,8 @@ def _read_archive(archive: Path) -> dict[str, bytes]:
                     files[Path(name).name] = _read_all(file, f"{archive}: {name}")
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(
-            f"{archive} is no archive, or not all of one ({error}): allowed is "
-            f"{CIFAR10_ARCHIVE} as it is published"
+            f"{archive} must be {CIFAR10_ARCHIVE} as it is published. Received: no "
+            f"archive, or a part of one ({error})"
         ) from error
     return files
 
@@ -170,15 +172,16 @@ def _read_batch(
         if not all(type(label) is int for label in labels):
             raise TypeError("labels that are no integers")
     except Exception as error:  # a hostile file can raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(
-            f"{name} is no batch of CIFAR-10 ({type(error).__name__}: {error}): "
-            "allowed is the file as it is published"
+            f"{name} must be a batch of CIFAR-10 as it is published. Received: another "
+            f"file ({reason})"
         ) from error
     columns = 3 * math.prod(CIFAR10_PLANE)
     if pixels.ndim != 2 or pixels.shape[1] != columns or len(pixels) == 0:
         raise ValueError(
-            f"{name} has pictures of the shape {pixels.shape}: allowed is "
-            f"(n, {columns})"
+            f"{name} must have pictures of the shape (n, {columns}). Received: "
+            f"{pixels.shape}"
         )
     y = np.array([label if 0 <= label < CLASSES else -1 for label in labels], np.int64)
     _check_labels(y, len(pixels), name)
@@ -189,12 +192,14 @@ def _read_batch(
 def _check_labels(labels: np.ndarray, pictures: int, where: Any) -> None:
     if len(labels) != pictures or pictures == 0:
         raise ValueError(
-            f"{where} has {len(labels)} labels of {pictures} pictures: allowed is one "
-            "a picture"
+            f"{where} must have one label a picture. Received: {len(labels)} labels of "
+            f"{pictures} pictures"
         )
-    if labels.min() < 0 or labels.max() >= CLASSES:
+    others = np.count_nonzero((labels < 0) | (labels >= CLASSES))
+    if others:
         raise ValueError(
-            f"{where} has labels that are no class: allowed are 0 to {CLASSES - 1}"
+            f"{where} must have labels from 0 to {CLASSES - 1}. Received: {others} "
+            "others"
         )
 
 
@@ -205,16 +210,16 @@ def _read_idx(path: Path, axes: int) -> np.ndarray:
             content = _read_all(file, path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(
-            f"{path} is no gzip file, or not all of one ({error}): allowed is the file "
-            "as it is published"
+            f"{path} must be a gzip file as it is published. Received: another file, "
+            f"or a part of one ({error})"
         ) from error
     header = 4 + 4 * axes
     begins = content[:4] == bytes((0, 0, IDX_UINT8, axes)) and len(content) >= header
     shape = np.frombuffer(content[4:header], ">u4").tolist() if begins else []
     if not begins or len(content) != header + math.prod(shape):
         raise ValueError(
-            f"{path} is no idx file of bytes with {axes} axes, or not all of one: "
-            "allowed is the file as it is published"
+            f"{path} must be an idx file of bytes with {axes} axes, as it is "
+            "published. Received: another file, or a part of one"
         )
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepxor.checks import check_choice
 from deepxor.vision.dataset_files import (
     NEEDED_FILES,
     Split,
@@ -72,8 +73,7 @@ def load(dataset: str, data_dir: str | Path | None = None) -> Pictures:
         ImportError: If scikit-learn is not installed.
         OSError: If a file cannot be read.
     """
-    if dataset not in DATASETS:
-        raise ValueError(f"dataset={dataset!r}: allowed are {', '.join(DATASETS)}")
+    check_choice("dataset", dataset, DATASETS)
     x_train, y_train, x_test, y_test = DATASETS[dataset](
         None if data_dir is None else Path(data_dir)
     )
@@ -122,7 +122,9 @@ def _standardize(
     # Of [0, 1] or [0, 255], the result is the same.
     mean, deviation = x_train.mean(dtype=np.float64), x_train.std(dtype=np.float64)
     if deviation == 0:
-        raise ValueError(f"all pixels are {mean}: allowed are pictures that differ")
+        raise ValueError(
+            f"The pixels of the pictures must differ. Received: {mean} everywhere"
+        )
     train, test = ((x - mean) / deviation for x in (x_train, x_test))
     return train.astype(np.float32), test.astype(np.float32)
 
@@ -130,8 +132,9 @@ def _standardize(
 def _digits(data_dir: Path | None) -> Split:
     if data_dir is not None:
         raise ValueError(
-            f"data_dir={str(data_dir)!r} does nothing for dataset='digits', which "
-            f"comes with scikit-learn: allowed with {', '.join(NEEDED_FILES)}"
+            f"`data_dir` must be given with {' or '.join(NEEDED_FILES)} only, as the "
+            "digits come with scikit-learn. Received: dataset='digits', "
+            f"data_dir={str(data_dir)!r}"
         )
     try:
         from sklearn.datasets import load_digits

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepxor.checks import check_at_least, refuse
 from deepxor.vision.config import Recipe, RunOptions, Trial
 from deepxor.vision.run import TrialRun
 
@@ -44,11 +45,8 @@ class Grid:
         for name in ("activations", "initializers"):
             values = getattr(self, name)
             if not values or len(set(values)) < len(values):
-                raise ValueError(
-                    f"{name}={','.join(values)!r}: allowed is at least one, each once"
-                )
-        if self.seeds < 1:
-            raise ValueError(f"seeds={self.seeds}: allowed is at least 1")
+                refuse(name, ",".join(values), "at least one name, each of them once")
+        check_at_least("seeds", self.seeds, 1)
         self.trials  # noqa: B018  each checks itself
 
     @functools.cached_property

@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deepxor.checks import (
+    check_at_least,
+    check_choice,
+    check_positive,
+    refuse,
+)
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
 
 if TYPE_CHECKING:
@@ -110,11 +116,13 @@ def build_convnet(
         ValueError: If an argument is out of range; the message quotes it and says what
             is allowed.
     """
-    _check_choice("network", network, CONVNETS)
-    _check_choice("activation", activation, ACTIVATIONS)
-    _check_choice("initializer", initializer, INITIALIZERS)
+    check_choice("network", network, CONVNETS)
+    check_choice("activation", activation, ACTIVATIONS)
+    check_choice("initializer", initializer, INITIALIZERS)
     shape = CONVNETS[network]
-    _check_numbers(classes, scale, seed)
+    check_at_least("classes", classes, 2)
+    check_positive("scale", scale)
+    check_at_least("seed", seed, 0)
     _check_input_shape(network, input_shape)
     builder = _Builder(activation, initializer, scale, dropout, seed)
     return builder.build(network, shape, tuple(input_shape), classes)
@@ -222,24 +230,8 @@ class _Builder:
         return int(sequence.generate_state(1)[0])
 
 
-def _check_choice(name: str, value: str, allowed: Any) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name}={value!r}: allowed are {', '.join(allowed)}")
-
-
-def _check_numbers(classes: int, scale: float, seed: int) -> None:
-    if classes < 2:
-        raise ValueError(f"classes={classes}: allowed is at least 2")
-    if not 0 < scale < float("inf"):
-        raise ValueError(f"scale={scale}: allowed is a finite number above 0")
-    if seed < 0:
-        raise ValueError(f"seed={seed}: allowed is at least 0")
-
-
 def _check_input_shape(network: str, input_shape: Sequence[int]) -> None:
     side = CONVNETS[network].smallest_side
     if len(input_shape) != 3 or min(input_shape[:2]) < side or input_shape[2] < 1:
-        raise ValueError(
-            f"input_shape={tuple(input_shape)}: allowed for network={network!r} is "
-            f"(height, width, channels) of at least ({side}, {side}, 1)"
-        )
+        allowed = f"(height, width, channels) of at least ({side}, {side}, 1)"
+        refuse("input_shape", tuple(input_shape), f"{allowed} for network={network!r}")

@@ -212,8 +212,8 @@ def _model(trial: Trial, pictures: Pictures, distribute: str) -> keras.Model:
     recipe, strategy = trial.recipe, _strategy(distribute)
     if recipe.batch_size % strategy.num_replicas_in_sync:
         raise RunError(
-            f"batch_size={recipe.batch_size}: allowed is a multiple of the "
-            f"{strategy.num_replicas_in_sync} devices"
+            f"`batch_size` must be a multiple of the {strategy.num_replicas_in_sync} "
+            f"devices. Received: batch_size={recipe.batch_size}"
         )
     with strategy.scope():
         model = build_convnet(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from deepxor.checks import check_choice, refuse
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
 from deepxor.nn.initializers import INITIALIZERS
 from deepxor.xor.optimizers import OPTIMIZERS
 
 AUTO = "auto"
+MAX_LAYERS, MAX_UNITS = 1000, 10_000
 HYPOTHESIS = "hypothesis"
 
 # The ladder: units of the hidden layers. Every network ends in one sigmoid unit.
@@ -65,10 +66,10 @@ class Experiment:
     bits: int = 2
 
     def __post_init__(self) -> None:
-        _check_choice("network", self.network, NETWORKS)
-        _check_choice("activation", self.activation, ACTIVATIONS)
-        _check_choice("initializer", self.initializer, [AUTO, *INITIALIZERS])
-        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("network", self.network, NETWORKS)
+        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("initializer", self.initializer, [AUTO, *INITIALIZERS])
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_positive("alpha", self.alpha)
         _check_positive("learning_rate", self.learning_rate)
         _check_range("pieces", self.pieces, 2, 100)
@@ -79,29 +80,24 @@ class Experiment:
         _check_range("bits", self.bits, 2, 10)
         if self.hidden_units is not None:
             object.__setattr__(self, "hidden_units", _as_tuple(self.hidden_units))
-            for units in self.hidden_units:
-                _check_range("hidden_units", units, 1, 10_000)
-            if len(self.hidden_units) > 1000:
-                raise ValueError(
-                    f"hidden_units has {len(self.hidden_units)} layers: at most 1000"
-                )
+            _check_units(self.hidden_units)
         self._check_combinations()
 
     def _check_combinations(self) -> None:
         if self.hidden_units is not None and self.network != Experiment.network:
             raise ValueError(
-                f"network={self.network!r} and hidden_units={self.hidden_units!r} both "
-                "name a shape: give one of them"
+                "`network` and `hidden_units` must not both be given. Received: "
+                f"network={self.network!r}, hidden_units={self.hidden_units!r}"
             )
         if self.alpha != Experiment.alpha and self.activation != "elu":
             raise ValueError(
-                f"alpha={self.alpha} does nothing for "
-                f"activation={self.activation!r}: allowed with elu only"
+                "`alpha` must be given with activation='elu' only. Received: "
+                f"alpha={self.alpha}, activation={self.activation!r}"
             )
         if self.pieces != Experiment.pieces and self.activation != MAXOUT:
             raise ValueError(
-                f"pieces={self.pieces} does nothing for "
-                f"activation={self.activation!r}: allowed with maxout only"
+                f"`pieces` must be given with activation={MAXOUT!r} only. Received: "
+                f"pieces={self.pieces}, activation={self.activation!r}"
             )
 
     @property
@@ -166,30 +162,32 @@ class Experiment:
 
 def _as_tuple(units: Any) -> tuple[int, ...]:
     if not isinstance(units, (tuple, list)):
-        raise ValueError(f"hidden_units={units!r}: allowed is a tuple of integers")
+        refuse("hidden_units", units, "a tuple of integers")
     return tuple(units)
 
 
-def _check_choice(name: str, value: str, allowed: Collection[str]) -> None:
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name}={value!r}: allowed are {', '.join(allowed)}")
-
-
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if (
-        not isinstance(value, int)
-        or isinstance(value, bool)
-        or not low <= value <= high
-    ):
+def _check_units(units: tuple[int, ...]) -> None:
+    if len(units) > MAX_LAYERS:
         raise ValueError(
-            f"{name}={value!r}: allowed is an integer from {low} to {high}"
+            f"`hidden_units` must have at most {MAX_LAYERS} layers. Received: "
+            f"{len(units)} layers"
         )
+    if not all(_is_integer(each, 1, MAX_UNITS) for each in units):
+        refuse("hidden_units", units, f"integers from 1 to {MAX_UNITS}")
 
 
-def _check_positive(name: str, value: float) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # Beyond these it would be 0 or infinite in float32.
-    if not number or not 1e-37 <= value <= 1e38:
-        raise ValueError(
-            f"{name}={value!r}: allowed is a number above 0, from 1e-37 to 1e38"
-        )
+def _check_range(name: str, value: Any, low: int, high: int) -> None:
+    if not _is_integer(value, low, high):
+        refuse(name, value, f"an integer from {low} to {high}")
+
+
+def _is_integer(value: Any, low: int, high: int) -> bool:
+    # Python takes True for the integer 1.
+    return type(value) is not bool and isinstance(value, int) and low <= value <= high
+
+
+def _check_positive(name: str, value: Any) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # Outside of this range it would be 0 or infinite in float32.
+    if not is_number or not 1e-37 <= value <= 1e38:
+        refuse(name, value, "a number above 0, from 1e-37 to 1e38")

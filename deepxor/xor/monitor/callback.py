@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from deepxor import statistics
+from deepxor.checks import check_at_least
 from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
@@ -47,8 +48,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
         every: int = 100,
     ) -> None:
         super().__init__()
-        if every < 1:
-            raise ValueError(f"every={every}: allowed is an integer from 1")
+        check_at_least("every", every, 1)
         self.every = every
         self._log_dir = log_dir
         self._writer: SummaryWriter | None = None

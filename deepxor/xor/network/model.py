@@ -229,10 +229,13 @@ class ReplicaNetwork(keras.Model):
         x, y = np.asarray(x, self.compute_dtype), np.asarray(y, self.compute_dtype)
         if x.ndim != 2 or x.shape[1] != self.x.shape[1] or len(x) == 0:
             raise ValueError(
-                f"x has the shape {x.shape}: allowed is (samples, {self.x.shape[1]})"
+                f"`x` must have the shape (samples, {self.x.shape[1]}), with at least "
+                f"1 sample. Received: x.shape={x.shape}"
             )
         if y.shape != (len(x), 1):
-            raise ValueError(f"y has the shape {y.shape}: allowed is ({len(x)}, 1)")
+            raise ValueError(
+                f"`y` must have the shape ({len(x)}, 1). Received: y.shape={y.shape}"
+            )
         links = [
             Link(
                 layer.name,
