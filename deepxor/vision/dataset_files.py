@@ -1,4 +1,4 @@
-"""Picture sets in the formats that they are published in, read as hostile files."""
+"""Readers of picture sets in their published formats; no file is trusted."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import IO, Any
 
 import numpy as np
 
-# Training pictures uint8 [n, h, w, c] and labels int64 [n], and those of the test.
+# The training pictures, uint8 [n, height, width, channels], their labels, int64 [n],
+# and the pictures and labels of the test.
 Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
-# Uncompressed; the largest of the files read here has 47 million.
+# The limit of a file's uncompressed size in bytes. The largest of the published files
+# has 47 million.
 MAX_BYTES = 2**27
 
 CLASSES = 10
@@ -25,7 +27,7 @@ CIFAR10_FOLDER = "cifar-10-batches-py"
 CIFAR10_ARCHIVE = "cifar-10-python.tar.gz"
 CIFAR10_TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 CIFAR10_TEST = "test_batch"
-# Of one colour, [height, width]; a row of a batch holds three, red, green and blue.
+# The height and width of one colour; a row of a batch holds red, green and blue.
 CIFAR10_PLANE = (32, 32)
 
 FASHION_MNIST_FILES = (
@@ -48,13 +50,15 @@ def read_cifar10(data_dir: Path) -> Split:
     """Reads CIFAR-10 (Krizhevsky 2009) in its version for Python.
 
     Args:
-        data_dir: Holds the archive or the folder that is in it; or is one of the two.
+        data_dir: The folder that holds the archive or the folder of the archive; or
+            one of these two itself.
 
     Returns:
-        Pictures uint8 [n, 32, 32, 3] and labels, for training and test.
+        The pictures, uint8 [n, 32, 32, 3], and labels, int64 [n], of the training and
+        of the test.
 
     Raises:
-        ValueError: If a file is missing or is not what it should be.
+        ValueError: If a file is missing or has another content.
         OSError: If a file cannot be read.
     """
     read = _cifar10_reader(data_dir)
@@ -68,13 +72,14 @@ def read_fashion_mnist(data_dir: Path) -> Split:
     """Reads Fashion-MNIST (Xiao, Rasul & Vollgraf 2017) from its four idx files.
 
     Args:
-        data_dir: Holds the files, compressed as they are published.
+        data_dir: The folder that holds the files, compressed as they are published.
 
     Returns:
-        Pictures uint8 [n, 28, 28, 1] and labels, for training and test.
+        The pictures, uint8 [n, 28, 28, 1], and labels, int64 [n], of the training and
+        of the test.
 
     Raises:
-        ValueError: If a file is missing or is not what it should be.
+        ValueError: If a file is missing or has another content.
         OSError: If a file cannot be read.
     """
     arrays = []
@@ -141,7 +146,7 @@ def _find(files: Mapping[str, bytes], name: str, archive: Path) -> bytes:
 
 
 def _read_archive(archive: Path) -> dict[str, bytes]:
-    """Returns the batches in an archive; nothing is written to the disk."""
+    """Returns the batches of an archive by name, without writing to the disk."""
     wanted = {f"{CIFAR10_FOLDER}/{name}" for name in (*CIFAR10_TRAIN, CIFAR10_TEST)}
     files = {}
     try:
@@ -150,7 +155,7 @@ def _read_archive(archive: Path) -> dict[str, bytes]:
                 name = member.name.removeprefix("./")
                 if name in wanted and member.isfile():
                     file = tar.extractfile(member)
-                    assert file is not None  # as of any file that is one
+                    assert file is not None  # `extractfile` opens every regular file
                     files[Path(name).name] = _read_all(file, f"{archive}: {name}")
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(
@@ -166,7 +171,7 @@ def _read_batch(
     """Reads one batch: pictures uint8 [n, 32, 32, 3] and labels int64 [n]."""
     content = read(name)
     try:
-        # Python 2 wrote it, whose strings are bytes.
+        # Python 2 wrote the file, and its strings are bytes.
         batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
         pixels, labels = batch[b"data"].as_uint8(), batch[b"labels"]
         if not all(type(label) is int for label in labels):
@@ -231,11 +236,11 @@ class _PickledType:
         self.name = name.decode("ascii") if isinstance(name, bytes) else name
 
     def __setstate__(self, state: Any) -> None:
-        """The byte order and the like; bytes have none."""
+        """Ignores the state, such as the byte order, which bytes do not have."""
 
 
 class _PickledArray:
-    """Stands in for `numpy.ndarray` in a pickle: NumPy's own reader is not hardened."""
+    """Stands in for `numpy.ndarray` in a pickle, as NumPy's own reader trusts files."""
 
     def __init__(self, *arguments: Any) -> None:
         self.state: tuple[Any, ...] = ()
@@ -244,11 +249,11 @@ class _PickledArray:
         self.state = state
 
     def as_uint8(self) -> np.ndarray:
-        """Returns the array.
+        """Returns the elements as a NumPy array, uint8.
 
         Raises:
-            TypeError: If its elements are no unsigned bytes.
-            ValueError: If they are not as many as its shape says.
+            TypeError: If the elements are not unsigned bytes.
+            ValueError: If the number of elements does not fit the shape.
         """
         _, shape, kind, is_fortran, content = self.state
         if kind.name not in ("u1", "uint8"):
@@ -268,14 +273,14 @@ def _from_buffer(content: Any, kind: Any, shape: Any, order: Any) -> _PickledArr
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    # So does Python 3 write bytes for Python 2.
+    # Python 3 writes bytes for Python 2 as a call of this function.
     if encoding not in ("latin1", b"latin1"):
         raise ValueError(f"encoding {encoding!r}")
     return text.encode("latin1")
 
 
 class _Unpickler(pickle.Unpickler):
-    """Builds arrays of bytes, and what needs no class, such as lists; nothing else."""
+    """Builds arrays of bytes, and objects without a class, such as lists, only."""
 
     ALLOWED: Mapping[tuple[str, str], Any] = {
         ("numpy", "ndarray"): _PickledArray,

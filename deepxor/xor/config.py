@@ -14,7 +14,8 @@ AUTO = "auto"
 MAX_LAYERS, MAX_UNITS = 1000, 10_000
 HYPOTHESIS = "hypothesis"
 
-# The ladder: units of the hidden layers. Every network ends in one sigmoid unit.
+# The networks of the ladder by the units of their hidden layers. Every network ends in
+# one sigmoid unit.
 NETWORKS: dict[str, tuple[int, ...]] = {
     "perceptron": (),
     "two_layer": (2,),
@@ -27,28 +28,28 @@ NETWORKS: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """The settings of one run; two equal experiments train to the same bit.
+    """Holds the settings of one run; equal experiments train to the same bit.
 
     Attributes:
-        network: A rung of the ladder, a key of `NETWORKS`.
-        hidden_units: Units of each hidden layer, in place of the network's; empty for
-            no hidden layer; None for the network's own.
-        activation: A key of `ACTIVATIONS`, for the hidden layers.
-        alpha: Minus the limit of elu at minus infinity.
-        pieces: Linear pieces of each maxout unit.
-        initializer: A key of `INITIALIZERS`, or "auto": uniform for the lecture's
-            network, else what suits the activation.
-        optimizer: A key of `OPTIMIZERS`.
-        learning_rate: The optimizer's step size.
-        num_steps: Optimizer steps, each on the whole truth table.
-        log_every: Steps from one record to the next.
-        replicas: Independent networks trained side by side.
-        seed: Replica r starts from a generator seeded with (seed, r).
-        bits: Inputs; 2 is XOR, more is parity.
+        network: The network, a key of `NETWORKS`.
+        hidden_units: The units of each hidden layer, in place of those of the network;
+            empty for no hidden layer; None for those of the network.
+        activation: The activation of the hidden layers, a key of `ACTIVATIONS`.
+        alpha: Minus the limit of elu at minus infinity, above 0.
+        pieces: The number of linear pieces of each maxout unit, from 2 to 100.
+        initializer: The kernel initializer, a key of `INITIALIZERS`; or "auto" for
+            uniform in the lecture's network, and else the one of the activation.
+        optimizer: The optimizer, a key of `OPTIMIZERS`.
+        learning_rate: The learning rate, above 0.
+        num_steps: The number of optimizer steps, each on the whole truth table.
+        log_every: The number of steps from one record to the next.
+        replicas: The number of independent networks trained side by side.
+        seed: The seed, at least 0; replica r draws from a generator seeded with
+            (seed, r).
+        bits: The number of inputs, from 2 to 10; 2 is XOR, more is parity.
 
     Raises:
-        ValueError: If a setting is out of range, or two do not go together; the message
-            quotes the value and says what is allowed.
+        ValueError: If a setting is out of range, or two do not go together.
     """
 
     network: str = "deep"
@@ -102,24 +103,24 @@ class Experiment:
 
     @property
     def hidden(self) -> tuple[int, ...]:
-        """Units of each hidden layer."""
+        """The units of each hidden layer."""
         return (
             NETWORKS[self.network] if self.hidden_units is None else self.hidden_units
         )
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """Names of the layers in forward order, which are also their scopes."""
+        """The names of the layers in forward order, which are also their scopes."""
         return (*(f"layer{i + 1}" for i in range(len(self.hidden))), HYPOTHESIS)
 
     @property
     def shape(self) -> str:
-        """Units from input to output, as in "2-5-4-1"."""
+        """The units from the input to the output, as in "2-5-4-1"."""
         return "-".join(map(str, (self.bits, *self.hidden, 1)))
 
     @property
     def kernel_initializer(self) -> str:
-        """The key of `INITIALIZERS` that is used, "auto" resolved."""
+        """The key of `INITIALIZERS` that is used, with "auto" resolved."""
         if self.initializer != AUTO:
             return self.initializer
         if self.hidden_units is None and self.network == "lecture":
@@ -128,14 +129,14 @@ class Experiment:
 
     @property
     def run_name(self) -> str:
-        """The folder's name before a number tells it from others of the same name."""
+        """The default name of a run's folder, to which a number may be added."""
         if self.hidden_units is None:
             return f"{self.network}-{self.activation}"
         units = "_".join(map(str, self.hidden_units)) or "none"
         return f"hidden_{units}-{self.activation}"[:200]
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the settings as JSON types; `from_json` reads them."""
+        """Returns the settings by name as JSON types, which `from_json` takes."""
         settings = asdict(self)
         if self.hidden_units is not None:
             settings["hidden_units"] = list(self.hidden_units)
@@ -143,10 +144,10 @@ class Experiment:
 
     @classmethod
     def from_json(cls, settings: dict[str, Any]) -> Experiment:
-        """Returns the experiment whose `to_json` gave `settings`.
+        """Returns the experiment whose `to_json` returned the settings.
 
         Args:
-            settings: Name -> value, of JSON types.
+            settings: The settings by name, of JSON types.
 
         Returns:
             The experiment.

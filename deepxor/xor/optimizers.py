@@ -27,11 +27,11 @@ def make_optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimize
 
     Args:
         name: A key of `OPTIMIZERS`.
-        learning_rate: Its step size.
+        learning_rate: The learning rate.
 
     Returns:
-        One that can update values in a `keras.StatelessScope`, with Keras's defaults
-        but for the learning rate (and a momentum of 0.9 for "momentum").
+        An optimizer that can update values in a `keras.StatelessScope`. Its other
+        settings are Keras's defaults, but for a momentum of 0.9 in "momentum".
     """
     import keras
 
@@ -43,9 +43,9 @@ def make_optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimize
 class _StatelessUpdate(Optimizer):
     """Lets an optimizer of Keras update values that a `keras.StatelessScope` holds.
 
-    Under TensorFlow it writes to each `tf.Variable` itself, for the sake of
-    distribution strategies. Assigning to the Keras variable instead, as Keras does
-    under any other backend, is all it takes.
+    With TensorFlow, Keras's optimizers write to each `tf.Variable` itself, as
+    distribution strategies need. This class assigns to the Keras variable instead, as
+    Keras does with its other backends.
     """
 
     def _var_key(self, variable: keras.Variable) -> int:
