@@ -11,12 +11,13 @@ COMMANDS = ("train", "compare", "explain", "images")
 
 
 def command_lines() -> list[str]:
-    """Returns a line for each command: how to call it, and what it does."""
+    """Returns a line for each command, with how to call it and what it does."""
     folder = Path(__file__).parent
     width = max(map(len, COMMANDS))
     lines = []
     for name in COMMANDS:
-        # Read, not imported: each of them defines flags, some of the same name.
+        # The source is read and not imported, as each command defines flags, some of
+        # which have the same names.
         source = (folder / f"{name}.py").read_text(encoding="utf-8")
         doc = ast.get_docstring(ast.parse(source)) or ""
         lines.append(f"python -m deepxor.{name:{width}}  {doc.splitlines()[0]}")
@@ -24,7 +25,7 @@ def command_lines() -> list[str]:
 
 
 def main() -> None:
-    """Prints them."""
+    """Prints the version and a line for each command."""
     print(f"deepxor {__version__}. Commands, each of which has --help:")
     print("\n".join(command_lines()))
 

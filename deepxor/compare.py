@@ -29,9 +29,20 @@ JSON = flags.DEFINE_string("json", "", "Write the table to this file as JSON.")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the table and writes files; returns the exit status."""
+    """Prints the table of the runs and writes the files that the flags ask for.
+
+    Args:
+        argv: The program's name and, if it is given without a flag, the logdir.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ValueError: If an argument or a flag is wrong.
+    """
     if len(argv) > 2:
-        raise ValueError(f"argument {argv[2]!r}: allowed is one logdir")
+        received = ", ".join(map(repr, argv[1:]))
+        raise ValueError(f"`logdir` must be a single folder. Received: {received}")
     logdir = argv[1] if len(argv) == 2 else LOGDIR.value
     check_pattern(RUNS.value)
     for flag in (HTML, CSV, JSON):

@@ -1,6 +1,6 @@
-"""What is used of Keras and TensorFlow that they do not document.
+"""The parts of Keras and TensorFlow that are used here but that they do not document.
 
-Each function is one such use, with the reason for it and a test of its own in
+Each function is one such use, says why it is needed, and has a test of its own in
 tests/test_compat.py, which also runs with the oldest Keras allowed.
 """
 
@@ -16,28 +16,29 @@ import tensorflow as tf
 
 
 def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns the layers that are a layer's attributes, in the order of those.
+    """Returns the layers that are attributes of a layer, in the attributes' order.
 
-    Only models have a public `layers`; a layer of somebody's own has none.
+    Only models have a public list, `layers`; a custom layer has none.
     """
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
 def parts(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns a layer and all that are inside it, however deep."""
+    """Returns a layer and all layers inside of it, at any depth."""
     return list(layer._flatten_layers())
 
 
 def known_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """Returns the variables that an optimizer was built for, in their order.
 
-    `apply` without variables means these; there is no public list of them.
+    The optimizer's `apply` updates these if it gets no variables, but there is no
+    public list of them.
     """
     return list(optimizer._trainable_variables)
 
 
 def is_of_keras(thing: Any) -> bool:
-    """Whether Keras itself defines the type, or the function, and not somebody else.
+    """Returns whether Keras itself defines a function, or the type of an object.
 
     There is no public list of what Keras defines.
     """
@@ -46,15 +47,15 @@ def is_of_keras(thing: Any) -> bool:
 
 
 def is_activation_layer(layer: keras.layers.Layer) -> bool:
-    """Whether a layer is one of Keras's activations, such as `ReLU`."""
+    """Returns whether a layer is one of Keras's activations, such as `ReLU`."""
     return type(layer).__module__.startswith("keras.src.layers.activations")
 
 
 def is_composite(layer: keras.layers.Layer) -> bool:
-    """Whether a layer, or what it derives from, is one of Keras's own kinds.
+    """Returns whether a layer is of a kind of Keras, or derives from one.
 
-    Such a layer stays one row, whatever it is made of. What derives from `Layer` or
-    `Wrapper` alone is somebody's own.
+    Such a layer stays one row of the records, whatever layers it is made of. A layer
+    that derives from `Layer` or `Wrapper` alone is a custom one.
     """
     plain = (keras.layers.Layer, keras.layers.Wrapper)
     return any(
@@ -67,14 +68,14 @@ def is_composite(layer: keras.layers.Layer) -> bool:
 def of_python_function(
     step: Callable[..., Any], wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
 ) -> Callable[..., Any]:
-    """Returns a `tf.function` of the same options, but of another Python function.
+    """Returns a `tf.function` with the same options and another Python function.
 
-    A training step under `@tf.function` that has been traced is not traced again, and
-    nothing of it would be seen. The options cannot be read otherwise.
+    A training step under `@tf.function` that has been traced is not traced again, so
+    that a monitor would see nothing of it. There is no public way to read the options.
 
     Args:
-        step: A function; what is no `tf.function` is wrapped as it is.
-        wrap: Maps the Python function to the other one.
+        step: A function; one that is not a `tf.function` is wrapped as it is.
+        wrap: A function that maps the Python function to the other one.
     """
     if not isinstance(step, tf.types.experimental.PolymorphicFunction):
         return wrap(step)
@@ -82,14 +83,14 @@ def of_python_function(
 
 
 def without_dropout(layer: keras.layers.RNN) -> keras.layers.RNN:
-    """Returns a recurrent layer with the same weights, but no dropout and no seed.
+    """Returns a copy of a recurrent layer with the same weights and without dropout.
 
-    A cell of Keras's keeps the mask of its dropout, and draws it in inference too: the
-    next training step would find it there. A copy by `from_config` would draw seeds
-    from Python's generator, as the layer's own constructor does.
+    A cell of Keras keeps the mask of its dropout, and draws one in inference, too, so
+    that the next training step would find it there. A copy by `from_config` would draw
+    seeds from Python's generator, as the layer's own constructor does.
 
     Args:
-        layer: Of Keras's own, with cells of Keras's own.
+        layer: A recurrent layer of Keras itself, with cells of Keras itself.
     """
     shallow = _shallow(layer)
     vars(shallow)["cell"] = _shallow_cell(layer.cell)
@@ -109,7 +110,7 @@ def _shallow_cell(cell: Any) -> Any:
 
 
 def _shallow(thing: Any) -> Any:
-    # `copy.copy` would serialize it, and make another with other weights.
+    # `copy.copy` would serialize the object and make another one with other weights.
     shallow = object.__new__(type(thing))
     vars(shallow).update(vars(thing))
     return shallow
@@ -117,14 +118,14 @@ def _shallow(thing: Any) -> Any:
 
 @contextlib.contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Gives an object another attribute for the time of the context.
+    """Sets an attribute of an object while the context is open, and restores it then.
 
-    Past Keras's `__setattr__`, which would track it.
+    It does not call Keras's `__setattr__`, which would track the value.
 
     Args:
         owner: The object.
         name: The attribute's name.
-        value: What it is in this context.
+        value: The attribute's value while the context is open.
     """
     attributes = vars(owner)
     is_own = name in attributes
@@ -140,32 +141,41 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 def keep(owner: Any, name: str, value: Any) -> None:
-    """Gives an object an attribute past Keras's `__setattr__`, which would track it."""
+    """Sets an attribute of an object without having Keras track it.
+
+    It does not call Keras's `__setattr__`, which would track the value.
+
+    Args:
+        owner: The object.
+        name: The attribute's name.
+        value: The attribute's value.
+    """
     vars(owner)[name] = value
 
 
 def has_random_state(graph: tf.Graph) -> bool:
-    """Whether a graph, or a function that it calls, draws random numbers of its own.
+    """Returns whether a graph, or a function that it calls, draws random numbers.
 
-    Such an operation (`tf.random.normal`, not Keras's generators) has its state in the
-    kernel, one for each function in which it stands: two functions are two streams.
+    An operation such as `tf.random.normal`, unlike Keras's generators, has its state in
+    its kernel. The state is another one in every function in which the operation
+    stands, so that two functions draw two streams of numbers.
 
     Args:
-        graph: Being built.
+        graph: The graph of a function, which may still be being built.
     """
     definition = graph.as_graph_def()
     nodes: list[Sequence[Any]] = [definition.node]
     nodes += [function.node_def for function in definition.library.function]
     kinds = {node.op for part in nodes for node in part if "seed2" in node.attr}
-    # What has a seed and is no random number: data sets.
+    # Operations of data sets have a seed, too, but are no random numbers.
     return any(not kind.endswith(("Dataset", "DatasetV2", "V3")) for kind in kinds)
 
 
 def has_state(function: tf.types.experimental.ConcreteFunction) -> bool:
-    """Whether a function reads or changes anything but its arguments.
+    """Returns whether a function reads or changes anything but its arguments.
 
     Args:
-        function: Traced.
+        function: The function, traced.
     """
     graph = function.graph
     if any(tensor.dtype == tf.resource for tensor, _ in graph.captures):
@@ -177,7 +187,8 @@ def has_state(function: tf.types.experimental.ConcreteFunction) -> bool:
     return any(_is_stateful(op) for op in ops)
 
 
-# Of these the state is the graph's own: they call functions, or stand for arguments.
+# TensorFlow counts these as stateful, though they only call functions, whose operations
+# are looked at on their own, or stand for arguments.
 _HARMLESS = {"PartitionedCall", "StatefulPartitionedCall", "Placeholder", "If", "While"}
 
 
@@ -189,9 +200,9 @@ def _is_stateful(op: str) -> bool:
 
 
 def was_traced(train_function: Any) -> bool:
-    """Whether a train function that Keras made has been traced.
+    """Returns whether a train function that Keras made has been traced.
 
-    A step that has been traced keeps to the variables that were trainable then.
+    A traced step updates the variables that were trainable when it was traced.
 
     Args:
         train_function: `model.train_function`.

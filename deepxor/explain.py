@@ -13,6 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
+from deepxor.checks import refuse
 from deepxor.console import app
 from deepxor.nn.initializers import INITIALIZERS
 from deepxor.xor.config import AUTO, NETWORKS, Experiment
@@ -41,13 +42,13 @@ PNG = flags.DEFINE_string("png", "explain.png", "The picture's file; empty for n
 
 
 def experiments_from_flags() -> list[Experiment]:
-    """Returns the experiments that the flags describe, one an activation.
+    """Returns the experiments that the flags describe, one for each activation.
 
     Raises:
         ValueError: If a flag is out of range, or two do not go together.
     """
     if not ACTIVATIONS.value:
-        raise ValueError("activations='': allowed is one at least, as in sigmoid,relu")
+        refuse("activations", "", "at least one name, as in sigmoid,relu")
     units = HIDDEN_UNITS.value
     return [
         Experiment(
@@ -67,20 +68,27 @@ def check_png(path: str) -> None:
     """Checks that a picture can be written to a path.
 
     Args:
-        path: Of the file; empty for none.
+        path: The path of the file; empty for no picture.
 
     Raises:
-        ValueError: If it is no PNG file in a folder that is there.
+        ValueError: If the path does not end in .png, or its folder does not exist.
     """
     if path and (Path(path).suffix != ".png" or not Path(path).parent.is_dir()):
-        raise ValueError(
-            f"png={path!r}: allowed is a file .png in a folder that is there, or "
-            "nothing"
-        )
+        refuse("png", path, "a file .png in a folder that exists, or empty")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints and draws; returns the exit status."""
+    """Prints the explanations of the experiments and draws them into a picture.
+
+    Args:
+        argv: The program's name, and nothing else.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ValueError: If an argument or a flag is wrong.
+    """
     app.check_no_arguments(argv)
     experiments = experiments_from_flags()
     check_png(PNG.value)

@@ -11,6 +11,7 @@ from typing import Any
 
 from absl import flags
 
+from deepxor.checks import check_at_least
 from deepxor.console import app
 from deepxor.vision.config import DISTRIBUTIONS, RECIPES, RunOptions
 from deepxor.vision.datasets import DATASETS
@@ -69,8 +70,7 @@ def grid_from_flags() -> Grid:
     """
     recipe = RECIPES[DATASET.value]
     if EPOCHS.value is not None:
-        if EPOCHS.value < 1:
-            raise ValueError(f"epochs={EPOCHS.value}: allowed is at least 1")
+        check_at_least("epochs", EPOCHS.value, 1)
         recipe = recipe.with_epochs(EPOCHS.value)
     changes: dict[str, Any] = {
         flag.name: flag.value
@@ -88,7 +88,17 @@ def grid_from_flags() -> Grid:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Trains what has not been trained yet; returns the exit status."""
+    """Trains the trials of the table that have not been trained yet.
+
+    Args:
+        argv: The program's name, and nothing else.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ValueError: If an argument or a flag is wrong.
+    """
     app.check_no_arguments(argv)
     grid = grid_from_flags()
     jobs = default_jobs(grid, DISTRIBUTE.value) if JOBS.value is None else JOBS.value

@@ -1,28 +1,31 @@
-"""What all pictures share: colours, dashes, sizes, powers of ten; no imports."""
+"""What all pictures share: colours, dashes, sizes and powers of ten; no imports."""
 
 from __future__ import annotations
 
-# Okabe & Ito's, which colour-blind people can tell apart.
+# The colours of Okabe & Ito, which colour-blind people can tell apart.
 BLUE = "#0072b2"
 VERMILION = "#d55e00"
 GREEN = "#009e73"
 
-# Of the runs side by side; the last two are none of theirs, but can be told from them
-# on white as on black.
+# The colours of the runs. The last two are not from Okabe & Ito, but can be told from
+# the others on white and on black.
 RUN_COLOURS = (
     BLUE, VERMILION, GREEN, "#cc79a7", "#56b4e9", "#e69f00", "#8c8c8c", "#b8a800",
 )  # fmt: skip
 
-# Lengths of dash and gap, for the runs after the first eight, the first sixteen ...
+# The lengths of dash and gap in points: a solid line for the first eight runs, the next
+# entry for the eight after them, and so on.
 RUN_DASHES: tuple[tuple[int, ...], ...] = ((), (6, 3), (2, 3), (8, 3, 2, 3))
 
-# Gradient norms by colour, and those that have none: see `report.heat_map`.
+# The scale of colours of gradient norms, and the looks of norms that have no place on
+# it, which `report.heat_map` draws.
 NORM_COLOURS = "viridis"
 NOT_FINITE = VERMILION
 NOT_RECORDED = "#c4c9cf"
 ZERO_FACE, ZERO_EDGE, ZERO_HATCH = "#f4f5f6", "#9aa5b0", "////"
 
-# Of figures for slides: dots an inch, and as many names as fit beside or below a panel.
+# For figures on slides: the dots an inch, and the largest number of names that fit
+# beside or below a panel.
 DPI = 100
 MAX_LABELS = 20
 
@@ -37,28 +40,37 @@ def run_colour(index: int) -> str:
     """Returns the colour of a run.
 
     Args:
-        index: Its place among the runs.
+        index: The place of the run among all runs, from 0.
     """
     return RUN_COLOURS[index % len(RUN_COLOURS)]
 
 
 def run_dashes(index: int) -> tuple[int, ...]:
-    """Returns the lengths of dash and gap of a run's line; none for a solid one.
+    """Returns the dashes of a run's line.
 
     Args:
-        index: Its place among the runs.
+        index: The place of the run among all runs, from 0.
+
+    Returns:
+        The lengths of dash and gap in turn, in points; empty for a solid line.
     """
     return RUN_DASHES[index // len(RUN_COLOURS) % len(RUN_DASHES)]
 
 
 def power_of_ten(decades: float, position: int = 0) -> str:
-    """Returns a power of ten as an axis shows it, such as 10⁻³.
+    """Returns a power of ten as an axis shows it.
 
     Matplotlib's own parser of exponents would take a quarter of the time of a report.
 
     Args:
-        decades: The exponent; rounded.
-        position: Of the tick; matplotlib gives it, and nothing depends on it.
+        decades: The exponent, which is rounded to an integer.
+        position: The position of the tick, which matplotlib passes; it has no effect.
+
+    Example:
+        >>> power_of_ten(-3.0)
+        '10⁻³'
+        >>> power_of_ten(0.0)
+        '1'
     """
     exponent = f"{decades:.0f}"
     return "1" if exponent in ("0", "-0") else "10" + exponent.translate(_SUPERSCRIPTS)

@@ -1,25 +1,27 @@
-"""What is recorded of a layer: the one table of quantities.
+"""What is recorded of a layer: the one table of quantities; no imports of ours.
 
-The history's keys, the tensors of the Gradient flow tab and how they are coded, the
-charts' tags, the tab's menu and the tables of the docs are derived from it. NumPy only.
+These are derived from the table: the keys of the history, the tensors of the Gradient
+flow tab and their coding, the tags of the charts, the menu of the tab, and the tables
+of the docs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What measures a quantity.
+# The values of `Quantity.source`: what a quantity is measured on.
 GRADIENT = "gradient"
 WEIGHTS = "weights"
 ACTIVATIONS = "activations"
 RECURRENCE = "recurrence"
 
-# How a quantity is shown: log10 of it, floored; a share from 0 to 1; as it is.
+# The values of `Quantity.display`: log10 of the quantity, floored; a share from 0 to 1;
+# the quantity as it is.
 LOG10 = "log10"
 FRACTION = "fraction"
 PLAIN = "plain"
 
-# How the tab's server codes a quantity; see `plugin/payload.py`.
+# The values of `Quantity.coding`, which `plugin/payload.py` describes.
 U16 = "u16"
 BYTE_FRACTION = "fraction"
 BYTE_COUNT = "count"
@@ -27,17 +29,20 @@ BYTE_COUNT = "count"
 
 @dataclass(frozen=True)
 class Quantity:
-    """One row of the table.
+    """Describes one quantity, a row of the table.
 
     Attributes:
-        name: Its key in `GradientMonitor.history`.
-        source: What measures it: `GRADIENT`, `WEIGHTS`, `ACTIVATIONS` or `RECURRENCE`.
-        display: How it is shown: `LOG10`, `FRACTION` or `PLAIN`.
-        chart: Of its charts in TensorBoard, `<chart>/<layer>`; None for no chart.
-        label: In the tab's menu; None if it is not offered there.
-        coding: In the tab's payload; None if the tab does not get it.
-        doc: What it is, in a sentence for the docs.
-        has_band: Whether the laboratory records its percentiles over replicas, too.
+        name: The key in `GradientMonitor.history`.
+        source: What the quantity is measured on: `GRADIENT`, `WEIGHTS`, `ACTIVATIONS`
+            or `RECURRENCE`.
+        display: How the quantity is shown: `LOG10`, `FRACTION` or `PLAIN`.
+        chart: The first part of the tags of its charts in TensorBoard, which are
+            `<chart>/<layer>`; None if there is no chart.
+        label: The entry in the menu of the Gradient flow tab; None if there is none.
+        coding: How the server of the tab codes it, `U16`, `BYTE_FRACTION` or
+            `BYTE_COUNT`; None if the tab does not get it.
+        doc: A sentence for the docs on what the quantity is.
+        has_band: Whether the XOR laboratory also records its percentiles over replicas.
     """
 
     name: str
@@ -51,7 +56,7 @@ class Quantity:
 
     @property
     def shown_name(self) -> str:
-        """The name of what is shown: with `_log10` behind it where that is log10."""
+        """The name of what is shown, which ends in `_log10` if that is log10."""
         return f"{self.name}_log10" if self.display == LOG10 else self.name
 
 
@@ -116,7 +121,7 @@ def names(*sources: str) -> tuple[str, ...]:
     """Returns the names of the quantities, in the order of the table.
 
     Args:
-        *sources: Of those that these measure; none for all.
+        *sources: The sources of the wanted quantities; without any, all are returned.
     """
     return tuple(q.name for q in QUANTITIES if not sources or q.source in sources)
 

@@ -1,15 +1,15 @@
-"""Pure functions on the numbers that a monitor has kept; NumPy only."""
+"""Pure functions of the numbers that a monitor has kept; no TensorFlow."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# Norms below this are shown as this: log10 of an exact zero has to be something, and
-# the zero fraction says which norms are exactly zero.
+# The log10 of a smaller norm is shown as this one: an exact zero needs a finite place,
+# and the zero fraction says which norms are exactly zero.
 LOG10_FLOOR = -12.0
 
-# Histograms of log10 norms use these bins: a fifth of a decade each. float32 norms end
-# near 1e38, but a norm over 1e6 has long stopped being a gradient one can train with.
+# Histograms of log10 norms use bins of a fifth of a decade between the floor and this
+# ceiling. float32 norms end near 1e38, but no network trains with a norm over 1e6.
 LOG10_CEILING = 6.0
 BINS_PER_DECADE = 5
 LOG10_EDGES = np.linspace(
@@ -23,10 +23,10 @@ def log10_norm(norm: np.ndarray) -> np.ndarray:
     """Returns log10 of norms, floored at `LOG10_FLOOR`; NaN and infinity stay.
 
     Args:
-        norm: Of any shape, none negative.
+        norm: Norms of any shape, none of them negative.
 
     Returns:
-        The same shape and type.
+        An array of the same shape and type.
     """
     # np.log has a vectorised float32 kernel, np.log10 has none; the difference is
     # within two units in the last place.
@@ -35,14 +35,14 @@ def log10_norm(norm: np.ndarray) -> np.ndarray:
 
 
 def bin_counts(bins: np.ndarray) -> np.ndarray:
-    """Counts norms in the bins of `LOG10_EDGES`, layer by layer.
+    """Counts the norms of each layer in the bins of `LOG10_EDGES`.
 
     Args:
-        bins: uint8 [steps, layers, R], the numbers of their bins; that of one that
-            counts nowhere is the number of bins.
+        bins: The number of the bin of each norm, uint8 [steps, layers, R]; a norm that
+            counts in no bin has the number of bins.
 
     Returns:
-        int64 [layers, bins].
+        The counts, int64 [layers, bins].
     """
     most = len(LOG10_EDGES)
     layers = np.moveaxis(bins, 1, 0)
@@ -54,11 +54,11 @@ def finite_percentiles(values: np.ndarray, *percents: float) -> np.ndarray:
     """Returns percentiles along the last axis of the values that are finite.
 
     Args:
-        values: [..., n].
-        *percents: Each from 0 to 100.
+        values: An array [..., n].
+        *percents: The percentiles to return, each from 0 to 100.
 
     Returns:
-        [percents, ...]; NaN where no value is finite.
+        An array [percents, ...]; NaN where no value is finite.
     """
     if np.isfinite(values).all():
         return np.percentile(values, percents, axis=-1)
@@ -75,10 +75,10 @@ def finite_mean(values: np.ndarray) -> np.ndarray:
     """Returns the mean along the last axis of the values that are finite.
 
     Args:
-        values: float [..., n].
+        values: An array of floats [..., n].
 
     Returns:
-        [...]; NaN where no value is finite.
+        An array [...]; NaN where no value is finite.
     """
     finite = np.isfinite(values)
     count = finite.sum(axis=-1)
@@ -90,11 +90,16 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """Returns the 95 % confidence interval of a rate (Wilson 1927).
 
     Args:
-        successes: From 0 to `trials`.
-        trials: At least 1.
+        successes: The number of successes, from 0 to `trials`.
+        trials: The number of trials, at least 1.
 
     Returns:
-        The lower and the upper end.
+        The lower and the upper end, from 0 to 1.
+
+    Example:
+        >>> low, high = wilson_interval(9, 10)
+        >>> f"{low:.2f} to {high:.2f}"
+        '0.60 to 0.98'
     """
     from scipy.stats import binomtest  # half a second that --quiet need not spend
 

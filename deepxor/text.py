@@ -1,4 +1,4 @@
-"""Names and numbers as texts; names from files are hostile."""
+"""Names and numbers as texts; names that come from files are not trusted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-# A spreadsheet takes a cell that begins so for a formula and runs it.
+# A spreadsheet takes a cell that begins with one of these for a formula and runs it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -14,19 +14,28 @@ def text_cell(text: str) -> str:
     """Returns a text with an apostrophe in front if a spreadsheet would run it.
 
     Args:
-        text: Whatever somebody named a run or a layer.
+        text: Any text, such as the name of a run or a layer.
+
+    Example:
+        >>> text_cell("=1+2"), text_cell("relu")
+        ("'=1+2", 'relu')
     """
     return "'" + text if text.startswith(_FORMULA) else text
 
 
 def printable(text: str) -> str:
-    """Returns a text without characters that no terminal, XML or UTF-8 should meet.
+    r"""Returns a text without characters that would harm a terminal or a file.
 
     Args:
-        text: Hostile, such as the name of a folder.
+        text: Any text, such as the name of a folder.
 
     Returns:
-        The text; what cannot be printed, line breaks too, replaced by U+FFFD.
+        The text, in which U+FFFD replaces every character that cannot be printed,
+        line breaks included.
+
+    Example:
+        >>> printable("two\nlines")
+        'two�lines'
     """
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
@@ -35,30 +44,40 @@ def printable(text: str) -> str:
 
 
 def decades_text(decades: float, digits: int = 2) -> str:
-    """Returns how many powers of ten are lost.
+    """Returns the number of powers of ten that are lost, as a text.
 
     Args:
-        decades: log10 of what is left; minus infinity where nothing is.
-        digits: After the point.
+        decades: log10 of the share that is left; minus infinity if nothing is left.
+        digits: The number of digits after the point.
 
     Returns:
-        A number, negative if there is more; "all" for an exact zero; "-" for NaN.
+        A number, which is negative for a gain; "all" for minus infinity; "-" for NaN.
+
+    Example:
+        >>> decades_text(-3.5), decades_text(float("-inf")), decades_text(float("nan"))
+        ('3.50', 'all', '-')
     """
     if np.isnan(decades):
         return "-"
-    # An exact zero lies below every decade; "-0.0" would be a riddle.
+    # An exact zero lies below every decade. Adding 0.0 turns "-0.0" into "0.0".
     return "all" if np.isinf(decades) else f"{round(-decades, digits) + 0.0:.{digits}f}"
 
 
 def decades_lost(first: float | None, last: float | None) -> str:
-    """Returns how many powers of ten a gradient loses on its way to the first layer.
+    """Returns the powers of ten that a gradient loses on its way to the first layer.
 
     Args:
-        first: The norm at the first layer, None if it is not known.
-        last: At the last layer, where backpropagation begins.
+        first: The norm at the first layer; None if it is not known.
+        last: The norm at the last layer, where backpropagation begins; None if it is
+            not known.
 
     Returns:
-        A number, negative if it grows; "all" for an exact zero; "-" if unknown.
+        A number, which is negative if the gradient grows; "all" if the norm at the
+        first layer is exactly zero; "-" if it cannot be told.
+
+    Example:
+        >>> decades_lost(1e-6, 1e-2), decades_lost(0.0, 1e-2), decades_lost(None, 1e-2)
+        ('4.0', 'all', '-')
     """
     if first is None or last is None or not last > 0 or first < 0:
         return "-"

@@ -83,7 +83,17 @@ def experiment_from_flags() -> Experiment:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Trains; returns the exit status."""
+    """Trains the experiment that the flags describe.
+
+    Args:
+        argv: The program's name, and nothing else.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ValueError: If an argument or a flag is wrong.
+    """
     app.check_no_arguments(argv)
     experiment = experiment_from_flags()
     start = Run.resume if RESUME.value else Run.create

@@ -1,7 +1,7 @@
 """What a diagnosis can say: the one table of verdicts; no imports of ours.
 
-Colours on the console, in the report and in TensorBoard, and the docs' list are derived
-from it.
+The colours on the console, in the report and in TensorBoard and the list in the docs
+are derived from the table.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Verdict:
-    """One row of the table.
+    """Describes one verdict, a row of the table.
 
     Attributes:
-        name: As `Diagnosis.verdict` has it.
-        colour: `#rrggbb`, dark enough for white letters on it (WCAG AA).
+        name: The name, which is the value of `Diagnosis.verdict`.
+        colour: The colour as `#rrggbb`, dark enough for white letters on it (WCAG AA).
         advice: One sentence on what to change.
     """
 
@@ -71,24 +71,27 @@ VERDICTS: tuple[Verdict, ...] = (
 
 
 def by_name() -> dict[str, Verdict]:
-    """Returns the table as name -> verdict."""
+    """Returns the table as a dictionary from the name to the verdict."""
     return {verdict.name: verdict for verdict in VERDICTS}
 
 
 def advice(name: str) -> str:
-    """Returns what to change.
+    """Returns a verdict's sentence on what to change.
 
     Args:
-        name: Of a verdict.
+        name: The name of a verdict.
     """
     return by_name()[name].advice
 
 
 def verdict_style(name: str | None) -> str:
-    """Returns the style of a verdict on the console.
+    """Returns the style of a verdict on the console, in the words of rich.
 
     Args:
-        name: Hostile, such as from a file; one that is no verdict's has no style.
+        name: Any text or None, as it may come from a file.
+
+    Returns:
+        The style; empty if the name is not that of a verdict.
     """
     verdict = by_name().get(name or "")
     return f"white on {verdict.colour}" if verdict else ""

@@ -216,9 +216,9 @@ def test_runs_of_other_seeds_are_taken_together(demo_logdir, tmp_path):
 @pytest.mark.parametrize(
     ("flag", "words"),
     [
-        ("--runs=[", "runs='[': allowed is a regular expression"),
-        ("--html=/nowhere/x.html", "html='/nowhere/x.html': allowed is a file"),
-        ("--csv=.", "csv='.': allowed is a file"),
+        ("--runs=[", "`runs` must be a regular expression. Received: runs='['"),
+        ("--html=/nowhere/x.html", "`html` must be a file"),
+        ("--csv=.", "or empty. Received: csv='.'"),
         ("--json=/dev/full", "No space left"),
     ],
 )

@@ -33,7 +33,7 @@ def rows(text, layer):
     ("flag", "allowed"),
     [
         ("--activations=sigmoid,swishy", "relu"),
-        ("--activations=", "one at least"),
+        ("--activations=", "at least one name"),
         ("--network=shallow", "lecture"),
         ("--initializer=zeros", "orthogonal"),
         ("--hidden_units=5,x", "5,4"),

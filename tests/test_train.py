@@ -43,6 +43,7 @@ def train(*arguments, cwd=None):
         ("--acitvation=relu", "activation"),
         ("relu", "flags"),
         ("--log_dir=here", "--logdir"),
+        ("--seed=a: b", "`--seed` must be an integer. Received: --seed=a: b"),
     ],
 )
 def test_a_wrong_flag_is_one_line_without_tensorflow(tmp_path, flag, allowed):

@@ -10,9 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deepxor.checks import refuse
 from deepxor.compat import producer
 
-# Layers with an activation of their own at their output.
+# Layers that can apply an activation to their output.
 WITH_ACTIVATION = (
     keras.layers.Dense,
     keras.layers.EinsumDense,
@@ -43,15 +44,17 @@ Function = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Link:
-    """One layer of a chain: activation(linear(input)).
+    """Describes one layer of a chain, which is activation(linear(input)).
 
     Attributes:
-        name: The layer's.
-        linear: From the input to the pre-activations. Of a layer that is neither dense
-            nor a convolution nor an activation it is the whole layer.
-        activation: From the pre-activations to the output; None if there is none.
-        kernel: Of a dense layer, [inputs, units], or [inputs, units, R]; else None.
-        bias: Of a dense layer, [units], or [units, R]; None if there is none.
+        name: The layer's name.
+        linear: The function from the input to the pre-activations. It is the whole
+            layer if that is neither dense nor a convolution nor an activation.
+        activation: The function from the pre-activations to the output; None if the
+            layer has none.
+        kernel: The kernel of a dense layer, [inputs, units], or [inputs, units, R] for
+            R replicas; None for other layers.
+        bias: The bias of a dense layer, [units] or [units, R]; None if it has none.
     """
 
     name: str
@@ -63,14 +66,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Chain:
-    """A loss of a chain of layers.
+    """Describes a loss as a chain of layers on a batch.
 
     Attributes:
-        links: In forward order.
-        x: The batch that goes in, [samples, ...].
-        loss: From the last link's output to a scalar.
-        replicas: R, if the last axis of every link's output counts R independent
-            networks, and the loss is the sum of theirs; None for an ordinary model.
+        links: The layers in forward order.
+        x: The batch of inputs, [samples, ...].
+        loss: The function from the last link's output to the loss, a scalar.
+        replicas: R, if the last axis of every output is one of R independent networks
+            and the loss is the sum of theirs; None for an ordinary model.
     """
 
     links: list[Link]
@@ -89,34 +92,35 @@ class Chain:
 
 
 def keras_chain(model: keras.Model, x: Any, y: Any, training: bool) -> Chain:
-    """Takes a Keras model apart.
+    """Returns a Keras model and its compiled loss as a chain.
 
     Args:
-        model: Compiled and built; Sequential, or Functional with one path from its one
-            input to its one output. Models inside it are looked into.
-        x: A batch of inputs.
-        y: Its targets.
+        model: A compiled and built model, either Sequential, or Functional with one
+            path from its one input to its one output. Models inside of it are taken
+            apart, too.
+        x: A batch of inputs, [samples, ...].
+        y: The targets of the batch, [samples, ...].
         training: Whether layers behave as in `fit`.
 
     Returns:
-        The chain, with the compiled loss.
+        The chain, whose loss is the compiled one.
 
     Raises:
-        ValueError: If the model is not compiled, not built or no chain, or if x or y do
-            not suit it.
+        ValueError: If the model is not compiled, not built or not a chain, or if x or y
+            do not suit it.
     """
     _check_model(model)
     shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
     x, y = tf.cast(tf.convert_to_tensor(x), dtype), tf.convert_to_tensor(y)
     if len(x.shape) != len(shape) or not x.shape.is_compatible_with(shape):
         raise ValueError(
-            f"x has the shape {tuple(x.shape)}: allowed is what model {model.name!r} "
-            f"takes, {tuple(shape)}"
+            f"`x` must have the shape that model {model.name!r} takes, {tuple(shape)}. "
+            f"Received: x.shape={tuple(x.shape)}"
         )
     if not 0 < len(x) == len(y):
         raise ValueError(
-            f"x has {len(x)} samples and y has {len(y)}: allowed are as many, and one "
-            "at least"
+            "`x` and `y` must have the same number of samples, at least 1. Received: "
+            f"len(x)={len(x)}, len(y)={len(y)}"
         )
 
     def loss(output: tf.Tensor) -> tf.Tensor:
@@ -129,25 +133,30 @@ def keras_chain(model: keras.Model, x: Any, y: Any, training: bool) -> Chain:
 
 def _check_model(model: Any) -> None:
     if not isinstance(model, keras.Model):
-        raise ValueError(f"model={model!r}: allowed is a keras.Model")
+        refuse("model", model, "a keras.Model")
     name = f"model {model.name!r}"
     if not model.compiled or not model.loss:
         raise ValueError(
-            f"{name} has no loss: compile it first, as in model.compile('sgd', 'mse')"
+            "`model` must be compiled with a loss, as in model.compile('sgd', 'mse'). "
+            f"Received: {name} without one"
         )
     if not isinstance(model, (keras.Sequential, keras.Function)):
         raise ValueError(
-            f"{name} is a subclass of its own: allowed is Sequential or Functional, "
-            "as only they say in which order their layers come"
+            "`model` must be Sequential or Functional, as only they say in which order "
+            f"their layers come. Received: {name} of type {type(model).__name__}"
         )
     if not model.built:
         raise ValueError(
-            f"{name} is not built: begin it with keras.Input, or call it once"
+            "`model` must be built: begin it with keras.Input, or call it once. "
+            f"Received: {name}, which is not built"
         )
     ends = {"inputs": len(model.inputs), "outputs": len(model.outputs)}
     for end, count in ends.items():
         if count != 1:
-            raise ValueError(f"{name} has {count} {end}: allowed is a chain, with one")
+            raise ValueError(
+                "`model` must be a chain, with one input and one output. Received: "
+                f"{name} with {count} {end}"
+            )
 
 
 def _links(model: keras.Model, prefix: str, training: bool) -> Iterator[Link]:
@@ -158,15 +167,15 @@ def _links(model: keras.Model, prefix: str, training: bool) -> Iterator[Link]:
         elif isinstance(operation, keras.layers.Layer):
             kwargs = dict(node.arguments.kwargs) if node else {}
             yield _layer_link(operation, name, {**kwargs, "training": training})
-        else:  # as in x / 255
+        else:  # an operation that is not a layer, as in x / 255
             yield Link(name, _function(node))
 
 
 def _operations(model: keras.Model) -> list[tuple[Any, Any]]:
     """Returns the layers in forward order, each with the node that calls it.
 
-    A Functional model may hold operations that are no layers. Of a Sequential's layers,
-    which take their input and nothing else, the node is None.
+    A Functional model may also have operations that are not layers. For the layers of
+    a Sequential, which are called with their input and nothing else, the node is None.
     """
     if isinstance(model, keras.Sequential):
         return [(layer, None) for layer in model.layers]
@@ -178,8 +187,9 @@ def _operations(model: keras.Model) -> list[tuple[Any, Any]]:
         for end, tensors in ends.items():
             if len(tensors) != 1:
                 raise ValueError(
-                    f"layer {operation.name!r} of model {model.name!r} has "
-                    f"{len(tensors)} {end}: allowed is a chain, with one"
+                    "Layers of `model` must each have one input and one output. "
+                    f"Received: layer {operation.name!r} of model {model.name!r} with "
+                    f"{len(tensors)} {end}"
                 )
         found.append((operation, node))
         tensor = node.input_tensors[0]
@@ -208,7 +218,7 @@ def _layer_link(layer: keras.layers.Layer, name: str, kwargs: dict[str, Any]) ->
 
 def _without_activation(layer: keras.layers.Layer, kwargs: dict[str, Any]) -> Function:
     def call(x: tf.Tensor) -> tf.Tensor:
-        # Past __setattr__, which would register an activation that is itself a layer.
+        # `__setattr__` would register an activation that is itself a layer.
         attributes = vars(layer)
         activation = attributes["activation"]
         attributes["activation"] = keras.activations.linear
@@ -221,7 +231,10 @@ def _without_activation(layer: keras.layers.Layer, kwargs: dict[str, Any]) -> Fu
 
 
 def _named(links: list[Link]) -> list[Link]:
-    """Gives a `_2` to the second link of a name, and so on, as the monitor does."""
+    """Returns the links with `_2` added to the second one of a name, and so on.
+
+    The monitor names layers in the same way.
+    """
     seen: set[str] = set()
     named = []
     for link in links:
@@ -235,14 +248,16 @@ def _named(links: list[Link]) -> list[Link]:
 
 
 def _check_output(chain: Chain, model: keras.Model, training: bool) -> None:
-    """Checks that the chain is the model: the explanation is then the model's, too."""
-    # A scope each, so that both begin with the same random state and leave no trace.
+    """Checks that the chain gives the model's output, so that it explains the model."""
+    # Each call has its own scope, so that both begin with the same random state and
+    # change no variable.
     with keras.StatelessScope(collect_losses=True) as scope:
         output = keras.ops.convert_to_numpy(chain.forward())
     if scope.losses:
         raise ValueError(
-            f"a layer of model {model.name!r} adds a loss of its own, as an activity "
-            "regularizer does: allowed is a loss of the model's output only"
+            "`model` must have a loss of its output only. Received: model "
+            f"{model.name!r} with a layer that adds a loss of its own, as an activity "
+            "regularizer does"
         )
     with keras.StatelessScope():
         expected = keras.ops.convert_to_numpy(model(chain.x, training=training))
@@ -251,7 +266,7 @@ def _check_output(chain: Chain, model: keras.Model, training: bool) -> None:
         output, expected, rtol=1e-3, atol=1e-6, equal_nan=True
     ):
         raise ValueError(
-            f"the layers of model {model.name!r}, called one after another, do not "
-            "give its output: allowed is a chain of layers that pass on their output "
-            "only, without masks"
+            "`model` must be a chain of layers that pass on their output only, without "
+            f"masks. Received: model {model.name!r}, whose layers do not give its "
+            "output when they are called one after another"
         )

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class HasChain(Protocol):
-    """A model that takes itself apart, as those of `deepxor.xor` do."""
+    """A model that returns its chain itself, as the models of `deepxor.xor` do."""
 
     def backprop_chain(self, x: Any, y: Any) -> Chain:
         """Returns the model's layers as a chain.
 
         Args:
-            x: A batch of inputs.
-            y: Its targets.
+            x: A batch of inputs, [samples, ...].
+            y: The targets of the batch, [samples, ...].
 
         Returns:
             The chain.
@@ -38,28 +38,28 @@ class HasChain(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What the chain rule multiplies the gradient by, layer by layer.
+    """Holds the factors by which the chain rule multiplies the gradient, by layer.
 
     All norms are L2 norms of the gradient of the batch's loss, over all samples and
     units. The norm at a layer's output, times its slope factor, times its weight
-    factor, is the norm at the output of the layer before: the factors measure what
-    happened, so their product is exact.
+    factor, is the norm at the output of the layer before. The factors are quotients of
+    measured norms, so that this product is exact.
 
-    A model of R replicas has an axis more, the last: shapes are [layers, R].
+    The arrays of a model of R replicas have R as an additional last axis, [layers, R].
 
     Attributes:
         title: The model's name.
-        layers: Names, in forward order.
-        gradient_norm: [layers], at the layers' outputs. Where the loss takes the last
-            layer's logits past its sigmoid or softmax, as Keras's cross-entropies do,
-            its output is the logits.
-        pre_activation_norm: [layers], before the layers' activations.
-        input_norm: [], at the model's input; NaN if that has no gradient, being
-            integers.
-        has_activation: bool [layers].
-        prediction: Of mean-field theory, if every hidden layer is dense and wide (at
-            least `meanfield.WIDE` units) with an elementwise activation; else None. It
-            is that of random kernels of the same size.
+        layers: The names of the layers, in forward order.
+        gradient_norm: The norms at the outputs of the layers, [layers]. If the loss is
+            computed from the logits, without the sigmoid or softmax of the last layer,
+            as Keras's cross-entropies do, the last norm is that at the logits.
+        pre_activation_norm: The norms before the activations of the layers, [layers].
+        input_norm: The norm at the model's input, []; NaN if the input is integers,
+            which have no gradient.
+        has_activation: Whether each layer has an activation, bool [layers].
+        prediction: The prediction of mean-field theory for random kernels of the same
+            size, if every hidden layer is dense and wide (at least `mean_field.WIDE`
+            units) and has an elementwise activation; else None.
     """
 
     title: str
@@ -72,10 +72,11 @@ class Explanation:
 
     @property
     def slope_factor(self) -> np.ndarray:
-        """[layers], what the activation's derivative multiplies the norm by.
+        """The factors of the norm by the activations' derivatives, [layers].
 
-        For a sigmoid at most 0.25; exactly 1 without an activation. NaN, undefined,
-        where the norm before is zero or not finite.
+        The factor of a sigmoid is at most 0.25; that of a layer without an activation
+        is exactly 1. A factor is NaN where the norm at the layer's output is zero, or
+        one of the two norms is not finite.
         """
         factor = _ratio(self.pre_activation_norm, self.gradient_norm)
         factor[~self.has_activation] = 1.0
@@ -83,27 +84,32 @@ class Explanation:
 
     @property
     def weight_factor(self) -> np.ndarray:
-        """[layers], what the layer's weights multiply the norm by.
+        """The factors of the norm by the layers' weights, [layers].
 
-        Of a layer that is neither dense nor a convolution nor an activation, what the
-        whole layer does. NaN as in `slope_factor`.
+        The factor of a layer that is neither dense nor a convolution nor an activation
+        is that of the whole layer. A factor is NaN where it is undefined, as in
+        `slope_factor`.
         """
         before = np.concatenate([self.input_norm[None], self.gradient_norm[:-1]])
         return _ratio(before, self.pre_activation_norm)
 
     @property
     def decades_lost(self) -> np.ndarray:
-        """[layers], log10 of the norm at the last layer's output over the layer's own.
+        """The decades that the gradient has lost at each layer's output, [layers].
 
-        Infinite where the norm is exactly zero, NaN where one is not finite.
+        They are log10 of the norm at the last layer's output over that at the layer's
+        own: infinite where the layer's norm is exactly zero, NaN where a norm is not
+        finite.
         """
         with np.errstate(divide="ignore"):
             return 0.0 - np.log10(_ratio(self.gradient_norm, self.gradient_norm[-1:]))
 
     def profile(self) -> BackwardProfile:
-        """Returns the same in the order of backpropagation, for a table or a picture.
+        """Returns the norms and factors in the order of backpropagation, to be shown.
 
-        With replicas: medians, 10th and 90th percentiles of what is finite.
+        Returns:
+            The profile, with the median and the 10th and 90th percentiles of the finite
+            values over the replicas.
         """
         outputs = np.concatenate([self.gradient_norm[::-1], self.input_norm[None]])
         norms = np.repeat(outputs, 2, axis=0)[:-1]
@@ -142,26 +148,27 @@ def explain(model: Any, x: Any, y: Any, *, training: bool = True) -> Explanation
 
     Backpropagation (Rumelhart, Hinton & Williams 1986) takes the gradient at a layer's
     output to that at its pre-activations, by the activation's derivative, and from
-    there to the output of the layer before, by the weights. The factors are how the
-    norm changes at each of the two. One backward pass; the model is left as it was, its
-    moving averages and random seeds included.
+    there to the output of the layer before, by the weights. The factors say how the
+    norm changes in each of the two. The function takes one backward pass and leaves the
+    model as it was, its moving averages and random seeds included.
 
     Args:
         model: A compiled Keras model that is a chain of layers (Sequential, or
             Functional with one path from input to output), or one of `deepxor.xor`.
         x: A batch of inputs, [samples, ...].
-        y: Its targets.
-        training: Whether dropout and batch normalization behave as in `fit`; those of
-            the lab have none.
+        y: The targets of the batch, [samples, ...].
+        training: Whether dropout and batch normalization behave as in `fit`; it has no
+            effect on the models of `deepxor.xor`.
 
     Returns:
         The explanation; print it, or draw it with `figure()`.
 
     Raises:
-        ValueError: If the model is not compiled, not built or no chain, or if x or y do
-            not suit it.
+        ValueError: If the model is not compiled, not built or not a chain, or if x or y
+            do not suit it.
 
-    Example:
+    Example::
+
         explanation = deepxor.explain(model, x, y)
         print(explanation)
         explanation.figure().savefig("explain.png")
@@ -186,13 +193,13 @@ def explain(model: Any, x: Any, y: Any, *, training: bool = True) -> Explanation
 
 
 def _backpropagate(chain: Chain) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Returns the loss gradients of a chain, in float64.
+    """Returns the gradients of a chain's loss, in float64.
 
     Returns:
-        Those before each link's activation; and those at the input and at each link's
-        output.
+        The gradients before each link's activation; and the gradients at the input and
+        at each link's output.
     """
-    # Only what is passed on is watched: no gradient of a weight is computed.
+    # Only inputs and outputs are watched, so that no gradient of a weight is computed.
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         before, after = [], [chain.x]
         _watch(tape, chain.x)
@@ -204,8 +211,8 @@ def _backpropagate(chain: Chain) -> tuple[list[np.ndarray], list[np.ndarray]]:
         loss = chain.loss(after[-1])
     gradients = tape.gradient(loss, [before, after])
     if gradients[1][-1] is None:
-        # Keras's cross-entropies take the logits past the last sigmoid or softmax,
-        # which is then a part of the loss.
+        # Keras's cross-entropies compute the loss from the logits, so that the last
+        # sigmoid or softmax is a part of the loss.
         gradients[1][-1] = gradients[0][-1]
     return _as_arrays(gradients[0], before), _as_arrays(gradients[1], after)
 
@@ -220,9 +227,10 @@ def _watch(tape: tf.GradientTape, tensor: tf.Tensor) -> None:
 
 
 def _as_arrays(gradients: list[Any], tensors: list[tf.Tensor]) -> list[np.ndarray]:
-    """Returns gradients as float64; zeros where the loss does not depend on a tensor.
+    """Returns the gradients as float64 arrays.
 
-    Of integers there is no gradient at all: NaN.
+    A gradient is zero if the loss does not depend on the tensor, and NaN if the tensor
+    is of integers, which have no gradient.
     """
     return [
         np.full(tensor.shape, 0.0 if tensor.dtype.is_floating else np.nan)
@@ -240,25 +248,26 @@ def _norm(gradient: np.ndarray, replicas: int | None) -> np.ndarray:
     """Returns the L2 norm, [] or [R], however small or large the gradient is."""
     columns = gradient.reshape(-1, replicas or 1)
     size = np.abs(columns).max(axis=0)
-    # Squared as it is, a norm below 1e-162 would be 0.
+    # The elements are scaled first, as the squares of a norm below 1e-162 would be 0.
     scale = np.where((size > 0) & np.isfinite(size), size, 1.0)
     norm = scale * np.sqrt(np.square(columns / scale).sum(axis=0))
     return norm[0] if replicas is None else norm
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Returns a quotient of norms; NaN where one is not finite or the lower one 0."""
+    """Returns a quotient of norms; NaN where a norm is not finite or the divisor 0."""
     above, below = np.broadcast_arrays(above, below)
     is_defined = np.isfinite(above) & np.isfinite(below) & (below > 0)
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=is_defined)
 
 
 def _predict(chain: Chain, gradient: np.ndarray) -> Prediction | None:
-    """Returns the prediction of mean-field theory for a wide chain; else None.
+    """Returns the prediction of mean-field theory, or None if the chain is not wide.
 
     Args:
         chain: Any chain.
-        gradient: At the last pre-activations, [samples, units(, R)].
+        gradient: The gradient at the last pre-activations, [samples, units] or
+            [samples, units, R].
     """
     if not _is_wide(chain) or not np.isfinite(gradient).all():
         return None
@@ -284,7 +293,7 @@ def _is_wide(chain: Chain) -> bool:
 
 
 def _is_elementwise(activation: Function | None) -> bool:
-    """Tells whether each output depends on one input, unlike softmax's."""
+    """Returns whether each output depends on one input only, unlike in a softmax."""
     if activation is None:
         return True
     rows = tf.constant([[0.5, 1.0], [0.5, -2.0]])
@@ -317,5 +326,5 @@ def _mean_square(values: np.ndarray) -> float:
 
 
 def _percentiles(values: np.ndarray) -> np.ndarray:
-    """Returns 10th, 50th and 90th percentiles over replicas, [3, rows]."""
+    """Returns the 10th, 50th and 90th percentiles over the replicas, [3, rows]."""
     return finite_percentiles(values.reshape(len(values), -1), 10, 50, 90)

@@ -22,19 +22,19 @@ BAND = "#dddddd"
 PANEL_INCHES = (6.0, 5.2)
 
 
-# Of more decades than these, the rest is cut off: float32 itself ends here.
+# The axis ends after this many decades, as the range of float32 does.
 MAX_DECADES = 45.0
 
 
 def profile_figure(profiles: Sequence[BackwardProfile]) -> Figure:
     """Draws how the norm of the gradient changes on its way back, in decades.
 
-    A staircase: from left to right the layers as backpropagation meets them, each with
-    a bar for the slope of its activation and a bar for its weights. Every bar begins
-    where the one before ended.
+    The picture is a staircase. From left to right it has the layers in the order of
+    backpropagation, each with a bar for the slope of its activation and a bar for its
+    weights. Every bar begins where the one before ended.
 
     Args:
-        profiles: One a panel, at least one; all share the scale of decades.
+        profiles: The profile of each panel, at least one; all panels share the scale.
 
     Returns:
         The figure, 1200 pixels wide if there are two panels or more.
@@ -131,7 +131,7 @@ def _hatch(panel: Axes, start: float, end: float, text: str) -> None:
 
 
 def _title(profile: BackwardProfile) -> str:
-    """Returns the title, with what is left at the output of the first layer."""
+    """Returns the title, with the decades lost at the output of the first layer."""
     if len(profile.layers) == 1:
         return profile.title
     decades, layer = profile.decades[1, -3], profile.layers[-1]
@@ -144,9 +144,9 @@ def _title(profile: BackwardProfile) -> str:
 
 
 def _write_factors(panel: Axes, profile: BackwardProfile) -> None:
-    """Writes what a hidden layer multiplies by, the median over them, if all are alike.
+    """Writes the median factors of the hidden layers, if all have an activation.
 
-    The output layer does not count, nor does the first one: their ends are narrow.
+    The last and the first layer do not count, as they have few outputs or inputs.
     """
     hidden = np.array([profile.slope_factor[1], profile.weight_factor[1]])[:, 1:-1]
     has_activation = hidden[0] != 1
@@ -155,7 +155,7 @@ def _write_factors(panel: Axes, profile: BackwardProfile) -> None:
     slope, weight = (f"{factor:#.2g}" for factor in np.median(hidden, axis=1))
     times = "\N{MULTIPLICATION SIGN}"
     text = f"a layer's slope: {times} {slope}\na layer's weights: {times} {weight}"
-    # In the corner that the stairs do not go to.
+    # The text stands in the corner that the stairs do not reach.
     is_rising = profile.decades[1, -3] > 1
     y, side = (0.96, "top") if is_rising else (0.04, "bottom")
     panel.text(
@@ -170,7 +170,7 @@ def _label_layers(panel: Axes, layers: Sequence[str]) -> None:
     panel.set_xlim(-0.25, len(layers) + 0.5)
     ticks = [*np.arange(0, len(layers), step) + 0.5]
     names = [*layers[::step]]
-    if step == 1:  # else it would cover the name beside it
+    if step == 1:  # otherwise it would cover the name beside it
         ticks.append(len(layers) + 0.2)
         names.append("input")
     panel.set_xticks(ticks, names)

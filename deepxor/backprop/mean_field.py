@@ -1,4 +1,4 @@
-"""What mean-field theory says of the gradient in a wide random network; no TensorFlow.
+"""Mean-field theory of the gradient in a wide random network; no TensorFlow.
 
 Schoenholz et al. 2017, "Deep information propagation" (arXiv 1611.01232), after Poole
 et al. 2016. Kernels are random, with mean 0 and variance sigma_w^2 / inputs, biases
@@ -9,10 +9,10 @@ squared norm of the gradient at a layer's output, in the mean over networks,
 - on the way to its pre-activations, by the mean squared slope E[phi'(z)^2];
 - on the way to the output of the layer before, by sigma_w^2;
 
-together by chi_1, as their mean-field theory of backpropagation has it. What it leaves
-out is of order 1 / width in the squared norm; a single network also differs from the
-mean by some sqrt(2 / width) of it. Both hold for a step between two wide layers, not
-for one to a few inputs, as the first layer's on XOR.
+and by chi_1 on both together, as in their mean-field theory of backpropagation. The
+theory neglects terms of order 1 / width in the squared norm, and a single network
+differs from the mean by about sqrt(2 / width) of it. Both hold for a step between two
+wide layers, and not for a step to a few inputs, as that of the first layer on XOR.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from scipy.optimize import brentq
 # Hidden layers of at least this many units are called wide.
 WIDE = 256
 
-# The integrals run to ten standard deviations. Each side of 0 has its own nodes, as 0
-# is where ReLU and its family have their kink: Gauss-Hermite would converge slowly
-# there. They crowd at 0, where a steep sigmoid has its slope.
+# The integrals run to ten standard deviations. Each side of 0 has its own nodes, as
+# ReLU and its family have a kink at 0, where Gauss-Hermite would converge slowly. The
+# nodes lie close together at 0, where a steep sigmoid has its slope.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 _HALF = 5.0 * (_NODES + 1.0)
 _DENSITY = 5.0 * _WEIGHTS * np.exp(-0.5 * _HALF**2) / np.sqrt(2.0 * np.pi)
@@ -37,7 +37,7 @@ NORMAL_NODES = np.concatenate([-_HALF[::-1], _HALF])
 NORMAL_WEIGHTS = np.concatenate([_DENSITY[::-1], _DENSITY])
 NORMAL_WEIGHTS /= NORMAL_WEIGHTS.sum()
 
-# A variance outside of these is taken for 0 or for infinite.
+# A variance outside of this range counts as 0 or as infinite.
 SMALLEST, LARGEST = 1e-12, 1e12
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -45,13 +45,13 @@ Function = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class WideLayer:
-    """A layer of infinite width.
+    """Describes a layer of infinite width.
 
     Attributes:
-        sigma_w2: Variance of the kernel times the number of inputs, sigma_w^2.
-        sigma_b2: Variance of the biases, sigma_b^2.
-        activation: phi, elementwise.
-        slope: Its derivative, elementwise.
+        sigma_w2: sigma_w^2, the variance of the kernel times the number of inputs.
+        sigma_b2: sigma_b^2, the variance of the biases.
+        activation: phi, the elementwise activation.
+        slope: phi', the elementwise derivative of the activation.
     """
 
     sigma_w2: float
@@ -62,15 +62,16 @@ class WideLayer:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the theory predicts of a network.
+    """Holds the prediction of the theory for a network.
 
     Attributes:
-        slope_factor: [layers], in forward order; what each layer's activation
-            multiplies the norm of the gradient by; NaN for the last layer's, which need
+        slope_factor: The factors by which the layers' activations multiply the norm of
+            the gradient, [layers] in forward order; NaN for the last layer, which need
             not be wide.
-        weight_factor: [layers], likewise for each layer's kernel.
-        chi: chi_1 of the last hidden layer at its fixed point: what many such layers
-            would each multiply the squared norm by.
+        weight_factor: The factors by which the layers' kernels multiply the norm of the
+            gradient, [layers] in forward order.
+        chi: chi_1 of the last hidden layer at its fixed point, the factor by which each
+            of many such layers would multiply the squared norm.
     """
 
     slope_factor: np.ndarray
@@ -87,27 +88,27 @@ def mean_square(function: Function, q: np.ndarray) -> np.ndarray:
     """Returns E[function(z)^2] for normal z of mean 0.
 
     Args:
-        function: Elementwise.
-        q: Variances of z, [...].
+        function: An elementwise function.
+        q: The variances of z, [...].
 
     Returns:
-        float64 [...].
+        The means, float64 [...].
     """
     z = np.sqrt(np.asarray(q, np.float64))[..., None] * NORMAL_NODES
     return np.square(function(z)) @ NORMAL_WEIGHTS
 
 
 def next_variance(layer: WideLayer, q: np.ndarray) -> np.ndarray:
-    """Returns the variance of pre-activations one layer further.
+    """Returns the variance of the pre-activations of the next layer.
 
-    Their recursion of q: sigma_w^2 E[phi(z)^2] + sigma_b^2.
+    This is the recursion sigma_w^2 E[phi(z)^2] + sigma_b^2 of Schoenholz et al. 2017.
 
     Args:
-        layer: The layer.
-        q: Variances of the pre-activations before, [...].
+        layer: The layer, to which the next one is equal.
+        q: The variances of the layer's pre-activations, [...].
 
     Returns:
-        float64 [...].
+        The variances, float64 [...].
     """
     return layer.sigma_w2 * mean_square(layer.activation, q) + layer.sigma_b2
 
@@ -116,7 +117,7 @@ def fixed_point(layer: WideLayer, start: float = 1.0) -> float:
     """Returns q*, the variance at which many equal layers arrive.
 
     Args:
-        layer: The layer.
+        layer: The layer that is repeated.
         start: The variance to start from, above 0.
 
     Returns:
@@ -145,12 +146,12 @@ def chi(layer: WideLayer, q: float) -> float:
 
     Args:
         layer: The layer.
-        q: Variance of its pre-activations; 0 and infinity are taken as limits.
+        q: The variance of its pre-activations; 0 and infinity are taken as limits.
 
     Returns:
-        sigma_w^2 E[phi'(z)^2].
+        The factor sigma_w^2 E[phi'(z)^2].
     """
-    # At 0 itself, ReLU has no slope.
+    # The limit is taken, as ReLU has no slope at 0 itself.
     q = min(max(q, SMALLEST), LARGEST)
     return float(layer.sigma_w2 * mean_square(layer.slope, np.array(q)))
 
@@ -176,14 +177,14 @@ def predict(
 ) -> Prediction:
     """Predicts what every layer multiplies the norm of a batch's gradient by.
 
-    Samples differ in their variances, so each goes its own way; the norm is that over
-    the batch.
+    Samples differ in their variances, so the theory is applied to each of them; the
+    norm is that over the whole batch.
 
     Args:
-        layers: In forward order; the last one's activation is not used.
-        inputs: Mean square of each sample's inputs, [samples].
-        gradient: Squared norm of each sample's gradient at the last pre-activations,
-            [samples].
+        layers: The layers in forward order; the activation of the last is not used.
+        inputs: The mean square of each sample's inputs, [samples].
+        gradient: The squared norm of each sample's gradient at the last
+            pre-activations, [samples].
 
     Returns:
         The prediction.

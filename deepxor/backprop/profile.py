@@ -1,4 +1,4 @@
-"""The numbers of a gradient's way back through the layers, as they are shown."""
+"""The norms of a gradient on its way back through the layers, as they are shown."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class BackwardProfile:
-    """The norms of a gradient on its way from the last layer back to the input.
+    """Holds the norms of a gradient on its way from the last layer back to the input.
 
-    A stage is a place where the norm is measured: the last layer's output, the same
-    layer before its activation, the output of the layer before, and so on; the input.
-    Percentiles are the 10th, the 50th and the 90th over the replicas, of what is
-    finite.
+    A stage is a place where the norm is measured. The stages are the last layer's
+    output, the same layer before its activation, the output of the layer before, and so
+    on to the input. Percentiles are the 10th, the 50th and the 90th of the finite
+    values over the replicas.
 
     Attributes:
-        title: What the network is.
-        layers: Names, the last layer first.
-        replicas: R, 1 for a single network.
-        norms: Percentiles [3, 2 * layers + 1]; NaN where no replica's is finite.
-        slope_factor: Percentiles [3, layers]; what the activation multiplies the norm
-            by; NaN where it is undefined in every replica.
-        weight_factor: Percentiles [3, layers], of the weights likewise.
-        zeros: int [layers + 1], the number of replicas whose gradient is exactly zero
-            at the layer's output; the last is the input.
-        not_finite: int [layers + 1], likewise of those that are NaN or infinite.
-        predicted: Slope and weight factor, [2, layers], NaN where there is none; or
-            None.
+        title: A text that says what the network is.
+        layers: The names of the layers, the last layer first.
+        replicas: R, the number of networks; 1 for a single one.
+        norms: The percentiles of the norms by stage, [3, 2 * layers + 1]; NaN where no
+            replica has a finite norm.
+        slope_factor: The percentiles of the factors by which the activations multiply
+            the norm, [3, layers]; NaN where the factor is undefined in every replica.
+        weight_factor: The percentiles of the factors by which the weights multiply the
+            norm, [3, layers]; NaN where the factor is undefined in every replica.
+        zeros: The number of replicas whose gradient is exactly zero at each layer's
+            output and, last, at the input, int [layers + 1].
+        not_finite: The number of replicas whose gradient is NaN or infinite at each
+            layer's output and, last, at the input, int [layers + 1].
+        predicted: The predicted slope and weight factors, [2, layers], NaN where there
+            is no prediction; None if there is none at all.
     """
 
     title: str
@@ -45,8 +48,8 @@ class BackwardProfile:
     def decades(self) -> np.ndarray:
         """log10 of the norms over the first stage's median, [3, 2 * layers + 1].
 
-        Minus infinity where a norm is zero, NaN where it is undefined or there is
-        nothing to compare with.
+        It is minus infinity where a norm is zero, and NaN where the norm is not finite
+        or the first stage's median is not above 0.
         """
         start = self.norms[1, 0]
         if not start > 0:
@@ -56,9 +59,9 @@ class BackwardProfile:
 
     @property
     def predicted_decades(self) -> np.ndarray | None:
-        """log10 of the predicted norms, [2 * layers + 1], None without a prediction.
+        """log10 of the predicted norms, [2 * layers + 1]; None without a prediction.
 
-        Where one factor is not predicted, it is taken as measured.
+        A factor that is not predicted is replaced by the measured one.
         """
         if self.predicted is None:
             return None

@@ -14,12 +14,12 @@ FACTOR = "{:#.3g}"
 
 
 def profile_table(profile: BackwardProfile) -> Table:
-    """Returns a table with a row a layer, the last layer first.
+    """Returns a table with a row for each layer, the last layer first.
 
-    The norm in a row times its two factors is the norm in the next one.
+    The norm in a row times its two factors is the norm in the next row.
 
     Args:
-        profile: What was measured.
+        profile: The norms and factors to show.
     """
     many = profile.replicas > 1
     table = Table(title=_profile_title(profile))
@@ -85,7 +85,7 @@ def _remark(zeros: int, not_finite: int, many: bool) -> str:
 
 
 def plain_text(table: Table) -> str:
-    """Returns a table as lines of text without colours."""
+    """Returns a table as text without colours, in lines of at most 120 letters."""
     console = Console(width=120, color_system=None, highlight=False)
     with console.capture() as capture:
         console.print(table)

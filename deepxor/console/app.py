@@ -18,14 +18,15 @@ HIDDEN_UNITS_HELP = (
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
-    """Parses flags, runs `main` and exits with the status it returns.
+    """Parses the flags, runs `main` and exits with the status that it returns.
 
-    A wrong flag, or a ValueError before TensorFlow is loaded, becomes one line on
-    standard error and exit status 2; a RunError or an OSError, 1; SIGINT and SIGTERM,
-    130 and 143.
+    An error becomes one line on standard error and an exit status: 2 for a wrong flag
+    and for a ValueError before TensorFlow is loaded, 1 for a RunError and an OSError,
+    130 for SIGINT and 143 for SIGTERM.
 
     Args:
-        main: Takes the arguments that are no flags, the program's name first.
+        main: A function of the program's name and the arguments that are not flags,
+            which returns the exit status.
     """
     _name_command()
     if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
@@ -34,19 +35,18 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
 
 
 def load_tensorflow(threads: int = 1) -> None:
-    """Imports TensorFlow as a command needs it: quiet, and by default on one thread.
+    """Imports TensorFlow without its log lines, and by default on one thread.
 
-    Its log lines are silent unless they are errors.
+    Errors stay visible. TensorFlow writes some lines before it reads its log level, and
+    calls it an error if it finds no GPU. These lines are held back, and shown only if
+    the import fails.
 
     Args:
-        threads: At work at the same time; 0 for one a core. One block of replicas'
-            networks is too small to share out; see `xor.network.blocks.thread_count`.
-
-    Some are written before TensorFlow reads its log level, and at the first look for a
-    GPU it calls the lack of one an error; both are held back, and shown if it fails.
+        threads: The number of threads that work on one operation; 0 for one a core.
+            `xor.network.blocks.thread_count` says how many suit replicas.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # those of replicas need it
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the networks of replicas need it
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -69,20 +69,20 @@ def parse_units(text: str) -> tuple[int, ...]:
     """Returns the numbers in a list like "5,4".
 
     Args:
-        text: Integers with commas between; empty for none.
+        text: Integers with commas between them; empty for no integers.
 
     Returns:
         The integers.
 
     Raises:
-        ValueError: If a part is no integer.
+        ValueError: If a part is not an integer.
     """
     try:
         return tuple(int(part) for part in text.split(",")) if text.strip() else ()
     except ValueError:
         raise ValueError(
-            f"hidden_units={text!r}: allowed are integers with commas between, as in "
-            "5,4"
+            "`hidden_units` must be integers with commas between, as in 5,4. "
+            f"Received: hidden_units={text!r}"
         ) from None
 
 
@@ -90,21 +90,21 @@ def check_no_arguments(argv: Sequence[str]) -> None:
     """Checks that the command line holds nothing but flags.
 
     Args:
-        argv: As `main` gets it.
+        argv: The program's name and the arguments that are not flags.
 
     Raises:
-        ValueError: If there is more.
+        ValueError: If there is such an argument.
     """
     if len(argv) > 1:
         raise ValueError(
-            f"argument {argv[1]!r}: allowed are flags only, as in --seed=1"
+            f"Arguments must be flags, as in --seed=1. Received: {argv[1]!r}"
         )
 
 
 def _name_command() -> None:
-    """Has help and errors name the command, as in deepxor.train, and not its file."""
+    """Makes help and errors name the command, as in deepxor.train, and not its file."""
     path, spec = sys.argv[0], sys.modules["__main__"].__spec__
-    # There is no spec where a file is run by its path.
+    # There is no spec if a file is run by its path.
     name = f"deepxor.{Path(path).stem}" if spec is None else spec.name
     sys.argv[0] = name.removesuffix(".__main__")
     by_module = flags.FLAGS.flags_by_module_dict()
@@ -115,35 +115,40 @@ def _parse(argv: Sequence[str]) -> list[str]:
     try:
         arguments = flags.FLAGS(argv)
     except flags.IllegalFlagValueError as error:
-        _fail(_say_what_is_allowed(error), 2)
+        _fail(_illegal_value(error), 2)
     except flags.Error as error:
         _fail(_first_line(error), 2)
-    except SystemExit:  # absl leaves --help with status 1
+    except SystemExit:  # absl exits with status 1 after --help
         sys.exit(0)
     if flags.FLAGS["log_dir"].present:  # one of absl's own
-        _fail("flag --log_dir: unknown; allowed is --logdir", 2)
+        _fail("`--log_dir` must be written --logdir. Received: --log_dir", 2)
     return arguments
 
 
-def _say_what_is_allowed(error: flags.IllegalFlagValueError) -> str:
-    """Returns absl's message, which says of an enum alone what is allowed."""
+def _illegal_value(error: flags.IllegalFlagValueError) -> str:
+    """Returns the message of a flag whose value its parser does not take."""
     message = _first_line(error)
-    flag = re.match(r"flag --(\w+)=.*?: ", message)
-    if flag is None or "should be one of" in message:
+    flag = re.match(r"flag --(\w+)=", message)
+    if flag is None:
         return message
-    parser = flags.FLAGS[flag[1]].parser
-    return f"{flag[0]}allowed is {parser.syntactic_help or 'true or false'}"
+    parser, reason = flags.FLAGS[flag[1]].parser, f": {error.__context__}"
+    value = message[flag.end() :].removesuffix(" ".join(reason.split()))
+    if isinstance(parser, flags.EnumParser):
+        allowed = f"one of {', '.join(parser.enum_values)}"
+    else:
+        allowed = parser.syntactic_help or "true or false"
+    return f"`--{flag[1]}` must be {allowed}. Received: --{flag[1]}={value}"
 
 
 def _guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
-    # Not imported above: the plugin and --help need none of it.
+    # This is not imported at the top, as --help does not need it.
     from deepxor.runs.folder import RunError
 
     try:
         return main(argv)
     except ValueError as error:
         if "tensorflow" in sys.modules:
-            raise  # no longer the user's value, but a bug
+            raise  # flags have been checked, so this is a bug
         _fail(_first_line(error), 2)
     except RunError as error:
         _fail(_first_line(error), 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from deepxor.checks import refuse
 from deepxor.console.tables import make_console, runs_table
 from deepxor.report.export import csv_text, json_text
 from deepxor.report.logdir import read_logdir, solved_comparisons
@@ -16,12 +17,12 @@ from deepxor.report.logdir import read_logdir, solved_comparisons
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """The files that a comparison is written to; empty for none.
+    """Names the files that a comparison is written to; an empty name is no file.
 
     Attributes:
-        html: The report with pictures.
-        csv: The table, comma-separated.
-        json: The table and what else there is to say, as JSON.
+        html: The path of the report with pictures.
+        csv: The path of the table, comma-separated.
+        json: The path of the table, settings and comparisons, as JSON.
     """
 
     html: str = ""
@@ -30,19 +31,19 @@ class ReportFiles:
 
 
 def check_pattern(pattern: str) -> None:
-    """Checks a regular expression.
+    """Checks that a text is a regular expression.
 
     Args:
-        pattern: The expression.
+        pattern: The text.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not a regular expression.
     """
     try:
         re.compile(pattern)
     except re.error as error:
         raise ValueError(
-            f"runs={pattern!r}: allowed is a regular expression ({error})"
+            f"`runs` must be a regular expression. Received: runs={pattern!r} ({error})"
         ) from None
 
 
@@ -51,15 +52,13 @@ def check_file(flag: str, path: str) -> None:
 
     Args:
         flag: The flag's name, for the message.
-        path: Of the file; empty for none.
+        path: The path of the file; empty for no file.
 
     Raises:
-        ValueError: If it is a folder, or in a folder that is not there.
+        ValueError: If the path is a folder, or its folder does not exist.
     """
     if path and (Path(path).is_dir() or not Path(path).parent.is_dir()):
-        raise ValueError(
-            f"{flag}={path!r}: allowed is a file in a folder that is there, or nothing"
-        )
+        refuse(flag, path, "a file in a folder that exists, or empty")
 
 
 def compare_on_console(logdir: str, pattern: str, files: ReportFiles) -> int:
@@ -67,11 +66,11 @@ def compare_on_console(logdir: str, pattern: str, files: ReportFiles) -> int:
 
     Args:
         logdir: The folder of the runs.
-        pattern: A regular expression, found in the names of the runs to show.
-        files: What to write.
+        pattern: A regular expression; only runs in whose name it is found are shown.
+        files: The files to write.
 
     Returns:
-        The exit status: 0, or 1 where there is no run.
+        The exit status: 0, or 1 if there is no run.
 
     Raises:
         RunError: If the logdir cannot be read.
@@ -98,7 +97,7 @@ def compare_on_console(logdir: str, pattern: str, files: ReportFiles) -> int:
         settings = [run.settings for run in runs]
         _write(files.json, json_text(rows, settings, comparisons, skipped))
     if files.html:
-        # Not imported above: matplotlib and Jinja2 take a second.
+        # This is not imported at the top, as matplotlib and Jinja2 take a second.
         from deepxor.report.page import report_html
 
         title = Path(logdir).resolve().name
@@ -108,5 +107,5 @@ def compare_on_console(logdir: str, pattern: str, files: ReportFiles) -> int:
 
 
 def _write(path: str, text: str) -> None:
-    # Not by way of a second file: the path may be a pipe.
+    # The file is written in place and not renamed into it, as the path may be a pipe.
     Path(path).write_text(text, encoding="utf-8")

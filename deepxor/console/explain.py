@@ -1,4 +1,4 @@
-"""Why deep networks learn or do not, as somebody at a console sees it."""
+"""Prints explanations of networks on XOR on the console, and draws them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from deepxor.xor.network.build import build
 def explain_experiment(experiment: Experiment) -> Explanation:
     """Explains the gradient of an experiment at its start, on its whole truth table.
 
-    In float64, so that no network is too deep for its gradient to be measured.
+    The networks compute in float64, so that the gradient of a deep network can be
+    measured, too.
 
     Args:
-        experiment: The settings; those of training do not matter.
+        experiment: The settings, of which those of the training have no effect.
 
     Returns:
-        The explanation, of all replicas.
+        The explanation of all replicas.
     """
     explanation = explain(build(experiment, dtype="float64"), *xor(experiment.bits))
     title = f"{experiment.activation}, {experiment.kernel_initializer}"
@@ -38,8 +39,8 @@ def explain_on_console(experiments: Sequence[Experiment], png: str) -> None:
     """Prints a table for each experiment and draws them side by side.
 
     Args:
-        experiments: The settings, one a table.
-        png: The picture's file; empty for none.
+        experiments: The settings of each table.
+        png: The path of the picture; empty for no picture.
 
     Raises:
         OSError: If the picture cannot be written.

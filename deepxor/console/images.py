@@ -1,4 +1,4 @@
-"""The table of activations and initializers as somebody at a console sees it."""
+"""Trains the table of activations and initializers with output on the console."""
 
 from __future__ import annotations
 
@@ -40,20 +40,21 @@ def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
 
     Args:
         grid: The table.
-        logdir: Where the table's folder is made.
-        options: How it is run.
+        logdir: The folder in which the table's folder is made.
+        options: How the table is run.
 
     Returns:
-        The exit status.
+        The exit status, 0.
 
     Raises:
-        RunError: If a trial's folder holds something else, or there are no pictures.
-        OSError: If something cannot be written.
+        RunError: If a trial's folder holds something else, or scikit-learn is missing.
+        ValueError: If the files of the pictures are wrong.
+        OSError: If a file cannot be read, downloaded or written.
     """
     _check_pictures(grid.dataset, options.data_dir)
-    # TensorFlow calls it an error where it cannot fuse a leaky ReLU, and goes on.
+    # TensorFlow reports an error, and goes on, if it cannot fuse a leaky ReLU.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # One thread each where there are as many processes as cores.
+    # With several processes each gets one thread, as all cores are taken.
     start = functools.partial(_start, threads=1 if options.jobs > 1 else 0)
     folder = Path(logdir) / grid.name
     console = Console(quiet=True) if options.quiet else make_console()
@@ -82,17 +83,17 @@ def _start(threads: int) -> None:
     app.load_tensorflow(threads)
     import tensorflow as tf
 
-    # It warns of functions that are traced often, as those of so many models are.
+    # TensorFlow warns of functions that are traced often, as those of many models are.
     tf.get_logger().setLevel("ERROR")
 
 
 def _check_pictures(dataset: str, data_dir: str | None) -> None:
-    """Loads them once: what is missing is one line then, and not one a process."""
+    """Loads the pictures once, so that an error is one line and not one a process."""
     from deepxor.runs.folder import RunError
     from deepxor.vision.datasets import load
 
     if dataset != "digits" and data_dir is None:
-        app.load_tensorflow()  # Keras, which downloads them, takes it
+        app.load_tensorflow()  # Keras, which downloads them, needs it
     try:
         load(dataset, data_dir)
     except ImportError as error:
@@ -104,7 +105,10 @@ def scores_of(grid: Grid, trained: Iterable[Trained]) -> Scores:
 
     Args:
         grid: The table.
-        trained: Its trials and their results, in any order.
+        trained: The trials and their results, in any order.
+
+    Returns:
+        The scores by initializer and activation.
     """
     accuracies: dict[tuple[str, str], list[float]] = {}
     verdicts: dict[tuple[str, str], list[str]] = {}

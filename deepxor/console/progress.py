@@ -10,13 +10,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows step, mean cost, solved and the time left, where there is a terminal.
+    """Shows step, mean cost, solved networks and time left if there is a terminal.
 
     Args:
-        console: Where it is shown.
-        title: Stands before the bar.
-        num_steps: Optimizer steps of the whole training.
-        replicas: Independent networks.
+        console: The console on which the bar is shown.
+        title: The text before the bar.
+        num_steps: The number of optimizer steps of the whole training.
+        replicas: The number of independent networks.
     """
 
     def __init__(

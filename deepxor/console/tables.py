@@ -1,4 +1,4 @@
-"""Tables on the console: runs, and the gradient's way back through a network."""
+"""The console, and the table of runs on it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from deepxor.verdicts import verdict_style
 
 
 def make_console() -> Console:
-    """Returns a console that does not squeeze tables where there is no terminal."""
+    """Returns a console, which is 120 letters wide if there is no terminal."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=120)
 
 
 def runs_table(rows: Sequence[tuple[str, Mapping[str, Any], str]]) -> Table:
-    """Returns a table with a row a run.
+    """Returns a table with a row for each run.
 
     Args:
-        rows: The run's name; its results as in experiment.json, with "replicas" beside
-            them, any of them missing; and a remark that replaces a missing verdict.
+        rows: For each run its name; its results as in experiment.json, with "replicas"
+            beside them, any of which may be missing; and a remark, which stands beside
+            the verdict.
     """
-    # Names are hostile text: Text, not markup.
+    # Names are not trusted, so they are passed as Text and not as markup.
     table = Table(title="gradients are those of step 0, the median over the replicas")
     table.title_style = "dim"
     table.add_column("run", overflow="fold")

@@ -1,4 +1,4 @@
-"""One training as somebody at a console sees it."""
+"""Trains one run with output on the console."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from deepxor.xor.train import train
 
 
 def train_on_console(run: Run, logdir: str, quiet: bool = False) -> int:
-    """Trains a run with a progress bar, and prints what came out.
+    """Trains a run with a progress bar, and prints the results.
 
     Args:
-        run: New or resumed.
-        logdir: As the user gave it, for the command to type next.
-        quiet: Print nothing.
+        run: A new or a resumed run.
+        logdir: The logdir as the user gave it, for the command to type next.
+        quiet: Whether nothing is printed.
 
     Returns:
-        The exit status: 0, or 128 and the signal that ended it.
+        The exit status: 0, or 128 plus the number of the signal that ended it.
 
     Raises:
         OSError: If the run cannot be written to.

@@ -1,1 +1,1 @@
-"""Rules from recorded numbers to a verdict; NumPy only."""
+"""The rules that turn recorded numbers into a verdict; NumPy only."""

@@ -14,11 +14,11 @@ from deepxor.verdicts import HEALTHY, UNDECIDED
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A verdict on a training.
+    """Holds a verdict on a training.
 
     Attributes:
-        verdict: One of `deepxor.verdicts`.
-        layer: The layer where it shows; None if there is none.
+        verdict: The name of the verdict, one of `deepxor.verdicts`.
+        layer: The name of the layer where the fault shows; None if there is none.
         evidence: One sentence with the numbers that led to the verdict.
         advice: One sentence on what to change.
     """
@@ -33,7 +33,7 @@ class Diagnosis:
         return f"{self.verdict}{where}\n  {self.evidence}\n  {self.advice}"
 
     def markdown(self) -> str:
-        """Returns the same for TensorBoard's Text tab."""
+        """Returns the diagnosis in Markdown, for TensorBoard's Text tab."""
         where = f" at `{self.layer}`" if self.layer else ""
         return f"**{self.verdict}**{where}\n\n{self.evidence}\n\n{self.advice}"
 
@@ -45,8 +45,9 @@ def diagnose(history: Mapping[str, Any]) -> Diagnosis:
         history: `GradientMonitor.history`.
 
     Returns:
-        That of the first of `RULES` that finds something. What stands before may cause
-        what stands behind. Otherwise healthy, if there is what that takes to say.
+        The diagnosis of the first of `RULES` that finds a fault, as a fault may be the
+        cause of those of later rules. If no rule finds one, it is healthy, or undecided
+        if the history is too short or too incomplete to say so.
     """
     if len(history["step"]) == 0:
         return _undecided("No step was recorded.", history)

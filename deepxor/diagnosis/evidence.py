@@ -1,4 +1,4 @@
-"""What a history says, as the rules ask it."""
+"""The questions that the rules ask of a history, and their answers."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from deepxor.diagnosis.thresholds import THRESHOLDS
 
 
 class Evidence:
-    """What the rules ask of a history.
+    """Answers the questions of the rules about a history.
+
+    The window is the latest records, over a share `THRESHOLDS.window` of the steps.
 
     Args:
-        history: `GradientMonitor.history`, of at least one record.
+        history: `GradientMonitor.history`, with at least one record.
 
     Attributes:
-        layers: Names in forward order.
+        layers: The names of the layers in forward order.
         first_loss: The median loss of the first records.
-        loss: The median over the window.
+        loss: The median loss over the window.
         is_learned: Whether the loss has fallen far below its first value, or the model
             has skill.
-        is_falling: Whether it is still falling.
-        is_flat: Whether it has not moved since the first record.
+        is_falling: Whether the loss is still falling.
+        is_flat: Whether the loss has not moved since the first record.
     """
 
     def __init__(self, history: Mapping[str, Any]) -> None:
@@ -43,10 +45,10 @@ class Evidence:
         self.is_flat = not self._has_fallen(self.first_loss, THRESHOLDS.flat)
 
     def _first_records(self) -> int:
-        """Returns how many records are the start: none after a step that is thrown.
+        """Returns the number of records that are the start of the training.
 
-        Where a step changes the weights by more than themselves at once, what comes
-        after it is no start any more.
+        The start ends with a step that changes the weights by more than
+        `THRESHOLDS.update` of themselves, as the loss after it is another one.
         """
         ratios = self.history["update_ratio"][: THRESHOLDS.first]
         sizes = [largest_of(row[np.isfinite(row)]) for row in ratios]
@@ -57,27 +59,46 @@ class Evidence:
         return bool(self.loss < (share * before if before > 0 else before / share))
 
     def has_grown(self, times: float) -> bool:
-        """Whether the loss is this many times its first value."""
+        """Returns whether the loss is above its first value by a factor.
+
+        Args:
+            times: The factor.
+        """
         return self.first_loss > 0 and self.loss > times * self.first_loss
 
     def knows(self, quantity: str) -> bool:
-        """Whether a quantity is known anywhere in the window."""
+        """Returns whether a quantity is known anywhere in the window.
+
+        Args:
+            quantity: A key of the history.
+        """
         if quantity == "loss":
             return bool(self.loss_seen[self._window].any())
         return bool((~np.isnan(self.history[quantity][self._window])).any())
 
     @property
     def loss_seen(self) -> np.ndarray:
-        """Which records' loss is known, bool [records]; of a NaN it says that it is."""
+        """Whether each record's loss is known, bool [records].
+
+        A loss that is NaN may be known, if it was seen to be NaN.
+        """
         loss = self.history["loss"]
         return np.asarray(self.history.get("loss_seen", np.ones(len(loss), bool)))
 
     def recent(self, quantity: str) -> np.ndarray:
-        """Returns a quantity's median over the window, [layers]; NaN if not known."""
+        """Returns the median of a quantity over the window, [layers]; NaN if not known.
+
+        Args:
+            quantity: A key of the history.
+        """
         return median(self.history[quantity][self._window], axis=0)
 
     def window(self, quantity: str) -> np.ndarray:
-        """Returns a quantity over the window, [records, ...]."""
+        """Returns a quantity over the window, [records, ...].
+
+        Args:
+            quantity: A key of the history.
+        """
         return np.asarray(self.history[quantity])[self._window]
 
     @property
@@ -87,16 +108,16 @@ class Evidence:
 
     @property
     def distance(self) -> float:
-        """How far the updates have gone in all, as a share of the weights at most."""
+        """The largest change by all updates together, relative to the weights."""
         steps = self.history["step"][-1] - self.history["step"][0]
         return float(steps * largest_of(self.recent("update_ratio")))
 
     def seen(self) -> np.ndarray:
-        """Returns which layers' gradients were seen in the window, [their numbers]."""
+        """Returns the numbers of the layers whose gradient was seen in the window."""
         return np.flatnonzero(~np.isnan(self.recent("norm")))
 
     def missing(self) -> str | None:
-        """Says what it would take to call a model healthy, None for nothing."""
+        """Returns what is missing to call a model healthy, or None if nothing is."""
         count = len(self.history["step"])
         if not self.layers:
             return "No layer was recorded."
@@ -110,7 +131,7 @@ class Evidence:
         return None
 
     def summary(self) -> str:
-        """Says what the first and the last layer get."""
+        """Returns a sentence on the first and last layers' norms and the loss."""
         norm, seen = self.recent("norm"), self.seen()
         ends = f"{self.layers[seen[0]]} gets {norm[seen[0]]:.1e}"
         if len(seen) > 1:
@@ -118,7 +139,7 @@ class Evidence:
         return f"{ends}; {self.loss_says()}."
 
     def ends_say(self) -> str:
-        """Says what the first and the last layer get that were seen."""
+        """Returns a clause on the norms of the first and last layers that were seen."""
         norm, seen = self.recent("norm"), self.seen()
         if not len(seen):
             return "no gradient was seen"
@@ -129,22 +150,24 @@ class Evidence:
         )
 
     def loss_says(self) -> str:
-        """Says what became of the loss."""
+        """Returns a clause on the change of the loss."""
         if np.isnan(self.first_loss) or np.isnan(self.loss):
             return "the loss is not known"
         return f"the loss went from {self.first_loss:.3g} to {self.loss:.3g}"
 
 
 def _windows(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns which records are in the window, and which in the one before.
+    """Returns which records are in the window, and which in the window before it.
 
-    By steps: of a long history the older records are fewer, of the same steps.
+    The windows are shares of the steps and not of the records, as a long history keeps
+    fewer of the older records.
 
     Args:
-        steps: [records], rising.
+        steps: The steps of the records, [records], rising.
 
     Returns:
-        bool [records] each.
+        Whether each record is in the window, and whether in the one before it, bool
+        [records] each.
     """
     # A record stands for the steps up to the next one.
     pace = np.median(np.diff(steps)) if len(steps) > 1 else 1
@@ -155,13 +178,22 @@ def _windows(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def largest_of(values: np.ndarray) -> float:
-    """Returns the largest of what is not NaN; 0 where all is."""
+    """Returns the largest value that is not NaN, or 0 if all are NaN.
+
+    Args:
+        values: An array of any shape.
+    """
     known = values[~np.isnan(values)]
     return float(known.max()) if len(known) else 0.0
 
 
 def median(values: np.ndarray, axis: int | None = None) -> Any:
-    """Returns the median of what is not NaN; NaN where all is."""
+    """Returns the median of the values that are not NaN, or NaN if all are NaN.
+
+    Args:
+        values: An array of any shape.
+        axis: The axis along which to take the median; None for all values.
+    """
     if values.size == 0:
         return np.full(values.shape[1:], np.nan) if axis == 0 else float("nan")
     known = ~np.isnan(values)

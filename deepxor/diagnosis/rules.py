@@ -38,12 +38,13 @@ ADVICE_NOTHING_ARRIVES = (
 
 
 class Finding(NamedTuple):
-    """What a rule has found.
+    """Holds what a rule has found.
 
     Attributes:
-        layer: Where it shows; None for nowhere in particular.
+        layer: The name of the layer where the fault shows; None for no layer in
+            particular.
         evidence: One sentence with the numbers.
-        advice: What to change, if it is not what the rule says.
+        advice: A sentence on what to change; None for the rule's own.
     """
 
     layer: str | None
@@ -53,15 +54,15 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """From evidence to a verdict.
+    """Describes a rule, which leads from evidence to a verdict.
 
     Attributes:
-        name: What it is about.
-        verdict: What it gives, one of `deepxor.verdicts`.
-        find: Returns what it has found, or None.
-        advice: What to change.
-        needs: The keys of the history without which it says nothing.
-        min_records: As few records as it can judge.
+        name: The name of the fault.
+        verdict: The verdict if the rule finds the fault, one of `deepxor.verdicts`.
+        find: A function of the evidence that returns a finding, or None.
+        advice: A sentence on what to change.
+        needs: The keys of the history without which the rule cannot decide.
+        min_records: The smallest number of records from which the rule can decide.
     """
 
     name: str
@@ -73,10 +74,16 @@ class Rule:
 
 
 def find_not_finite(evidence: Evidence) -> Finding | None:
-    """Finds NaN and infinity: once in the weights, they stay.
+    """Finds NaN and infinity, which stay once they are in the weights.
 
-    A single batch may overflow and be skipped, as under a LossScaleOptimizer; so the
-    latest record has to have it, unless training ended before another one.
+    A single batch may overflow and be skipped, as with a LossScaleOptimizer. So the
+    latest record must have them, unless they came after it.
+
+    Args:
+        evidence: The evidence.
+
+    Returns:
+        The finding, or None.
     """
     history = evidence.history
     bad = np.flatnonzero(history["non_finite"][-1] > 0)
@@ -105,8 +112,8 @@ def find_not_finite(evidence: Evidence) -> Finding | None:
 def _broken_weights(evidence: Evidence) -> np.ndarray:
     """Returns the layers whose weights are NaN at the latest record that has weights.
 
-    XLA's relu makes 0 of NaN, so that neither the loss nor a gradient need show it. Of
-    a record that does not have weights, all are NaN.
+    XLA's relu makes 0 of NaN, so that neither the loss nor a gradient need be NaN. If
+    all weights of a record are NaN, it does not have weights.
     """
     weights, norms = evidence.window("weight_norm"), evidence.window("norm")
     measured = np.flatnonzero(np.isfinite(weights).any(axis=1))
@@ -117,7 +124,7 @@ def _broken_weights(evidence: Evidence) -> np.ndarray:
 
 
 def _came_at_once(evidence: Evidence, step: int) -> bool:
-    """Whether what is not finite came with one batch: nothing had grown before."""
+    """Returns whether NaN or infinity came with one batch, without growth before it."""
     history = evidence.history
     is_before = np.asarray(history["step"]) < step
     norm = np.asarray(history["global_norm"])[is_before]
@@ -130,13 +137,20 @@ def _came_at_once(evidence: Evidence, step: int) -> bool:
     known = loss[~np.isnan(loss)]
     if len(known) and known[0] > 0:
         is_steady = is_steady and known[-1] < THRESHOLDS.growth * known[0]
-    # Steps as large as the weights may take them anywhere at the next one.
+    # After a step as large as the weights themselves, the next one may diverge, too.
     sizes = [largest_of(row) for row in update if not np.isnan(row).all()]
     return bool(is_steady and sizes and sizes[-1] < THRESHOLDS.update)
 
 
 def find_nothing_arrives(evidence: Evidence) -> Finding | None:
-    """Finds a model of which no layer gets any gradient, though it has not learned."""
+    """Finds a model that has not learned, and of which no layer gets any gradient.
+
+    Args:
+        evidence: The evidence.
+
+    Returns:
+        The finding, or None.
+    """
     seen = evidence.seen()
     if not len(seen) or evidence.is_learned or evidence.is_falling:
         return None
@@ -150,29 +164,36 @@ def find_nothing_arrives(evidence: Evidence) -> Finding | None:
 
 
 def find_dead(evidence: Evidence) -> Finding | None:
-    """Finds a layer whose units are silent for every sample, and pass nothing back.
+    """Finds a layer whose units are zero for every sample and pass no gradient back.
 
-    Lu et al. 2020, "Dying ReLU and initialization". The layers up to it get exactly
-    zero, or next to nothing, and the model learns no more than its last biases can.
+    Lu et al. 2020, "Dying ReLU and initialization". The gradient of the layers up to it
+    is zero or nearly so, and the model learns no more than its last biases can.
+
+    Args:
+        evidence: The evidence.
+
+    Returns:
+        The finding, or None.
     """
     silent = np.flatnonzero(evidence.recent("dead_fraction") >= THRESHOLDS.dead)
     if not len(silent):
         return None
     share = evidence.recent("dead_fraction")
-    # Layers that get a little through stand before the one that stops it all.
+    # A layer that stops all of the gradient is named rather than one before it that is
+    # only nearly dead.
     whole = silent[share[silent] == 1]
     layer = whole[0] if len(whole) else silent[0]
     norm = evidence.recent("norm")
     is_cut_off = norm[layer] < THRESHOLDS.vanishing * largest_of(norm)
-    # A few samples outside of the looked at may still get through.
+    # Samples that were not looked at may still pass a gradient back.
     is_starved = layer > 0 and evidence.recent("zero_fraction")[0] > 0.5
     if not len(whole) and not is_starved:
-        return None  # tiny weights leave much of a layer at zero, too
+        return None  # tiny weights also leave much of a layer at zero
     is_learning = evidence.is_falling or evidence.loss < 0.9 * evidence.first_loss
     if is_learning and not is_cut_off and not is_starved:
-        return None  # with the units left, or another branch
+        return None  # it learns with the units that are left, or by another branch
     if evidence.has_grown(THRESHOLDS.collapse):
-        return None  # an explosion has killed it
+        return None  # the units died in an explosion, which a later rule finds
     return Finding(
         evidence.layers[layer],
         f"{share[layer]:.0%} of the units of {evidence.layers[layer]} are zero for "
@@ -186,9 +207,15 @@ def find_saturated(evidence: Evidence) -> Finding | None:
 
     Glorot & Bengio 2010, section 3: a saturated layer passes no gradient to those
     before it.
+
+    Args:
+        evidence: The evidence.
+
+    Returns:
+        The finding, or None.
     """
     flat, dead = evidence.recent("saturated_fraction"), evidence.recent("dead_fraction")
-    # A ReLU is flat where it is silent, too.
+    # A ReLU is flat where it is zero, so the share of dead units does not count.
     layers = np.flatnonzero(flat - dead >= THRESHOLDS.saturated)
     seen = evidence.seen()
     if not len(layers) or not len(seen) or evidence.is_falling:
@@ -207,7 +234,14 @@ def find_saturated(evidence: Evidence) -> Finding | None:
 
 
 def find_exploding(evidence: Evidence) -> Finding | None:
-    """Finds a loss that has grown, or updates too large for the loss to settle."""
+    """Finds a loss that has grown, or updates too large for the loss to settle.
+
+    Args:
+        evidence: The evidence.
+
+    Returns:
+        The finding, or None.
+    """
     steep = _find_steep(evidence)
     if steep is not None or evidence.is_learned:
         return steep
@@ -237,10 +271,10 @@ def find_exploding(evidence: Evidence) -> Finding | None:
 def _find_steep(evidence: Evidence) -> Finding | None:
     """Finds a loss so steep that a hundredth of the weights more than doubles it.
 
-    So it is where weights multiply by far more than 1 on many layers or time steps,
-    even if the loss has come down from a start that was larger still. Targets of a
-    large scale make large gradients, but no such steepness: norm times weights over
-    loss is the logarithmic derivative of the loss.
+    The loss is so steep if many layers or time steps multiply by far more than 1, even
+    if it has come down from a larger first value. Targets of a large scale make large
+    gradients, but no such steepness: norm times weights over loss is the logarithmic
+    derivative of the loss.
     """
     norm, weight = evidence.recent("norm"), evidence.recent("weight_norm")
     loss = max(abs(evidence.loss), np.finfo(float).tiny)
@@ -262,8 +296,14 @@ def _find_steep(evidence: Evidence) -> Finding | None:
 def find_vanishing(evidence: Evidence) -> Finding | None:
     """Finds a gradient that is lost on its way to the first layer.
 
-    Hochreiter 1991; Bengio et al. 1994. Of a model that is still learning, or one that
-    has converged, small first gradients say nothing.
+    Hochreiter 1991; Bengio et al. 1994. A small gradient at the first layer is no fault
+    in a model that is still learning or has converged.
+
+    Args:
+        evidence: The evidence.
+
+    Returns:
+        The finding, or None.
     """
     seen = evidence.seen()
     if len(seen) < 2 or evidence.is_falling:
@@ -271,7 +311,7 @@ def find_vanishing(evidence: Evidence) -> Finding | None:
     norm = evidence.recent("norm")[seen]
     largest = norm[1:].max()
     share = THRESHOLDS.vanishing
-    if evidence.is_learned:  # perhaps by the last bias alone
+    if evidence.is_learned:  # perhaps the last bias alone has learned
         share = THRESHOLDS.vanishing_learned
     if not norm[0] < share * largest:
         return None
@@ -286,12 +326,18 @@ def find_vanishing(evidence: Evidence) -> Finding | None:
 
 
 def find_forgetting(evidence: Evidence) -> Finding | None:
-    """Finds a gradient that is lost in time, within all the recurrent layers.
+    """Finds a gradient that is lost over time steps in all of the recurrent layers.
 
-    Hochreiter 1991; Pascanu et al. 2013, section 2.1. Their weights get that of the
-    last steps, so it does not show in the norms. Of a model that learns it says
-    nothing, as not every task needs a long memory: the loss must not have moved at all,
-    though the weights have.
+    Hochreiter 1991; Pascanu et al. 2013, section 2.1. The norms do not show it, as the
+    weights of these layers get the gradient of the last time steps. Not every task
+    needs a long memory, so it is a fault only if the loss has not moved at all, though
+    the weights have.
+
+    Args:
+        evidence: The evidence.
+
+    Returns:
+        The finding, or None.
     """
     is_stuck = evidence.is_flat and not evidence.is_falling and not evidence.is_learned
     if not is_stuck:

@@ -1,4 +1,4 @@
-"""What the rules compare with."""
+"""The thresholds of the rules."""
 
 from __future__ import annotations
 
@@ -7,43 +7,47 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What the rules compare with.
+    """Holds the thresholds of the rules.
 
     Attributes:
-        window: Share of the steps, the latest, over which evidence has to persist,
+        window: The share of the steps, the latest ones, over which evidence must last,
             so that no single record decides and a warm-up that recovers is healthy.
-        first: Records whose median loss is that of the start.
-        min_records: With fewer records only NaN and infinity are a fault.
-        sudden: NaN came at once, with one batch, and not by growing steps, if the norm
-            of the record before was less than this many times the usual one.
-        dead: A layer is dead where this share of its units is silent for the whole
-            sample. DeepDiagnosis (Wardat et al. 2022) takes 0.7 of the outputs; a model
-            with 0.7 of its units dead may well learn with the rest.
-        saturated: A layer is saturated where this share of its outputs is on the flat
+        first: The number of records whose median loss is that of the start.
+        min_records: The number of records below which only NaN and infinity are faults.
+        sudden: NaN came at once, with one batch and without growth, if the norm of the
+            record before was less than this many times the median norm.
+        dead: A layer is dead if this share of its units is zero for every sample looked
+            at. DeepDiagnosis (Wardat et al. 2022) takes 0.7 of the outputs, but a model
+            with 0.7 of its units dead may well learn with the others.
+        saturated: A layer is saturated if this share of its outputs is on the flat
             part. TheDeepChecker (Ben Braiek & Khomh 2022) takes half of the units.
-        vanishing: The first layer's norm is vanishing below this share of the last
-            layer's. AutoTrainer (Zhang et al. 2021) takes 1e-3 of the kernels' norms.
-            It is lost in time where less than this of it reaches the initial state.
-        vanishing_learned: The same where the loss has been learned: the last layers'
-            biases alone can do that, if the targets are far from zero.
-        blocked: The same where a saturated layer is in between.
-        growth: A loss this many times that of the start is an explosion, if the
+        vanishing: The gradient vanishes if the norm at the first layer is below this
+            share of the largest at the others. AutoTrainer (Zhang et al. 2021) takes
+            1e-3 of the kernels' norms. It vanishes in time if less than this share of
+            it reaches the initial state.
+        vanishing_learned: The threshold `vanishing` of a model whose loss has been
+            learned, as the biases of the last layers alone can learn it if the targets
+            are far from zero.
+        blocked: The share of the norm at the last layer below which that at the first
+            is blocked by a saturated layer in between.
+        growth: A loss of this many times that of the start is an explosion if the
             weights still move.
-        collapse: The same, whether they move or not.
-        moving: Weights that change by less than this share a step have settled, and
-            their loss is noise.
-        update: An explosion, too, is an update of this many times the weights, if the
-            loss does not fall. SageMaker Debugger takes 10, TheDeepChecker 0.1.
-        huge, steepness: An explosion, too, is a norm above the one, if norm times
-            weights over loss is above the other.
-        learned: A loss below this share of that of the start has been learned,
-        skill: and so has that of a model with at least this skill: it may have been
-            good from the start, as one that goes on with its training.
+        collapse: A loss of this many times that of the start is an explosion even if
+            the weights do not move.
+        moving: Weights that change by less than this share a step have settled, so that
+            changes of their loss are noise.
+        update: An update of this many times the weights is an explosion if the loss
+            does not fall. SageMaker Debugger takes 10, TheDeepChecker 0.1.
+        huge: A norm above this is an explosion if the loss is also steep.
+        steepness: The loss is steep if norm times weights over loss is above this.
+        learned: A loss below this share of that of the start has been learned.
+        skill: The loss of a model with at least this skill has been learned, too, as it
+            may have been low from the start, if a training is continued.
         flat: A loss above this share of that of the start has not moved.
-        moved: A model has trained, for its loss to be expected to move, where a
-            layer's updates add up to this share of its weights.
-        falling: A loss whose median over the window is below this share of that of the
-            window before is still being learned.
+        moved: The loss can be expected to move if a layer's updates add up to this
+            share of its weights.
+        falling: The loss is still falling if its median over the window is below this
+            share of that over the window before.
     """
 
     window: float = 1 / 3

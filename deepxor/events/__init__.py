@@ -1,1 +1,1 @@
-"""Event files: written, thinned out and read."""
+"""Event files: their writer, their reader and the Gradient flow tab's series."""

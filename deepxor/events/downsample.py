@@ -1,8 +1,8 @@
-"""A run's records thinned out while it is written, for the Gradient flow tab.
+"""Chooses, while a run is written, the records that the Gradient flow tab shows.
 
-TensorBoard keeps a random hundred values of a series, and to have it keep ten thousand
-takes gigabytes for a hundred runs. So the writer also writes, many to a tensor, the
-records that the tab will show: few enough tensors for all of them to be kept.
+TensorBoard keeps a random hundred values of a series; keeping ten thousand would take
+gigabytes for a hundred runs. So the writer also writes the records that the tab will
+show, many to a tensor. These tensors are so few that TensorBoard keeps all of them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 
 from deepxor.events import gradient_flow
 
-# Records in a tensor.
+# The number of records in a tensor.
 COLUMNS = 16
 
-# A tensor stands for one part in so many of the records before it: there are 61 tensors
-# after 10,000 records and 90 after 100,000. The steps that are shown lie close together
-# at the start, where a logarithmic axis shows them.
+# A tensor stands for as many records as this share, one twelfth, of those before it:
+# there are 61 tensors after 10,000 records and 90 after 100,000. The steps that are
+# shown lie close together at the start, where a logarithmic axis spreads them.
 _SHARE = 12
 
 
@@ -30,10 +30,10 @@ class _Column:
 
 
 class DownsampledSeries:
-    """Chooses of a run's records, as they come, those to show.
+    """Chooses the records to show from a run's records, as they come.
 
-    Of the records that share a column it is the first, or the one with most layers that
-    are not finite, as a single NaN is what somebody looks for.
+    Of the records that share a column it chooses the first, or the one with the most
+    layers that are not finite, so that not even a single NaN goes unseen.
     """
 
     def __init__(self) -> None:
@@ -45,12 +45,13 @@ class DownsampledSeries:
         """Takes a record.
 
         Args:
-            step: Above that of the record before.
-            table: float32 [quantities, layers], as in `flow.QUANTITIES`.
+            step: The number of the step, above that of the record before.
+            table: The record, float32 [quantities, layers], with the quantities of
+                `gradient_flow.QUANTITIES`.
 
         Returns:
-            The rows of a tensor to write at this step, as `flow.overview_value` takes
-            them, or None while they are too few.
+            The rows of a tensor to write at this step, as `overview_value` of
+            events.gradient_flow takes them, or None while they are too few.
         """
         before = self._latest
         self._latest = table if before is None else gradient_flow.filled(table, before)
@@ -65,13 +66,13 @@ class DownsampledSeries:
         return self.end(step) if self._count == self._length else None
 
     def end(self, step: int) -> np.ndarray | None:
-        """Closes a tensor early, at the end of training.
+        """Ends a tensor early, as at the end of a training.
 
         Args:
-            step: That of the event it is written with.
+            step: The step of the event with which the tensor is written.
 
         Returns:
-            As `add`.
+            The rows of the tensor, or None if there are none.
         """
         if not self._columns:
             return None

@@ -1,4 +1,4 @@
-"""Files of a run's folder, which may be a remote one."""
+"""Files in a run's folder, which may be a local or a remote one."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from deepxor.runs.atomic import write_atomically
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path has a scheme, such as gs://, and is no path of this machine."""
+    """Returns whether a path is remote, that is, has a scheme such as gs://."""
     return "://" in path
 
 
 def join(folder: str, name: str) -> str:
-    """Returns the path of a file in a folder, which may be a remote one.
+    """Returns the path of a file in a folder, local or remote.
 
     Args:
-        folder: The folder's.
-        name: The file's.
+        folder: The path of the folder.
+        name: The name of the file.
     """
     if is_remote(folder):
         return f"{folder.rstrip('/')}/{name}"
@@ -29,13 +29,13 @@ def join(folder: str, name: str) -> str:
 
 
 def make_folder(folder: str) -> None:
-    """Makes a folder, local or remote, if it is not there.
+    """Makes a folder, local or remote, if it does not exist.
 
     Args:
-        folder: Its path.
+        folder: The path of the folder.
 
     Raises:
-        OSError: If it cannot be made.
+        OSError: If the folder cannot be made.
     """
     if is_remote(folder):
         with os_errors():
@@ -45,19 +45,19 @@ def make_folder(folder: str) -> None:
 
 
 def write_text(folder: str, name: str, text: str) -> None:
-    """Writes a file of text.
+    """Writes a text file into a folder, local or remote.
 
     Args:
-        folder: Local, or remote as `tf.io.gfile` takes it.
-        name: The file's.
-        text: Its content.
+        folder: The path of the folder; a remote one is one that `tf.io.gfile` knows.
+        name: The name of the file.
+        text: The content of the file.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the file cannot be written.
     """
     path = join(folder, name)
     if is_remote(folder):
-        # There, a file can be seen only once it has been closed.
+        # A remote file becomes visible only when it is closed, so it is never a part.
         with os_errors(), tf.io.gfile.GFile(path, "w") as file:
             file.write(text)
     else:
@@ -66,7 +66,7 @@ def write_text(folder: str, name: str, text: str) -> None:
 
 @contextlib.contextmanager
 def os_errors() -> Iterator[None]:
-    """Turns TensorFlow's errors of a file into an OSError."""
+    """Raises an OSError in place of an error of TensorFlow in the context."""
     try:
         yield
     except tf.errors.OpError as error:

@@ -1,7 +1,7 @@
-"""What the Gradient flow tab and the report read of a run: one tensor a record.
+"""The tensors that the Gradient flow tab and the report read, one for each record.
 
-Eleven layers of five scalars each would be fifty-five series, a hundred times the bytes
-to read. No TensorFlow here: TensorBoard's server imports this.
+Eleven layers of five scalars each would be fifty-five series and a hundred times the
+bytes to read. The module needs no TensorFlow, as TensorBoard's server imports it.
 """
 
 from __future__ import annotations
@@ -19,29 +19,31 @@ from deepxor.quantities import GRADIENT, Quantity, in_tab
 
 PLUGIN_NAME = "gradient_flow"
 
-# The values of a series that TensorBoard keeps, at random but for the latest. The data
-# server would keep as many unless told otherwise, the slow loader 10; no more are
-# needed, as `overview` sees to.
+# The number of values of a series that TensorBoard keeps, which are random but for the
+# latest. By default the data server keeps as many, and the slow loader 10. No more are
+# needed, as the overviews of events.downsample are fewer.
 MAX_VALUES = 100
 
-# A float32 tensor [len(QUANTITIES), layers] at each record.
+# The tag of the records, each a float32 tensor [len(QUANTITIES), layers].
 TAG = "gradient_flow/layers"
 
-# A float32 tensor [columns, 1 + len(QUANTITIES) * layers], now and then: some of the
-# records since the last of them, as `overview` chooses. A row is how many steps before
-# the event's own the record was, then its tensor, flat.
+# The tag of the overviews, each a float32 tensor [columns, 1 + len(QUANTITIES) *
+# layers] of some of the records since the overview before, which events.downsample
+# chooses. A row is the number of steps from the record to the event, and the record's
+# tensor, flat.
 OVERVIEW_TAG = "gradient_flow/overview"
 
 # A run's first series has these tags. TensorBoard keeps the names of layers and
-# quantities that a tag had first, so what is recorded under other names is a further
-# series: its tags have `suffix_of` those names behind them, and readers join them all.
+# quantities that a tag had first. So records with other names are a further series,
+# whose tags end in `suffix_of` those names, and readers join all series.
 _TAG = re.compile(re.escape(TAG) + "(|-[0-9a-f]{8})")
 
-# A string, JSON of a diagnosis; at the end of a run.
+# The tag of the diagnosis at the end of a run, a string of JSON.
 DIAGNOSIS_TAG = "gradient_flow/diagnosis"
 DIAGNOSIS_FIELDS = ("verdict", "layer", "evidence", "advice")
 
-# The names of a series: of its quantities, and of its layers in forward order.
+# The names of a series: those of its quantities and those of its layers, the latter in
+# forward order.
 Names = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -49,19 +51,19 @@ def rows_of(quantity: Quantity) -> tuple[str, ...]:
     """Returns the names of a quantity's rows in the tensor.
 
     Args:
-        quantity: One that the tab gets.
+        quantity: A quantity that the tab gets.
     """
     name = quantity.shown_name
     return (name, f"{name}_p10", f"{name}_p90") if quantity.has_band else (name,)
 
 
-# The rows of the tensor. NaN where a quantity was not measured; percentiles are over
-# replicas. log10 is floored at -12: where a gradient is exactly zero, its zero fraction
-# is 1; where it is NaN or infinite, `non_finite` is its number of such elements. Where
+# The rows of the tensor. A value is NaN if the quantity was not measured. Percentiles
+# are over replicas. log10 is floored at -12: if a gradient is exactly zero, its zero
+# fraction is 1; if it has NaN or infinite elements, `non_finite` is their number. If
 # the layer was not recorded at all, norm and `non_finite` are both NaN.
 QUANTITIES = tuple(row for quantity in in_tab() for row in rows_of(quantity))
 
-# Measured at some records only: the latest measurement stands until the next.
+# Which rows are measured at some records only; a measurement stands until the next one.
 _SPARSE = np.array(
     [quantity.source != GRADIENT for quantity in in_tab() for _ in rows_of(quantity)]
 )
@@ -72,8 +74,8 @@ def table(layers: int, quantities: Mapping[str, np.ndarray]) -> np.ndarray:
     """Returns the tensor of a record, float32 [len(QUANTITIES), layers].
 
     Args:
-        layers: How many there are.
-        quantities: Name -> [layers], any of `QUANTITIES`.
+        layers: The number of layers.
+        quantities: The values of any of `QUANTITIES` by name, [layers] each.
     """
     found = np.full((len(QUANTITIES), layers), np.nan, np.float32)
     for name, values in quantities.items():
@@ -82,21 +84,23 @@ def table(layers: int, quantities: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def filled(table: np.ndarray, latest: np.ndarray) -> np.ndarray:
-    """Puts the latest measurement where a record has none, but has the layer.
+    """Returns a record with the latest measurements where it has none of its own.
+
+    Layers that were not recorded stay as they are.
 
     Args:
-        table: Of the record, [..., len(QUANTITIES), layers].
-        latest: Of the record before, filled.
+        table: The record, [..., len(QUANTITIES), layers].
+        latest: The record before it, filled in the same way.
     """
     is_open = np.isnan(table) & ~not_recorded(table)[..., None, :]
     return np.where(_SPARSE[:, None] & is_open, latest, table)
 
 
 def filled_forward(tables: np.ndarray) -> np.ndarray:
-    """Puts the latest measurement where a record has none, from the first one on.
+    """Returns records, each with the latest measurements where it has none of its own.
 
     Args:
-        tables: [records, len(QUANTITIES), layers].
+        tables: The records by step, [records, len(QUANTITIES), layers].
     """
     found = tables.copy()
     for i in range(1, len(found)):
@@ -105,19 +109,19 @@ def filled_forward(tables: np.ndarray) -> np.ndarray:
 
 
 def not_recorded(tables: np.ndarray) -> np.ndarray:
-    """Returns which layers, [..., layers], a record has nothing of.
+    """Returns which layers a record does not have, bool [..., layers].
 
     Args:
-        tables: [..., len(QUANTITIES), layers].
+        tables: Records, [..., len(QUANTITIES), layers].
     """
     return np.isnan(tables[..., _NORM, :]) & np.isnan(tables[..., _NON_FINITE, :])
 
 
 def non_finite_layers(tables: np.ndarray) -> np.ndarray:
-    """Returns the number of layers, [...], whose gradient is not finite.
+    """Returns the number of layers whose gradient is not finite, int [...].
 
     Args:
-        tables: [..., len(QUANTITIES), layers].
+        tables: Records, [..., len(QUANTITIES), layers].
     """
     is_bad = (tables[..., _NON_FINITE, :] > 0) | ~np.isfinite(tables[..., _NORM, :])
     return (is_bad & ~not_recorded(tables)).sum(axis=-1)
@@ -127,11 +131,15 @@ def joined_layers(first: Sequence[str], then: Sequence[str]) -> list[str]:
     """Returns all layers of two phases of a training, in forward order.
 
     Args:
-        first: Names in forward order.
-        then: Those of the later phase, whose order counts.
+        first: The names of the earlier phase in forward order.
+        then: The names of the later phase in forward order, which is kept.
 
     Returns:
-        Each once; one that only `first` has stands behind the one before it there.
+        Each name once. A name that only `first` has follows the name before it there.
+
+    Example:
+        >>> joined_layers(["a", "b", "c"], ["a", "c", "d"])
+        ['a', 'b', 'c', 'd']
     """
     later = dict.fromkeys(then)
     behind: dict[str | None, list[str]] = {None: []}
@@ -148,26 +156,27 @@ def joined_layers(first: Sequence[str], then: Sequence[str]) -> list[str]:
 
 
 def tag_suffix(tag: str) -> str | None:
-    """Returns what a tag of records has behind `TAG`, "" of a run's first series.
+    """Returns the part of a tag of records that follows `TAG`.
 
     Args:
-        tag: Any.
+        tag: Any tag.
 
     Returns:
-        None if it is not a tag of records.
+        The suffix, which is empty for a run's first series; None if it is not a tag of
+        records.
     """
     match = _TAG.fullmatch(tag) if tag.startswith(TAG) else None
     return match and match[1]
 
 
 def suffix_of(names: Names) -> str:
-    """Returns what the tags of a further series have behind them.
+    """Returns the suffix of the tags of a further series.
 
-    Whoever writes under the same names, writes to the same tags, and need not know what
-    others have written.
+    It depends on the names alone, so that all writers of the same names write to the
+    same tags without knowing of each other.
 
     Args:
-        names: Of the series.
+        names: The names of the series.
     """
     quantities, layers = names
     content = {"layers": layers, "quantities": quantities}
@@ -178,13 +187,13 @@ def suffix_of(names: Names) -> str:
 def flow_value(
     table: np.ndarray, layers: Sequence[str] | None = None, suffix: str = ""
 ) -> summary_pb2.Summary.Value:
-    """Returns a record.
+    """Returns a record as a summary value.
 
     Args:
-        table: As `table` returns it.
-        layers: Names in forward order; to be given with a series' first record in a
-            file.
-        suffix: Of the series' tags.
+        table: The record, as `table` returns it.
+        layers: The names of the layers in forward order, which must be given with the
+            first record of a series in a file.
+        suffix: The suffix of the series' tags.
     """
     return _value(TAG + suffix, table, layers)
 
@@ -192,21 +201,23 @@ def flow_value(
 def overview_value(
     rows: np.ndarray, layers: Sequence[str] | None = None, suffix: str = ""
 ) -> summary_pb2.Summary.Value:
-    """Returns some of the records since the last overview.
+    """Returns an overview, some of the records since the last one, as a summary value.
 
     Args:
-        rows: float32 [columns, 1 + len(QUANTITIES) * layers].
-        layers: As `flow_value` takes them.
-        suffix: Of the series' tags.
+        rows: The records, float32 [columns, 1 + len(QUANTITIES) * layers].
+        layers: The names of the layers in forward order, which must be given with the
+            first overview of a series in a file.
+        suffix: The suffix of the series' tags.
     """
     return _value(OVERVIEW_TAG + suffix, rows, layers)
 
 
 def diagnosis_value(diagnosis: Mapping[str, object]) -> summary_pb2.Summary.Value:
-    """Returns a diagnosis.
+    """Returns a diagnosis as a summary value.
 
     Args:
-        diagnosis: `DIAGNOSIS_FIELDS`, of which "layer" may be None.
+        diagnosis: The texts by name, one for each of `DIAGNOSIS_FIELDS`; "layer" may be
+            None.
     """
     return summary_pb2.Summary.Value(
         tag=DIAGNOSIS_TAG,
@@ -216,10 +227,10 @@ def diagnosis_value(diagnosis: Mapping[str, object]) -> summary_pb2.Summary.Valu
 
 
 def names(content: bytes) -> Names | None:
-    """Returns the names of the quantities and of the layers, None if it has none.
+    """Returns the names of a series, or None if its metadata has none.
 
     Args:
-        content: Of the plugin, in the metadata of a series.
+        content: The content of the plugin in the metadata of the series.
     """
     try:
         parsed = json.loads(content)
@@ -235,7 +246,7 @@ def names(content: bytes) -> Names | None:
 def _value(
     tag: str, array: np.ndarray, layers: Sequence[str] | None
 ) -> summary_pb2.Summary.Value:
-    # TensorBoard needs the names once a series; fifty of them are as long as a record.
+    # The names are written once a series, as fifty of them are as long as a record.
     metadata = None
     if layers is not None:
         content = {"layers": list(layers), "quantities": QUANTITIES}

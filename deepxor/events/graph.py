@@ -1,4 +1,4 @@
-"""A compiled step's graph as TensorBoard shows it best."""
+"""The graph of a compiled training step, for TensorBoard's Graphs tab."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ import tensorflow as tf
 _LOOP = "while/"
 
 
-# The loop's variables, but for what they are called once they are in.
+# The beginning of the names of the nodes by which variables enter the loop.
 _UNNAMED = _LOOP + "Placeholder"
 
 
-# What the nodes of a training step feed in the end; the rest is the loop's own.
+# The scopes of a training step's results. Nodes that these do not need are parts of the
+# loop itself.
 _ENDS = tuple(_LOOP + scope for scope in ("cost/", "accuracy/", "train/"))
 
 
 def step_graph_def(graph: tf.Graph) -> tf.compat.v1.GraphDef:
-    """Returns the body of a loop as TensorBoard shows it best: one box a layer.
+    """Returns the body of a loop as a graph that TensorBoard shows with a box a layer.
 
-    Without the loop's own scope and counters, with the backward pass, which TensorFlow
-    puts beside all scopes, in that of the training, and with the loop's variables where
-    an identity gives them a name.
+    The graph is without the loop's own scope and counters. The backward pass, which
+    TensorFlow puts outside of all scopes, is in the scope of the training, and the
+    loop's variables have the names that identities give them.
 
     Args:
-        graph: Of a `tf.while_loop`'s body with scopes cost, accuracy and train.
+        graph: The graph of a `tf.while_loop`'s body with the scopes cost, accuracy and
+            train.
     """
     graph_def = graph.as_graph_def(add_shapes=True)
     nodes = {node.name: node for node in graph_def.node}
@@ -42,7 +44,7 @@ def step_graph_def(graph: tf.Graph) -> tf.compat.v1.GraphDef:
             copy.CopyFrom(nodes[source] if source.startswith(_UNNAMED) else node)
             copy.name = _shown_name(node.name)
             copy.input[:] = [_shown_name(source) for source in copy.input]
-            # It names, by its old name, a node to share a device with.
+            # The attribute has the old name of a node with which to share a device.
             copy.attr.pop("_class", None)
     return shown
 

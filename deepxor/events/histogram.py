@@ -1,4 +1,4 @@
-"""Values counted in bins, as TensorBoard's histograms take them."""
+"""Counts of values in bins, for TensorBoard's histograms."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Of a histogram, as many as TensorBoard's own function has.
+# The number of bins of a histogram, as in TensorBoard's own function.
 BINS = 30
 
 
-# Values that lie closer together than this part of the largest are one spike.
+# Values whose range is a smaller share of the largest one are shown as one spike.
 _FLAT = 1e-6
 
 
@@ -20,14 +20,19 @@ def count(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
     `numpy.histogram` gives the same but for values within rounding of an edge.
 
     Args:
-        values: Of any shape.
+        values: An array of any shape.
         bins: The number of bins.
 
     Returns:
-        Edges [bins + 1] and counts [bins]; a single bin without width, which
-        TensorBoard shows as a spike, where all values are the same.
+        The edges, [bins + 1], and the counts, [bins]. If all values are the same, there
+        is a single bin without width, which TensorBoard shows as a spike.
+
+    Example:
+        >>> edges, counts = count(np.array([0.0, 1.0, 1.0, 4.0, np.inf]), bins=2)
+        >>> edges.tolist(), counts.tolist()
+        ([0.0, 2.0, 4.0], [3, 1])
     """
-    # float64, as float32 overflows where a network diverges.
+    # The type is float64, as float32 overflows if a network diverges.
     values = values.ravel().astype(np.float64)
     if not np.isfinite(values).all():
         values = values[np.isfinite(values)]
@@ -45,14 +50,16 @@ def count(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
 def count_each(
     arrays: Sequence[np.ndarray], bins: int
 ) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
-    """Counts each of some arrays as `count` does; all at once, if all is finite.
+    """Counts the finite values of each array in bins, as `count` does.
+
+    If all values are finite, all arrays are counted at once, which is faster.
 
     Args:
-        arrays: Each of any shape, none empty.
+        arrays: Arrays of any shapes, none of them empty.
         bins: The number of bins.
 
     Returns:
-        The edges of each, and the counts of each.
+        The edges of each array, and the counts of each array.
     """
     values = np.concatenate([a.ravel() for a in arrays], dtype=np.float64)
     if not np.isfinite(values).all():

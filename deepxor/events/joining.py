@@ -1,4 +1,4 @@
-"""The series of a run as one: a training's layers may change, and so its series."""
+"""Joins the series of a run: a training has several if its layers change."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from deepxor.events import gradient_flow
 
 @dataclass(frozen=True)
 class Part:
-    """One series.
+    """Holds one series.
 
     Attributes:
-        names: Of its quantities and layers.
-        records: Of each the step, when it was written, and its table [quantities,
-            layers]; in any order.
+        names: The names of the quantities and of the layers.
+        records: The step, the time of writing and the table, [quantities, layers], of
+            each record, in any order.
     """
 
     names: gradient_flow.Names
@@ -26,13 +26,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Joined:
-    """All series of a run.
+    """Holds all series of a run as one.
 
     Attributes:
-        layers: Of all, in forward order.
-        steps: int [records], rising.
-        tables: float32 [records, len(flow.QUANTITIES), layers]; NaN where a record does
-            not have a layer or a quantity.
+        layers: The names of the layers of all series, in forward order.
+        steps: The steps of the records, int [records], rising.
+        tables: The records, float32 [records, len(gradient_flow.QUANTITIES), layers];
+            NaN where a record does not have a layer or a quantity.
     """
 
     layers: tuple[str, ...]
@@ -41,13 +41,15 @@ class Joined:
 
 
 def join(parts: Sequence[Part]) -> Joined | None:
-    """Joins series by step; of a layer recorded twice at a step the later counts.
+    """Joins series by step.
+
+    If a layer was recorded twice at a step, the record that was written later counts.
 
     Args:
         parts: The series.
 
     Returns:
-        None if there are no records.
+        The joined series, or None if there are no records.
     """
     found = sorted((part for part in parts if part.records), key=_first_step)
     if not found:
@@ -78,7 +80,7 @@ def _first_step(part: Part) -> int:
 
 
 def _stacked(part: Part) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Returns steps and times [records], and [records, layers] of each quantity."""
+    """Returns steps and times, [records] each, and each quantity, [records, layers]."""
     latest = {
         step: (time, table)
         for step, time, table in sorted(part.records, key=lambda record: record[:2])

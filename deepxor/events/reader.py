@@ -1,4 +1,4 @@
-"""The only reader of event files."""
+"""Reads event files; no other module does."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tensorboard.util import tensor_util
 from deepxor.events import gradient_flow
 from deepxor.events.joining import Part, join
 
-# A record of the file is its length (8 bytes), that length's checksum (4), the bytes,
-# and their checksum (4).
+# A record of the file is its length (8 bytes), the checksum of the length (4 bytes),
+# the content, and the checksum of the content (4 bytes).
 _FRAME_BYTES = 16
 
 _PATTERN = "events.out.tfevents.*"
@@ -30,13 +30,13 @@ _PATTERN = "events.out.tfevents.*"
 
 @dataclass(frozen=True, eq=False)
 class GradientFlow:
-    """What a run recorded of the gradients of its layers.
+    """Holds a run's records of the gradients of its layers.
 
     Attributes:
-        steps: int [records], rising.
-        layers: Names in forward order, of all series.
-        quantities: Name, one of `flow.QUANTITIES`, -> float [records, layers]; NaN
-            where a record does not have it of a layer.
+        steps: The steps of the records, int [records], rising.
+        layers: The names of the layers of all series, in forward order.
+        quantities: The values of each of `gradient_flow.QUANTITIES` by name, float
+            [records, layers] each; NaN where a record does not have the value.
     """
 
     steps: np.ndarray
@@ -45,20 +45,20 @@ class GradientFlow:
 
     @property
     def tables(self) -> np.ndarray:
-        """float32 [records, len(flow.QUANTITIES), layers], as they were written."""
+        """The records, float32 [records, len(gradient_flow.QUANTITIES), layers]."""
         rows = [self.quantities[name] for name in gradient_flow.QUANTITIES]
         return np.stack(rows, axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class RunEvents:
-    """What the report reads of a run's event files.
+    """Holds what the report reads of a run's event files.
 
     Attributes:
-        scalars: tag -> step -> value, steps rising.
-        flow: None where there is none, or none that can be read.
+        scalars: The values by tag and step, with rising steps.
+        flow: The records of the gradients; None if there are none that can be read.
         diagnosis: "verdict", "layer", "evidence" and "advice", each a string or None;
-            empty where there is none.
+            empty if there is no diagnosis.
     """
 
     scalars: dict[str, dict[int, float]] = field(default_factory=dict)
@@ -73,7 +73,7 @@ def event_files(run_dir: str | os.PathLike[str]) -> list[Path]:
         run_dir: The run's folder.
 
     Returns:
-        Their paths, oldest first.
+        The paths, the oldest file first.
     """
     return sorted(Path(run_dir).glob(_PATTERN))
 
@@ -82,10 +82,10 @@ def event_folders(logdir: str | os.PathLike[str]) -> list[Path]:
     """Returns the folders with event files, which are TensorBoard's runs.
 
     Args:
-        logdir: Itself among them if it has any.
+        logdir: The logdir, which is one of the folders if it has event files itself.
 
     Returns:
-        Their paths, sorted.
+        The paths, sorted.
     """
     return sorted({path.parent for path in Path(logdir).rglob(_PATTERN)})
 
@@ -94,11 +94,11 @@ def flow_names(run_dir: str | os.PathLike[str]) -> gradient_flow.Names | None:
     """Returns the names of the first series of a run.
 
     Args:
-        run_dir: The run's folder, which may not be there. A file that cannot be read
-            counts as far as it can.
+        run_dir: The run's folder, which need not exist. A file that breaks off in the
+            middle is read up to there.
 
     Returns:
-        None if there is none.
+        The names, or None if there is no series.
     """
     for path in event_files(run_dir):
         with contextlib.suppress(OSError):
@@ -111,7 +111,7 @@ def flow_names(run_dir: str | os.PathLike[str]) -> gradient_flow.Names | None:
 def _file_names(path: Path) -> gradient_flow.Names | None:
     tag = gradient_flow.TAG.encode()
     for record in _records(path):
-        # A file of somebody else's may be long.
+        # Records without the tag are not parsed, as a file may be long.
         event = _event(record) if tag in record else None
         for value in event.summary.value if event else ():
             if value.tag == gradient_flow.TAG:
@@ -129,7 +129,8 @@ def read_scalars(run_dir: str | os.PathLike[str]) -> dict[str, dict[int, float]]
             there.
 
     Returns:
-        tag -> step -> value, steps rising; of a step written twice, the later value.
+        The values by tag and step, with rising steps; if a step was written twice, the
+        later value.
     """
     return read_run(run_dir).scalars
 
@@ -137,15 +138,15 @@ def read_scalars(run_dir: str | os.PathLike[str]) -> dict[str, dict[int, float]]
 def read_run(
     run_dir: str | os.PathLike[str], tags: Container[str] | None = None
 ) -> RunEvents:
-    """Reads a run's scalars, its flow and its diagnosis in one pass.
+    """Reads a run's scalars, records of gradients and diagnosis in one pass.
 
     Args:
         run_dir: The run's folder. A file that breaks off in the middle is read up to
             there.
-        tags: Of the scalars to read; None for all.
+        tags: The tags of the scalars to read; None for all.
 
     Returns:
-        What is there; of a step written twice, the later value.
+        The content of the files; if a step was written twice, the later value.
     """
     reading = _Reading(tags)
     for path in event_files(run_dir):
@@ -159,13 +160,13 @@ def read_run(
 
 
 class _Reading:
-    """What has been read of a run so far."""
+    """Collects the content of a run's files."""
 
     def __init__(self, tags: Container[str] | None) -> None:
         self._tags = tags
-        # A tag's metadata may stand at its first value only.
+        # Only the first value of a tag needs to have metadata, so they are kept.
         self._plugins: dict[str, str] = {}
-        # By the suffix of their tags.
+        # The keys are the suffixes of the series' tags.
         self._parts: dict[str, Part] = {}
         self._order = itertools.count()
         self.scalars: dict[str, dict[int, float]] = {}
@@ -187,7 +188,7 @@ class _Reading:
                 self.scalars.setdefault(tag, {})[step] = number
 
     def flow(self) -> GradientFlow | None:
-        """Returns the records that have the shape which their series' names say."""
+        """Returns the records whose shape fits the names of their series."""
         joined = join(list(self._parts.values()))
         if joined is None:
             return None
@@ -223,15 +224,15 @@ def _events(path: Path) -> Iterator[event_pb2.Event]:
 def _records(path: Path) -> Iterator[bytes]:
     """Yields the records of a file up to where it breaks off.
 
-    TensorBoard's own loader takes TensorFlow, three seconds, or checks every byte in
-    Python, a minute a hundred runs. Here a record is right if its length's checksum is
-    and its bytes parse.
+    TensorBoard's own loader imports TensorFlow, which takes three seconds, or checks
+    every byte in Python, which takes a minute for a hundred runs. This function checks
+    the checksum of a record's length only; its caller finds out whether it parses.
     """
     with path.open("rb") as file:
         whole = os.fstat(file.fileno()).st_size
         while len(header := file.read(12)) == 12:
             size, checksum = struct.unpack("<QI", header)
-            # What claims to be longer than the file must not be given the memory.
+            # No memory is reserved for a record that claims to be longer than the file.
             if masked_crc32c(header[:8]) != checksum or size > whole:
                 return
             record = file.read(size)
@@ -257,7 +258,7 @@ def _number(value: summary_pb2.Summary.Value, plugin: str) -> float | None:
 
 
 def _array(tensor: tensor_pb2.TensorProto) -> np.ndarray | None:
-    """Returns the numbers of a tensor, None if it is broken or holds none."""
+    """Returns the numbers of a tensor, or None if it is broken or has no numbers."""
     try:
         array = tensor_util.make_ndarray(tensor)
     except (TypeError, ValueError):
@@ -283,16 +284,17 @@ def _json(content: bytes) -> dict[str, Any]:
 
 
 def cut(run_dir: str | os.PathLike[str], last_step: int) -> None:
-    """Removes from a run's files every event after a step, and what breaks off.
+    """Removes every event after a step, and broken ends, from a run's files.
 
     Args:
-        run_dir: The run's folder; nobody may be writing to it.
-        last_step: The last step to keep; -1 keeps nothing.
+        run_dir: The run's folder, to which no process may be writing.
+        last_step: The last step to keep; -1 to keep nothing.
 
     Raises:
         OSError: If a file cannot be written.
     """
-    # Not imported above: it takes TensorFlow, which whoever cuts a run needs anyway.
+    # This is not imported at the top, as it imports TensorFlow. Callers of this
+    # function need TensorFlow anyway.
     from tensorboard.backend.event_processing.event_file_loader import (
         RawEventFileLoader,
     )

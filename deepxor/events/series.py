@@ -1,4 +1,4 @@
-"""The Gradient flow tab's series in one event file."""
+"""Makes the values of the Gradient flow tab's series for one event file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class FlowSeries:
     """Makes the values of the series in the order in which they are written.
 
     Args:
-        existing: The names of the first series of the run, if earlier files have it.
-            What is recorded under other names is a further series.
+        existing: The names of the run's first series, if earlier files have one.
+            Records with other names are further series.
     """
 
     def __init__(self, existing: gradient_flow.Names | None = None) -> None:
@@ -27,12 +27,12 @@ class FlowSeries:
     def go_on(
         self, layers: Sequence[str], steps: np.ndarray, tables: np.ndarray
     ) -> None:
-        """Takes up the series of a run that an earlier file began.
+        """Goes on with a series of the run that an earlier file has begun.
 
         Args:
-            layers: As `record` takes them.
-            steps: [records], of those that are in the run's files.
-            tables: [records, quantities, layers].
+            layers: The names of the layers in forward order.
+            steps: The steps of the records in the run's files, [records].
+            tables: The records in the run's files, [records, quantities, layers].
         """
         self._current = self._part(layers)
         for step, table in zip(steps.tolist(), tables, strict=True):
@@ -44,10 +44,11 @@ class FlowSeries:
         """Returns the values of a record.
 
         Args:
-            layers: Names in forward order. Other ones than those of the record before
-                end its series for now.
-            quantities: Name -> [layers], any of `flow.QUANTITIES`.
-            step: The step.
+            layers: The names of the layers in forward order. If they are others than
+                those of the record before, its series ends for now.
+            quantities: The values of any of `gradient_flow.QUANTITIES` by name,
+                [layers] each.
+            step: The number of the step.
         """
         part = self._part(layers)
         values = [] if part is self._current else self._close(step)
@@ -63,8 +64,9 @@ class FlowSeries:
         """Returns the values at a run's end.
 
         Args:
-            diagnosis: As `flow.diagnosis_value` takes it.
-            step: The step.
+            diagnosis: The diagnosis, as `diagnosis_value` of events.gradient_flow takes
+                it.
+            step: The number of the last step.
         """
         return [*self._close(step), gradient_flow.diagnosis_value(diagnosis)]
 
@@ -83,13 +85,13 @@ class FlowSeries:
 
 
 class _Part:
-    """One of the series: a set of layers."""
+    """Makes the values of one series, which has one set of layers."""
 
     def __init__(self, layers: tuple[str, ...], suffix: str) -> None:
         self.overview = DownsampledSeries()
         self._layers = layers
         self._suffix = suffix
-        # The tags whose names the file has.
+        # The tags whose names have been written to the file.
         self._named: set[str] = set()
 
     def record(self, table: np.ndarray, step: int) -> list[summary_pb2.Summary.Value]:
@@ -108,7 +110,7 @@ class _Part:
         return [gradient_flow.overview_value(rows, layers, self._suffix)]
 
     def _unnamed(self, tag: str) -> Sequence[str] | None:
-        """Returns the layers if the series does not have them in this file yet."""
+        """Returns the layers if the file does not have them for this tag yet."""
         if tag in self._named:
             return None
         self._named.add(tag)

@@ -1,4 +1,4 @@
-"""One step's summary, made value by value."""
+"""Builds the summary of one step, value by value."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _IMAGE = image_metadata.create_summary_metadata(None, None)
 
 
 class StepSummary:
-    """A step's values, as TensorBoard's tabs take them.
+    """Builds the summary of one step for TensorBoard's tabs.
 
     Args:
-        step: The step.
+        step: The number of the step.
         flow: The series of the Gradient flow tab in the same file.
 
     Attributes:
-        message: What has been added.
+        message: The summary with the values added so far.
     """
 
     def __init__(self, step: int, flow: FlowSeries) -> None:
@@ -50,8 +50,8 @@ class StepSummary:
         """Adds one number to a chart of the Scalars tab.
 
         Args:
-            tag: The chart.
-            value: The number; TensorBoard marks NaN and infinity.
+            tag: The tag, which is the name of the chart.
+            value: The number, which may be NaN or infinite.
         """
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[value])
         self.message.value.add(tag=tag, metadata=_SCALAR, tensor=tensor)
@@ -60,7 +60,7 @@ class StepSummary:
         """Adds histograms of the finite values of arrays, each over its own range.
 
         Args:
-            values: Tag -> array of any shape.
+            values: The arrays by tag, of any shapes.
         """
         edges, counts = count_each(list(values.values()), BINS)
         for tag, *histogram in zip(values, edges, counts, strict=True):
@@ -71,8 +71,8 @@ class StepSummary:
 
         Args:
             tag: The tag.
-            edges: [bins + 1], rising.
-            counts: [bins]. Empty bins at either end are left out.
+            edges: The edges of the bins, [bins + 1], rising.
+            counts: The counts, [bins]. Empty bins at both ends are left out.
         """
         (occupied,) = counts.nonzero()
         first, last = (occupied[0], occupied[-1] + 1) if occupied.size else (0, 1)
@@ -80,7 +80,7 @@ class StepSummary:
         rows[:, 0] = edges[first:last]
         rows[:, 1] = edges[first + 1 : last + 1]
         rows[:, 2] = counts[first:last]
-        # What tensor_util.make_tensor_proto makes, in a tenth of its time.
+        # `tensor_util.make_tensor_proto` makes the same in ten times the time.
         tensor = tensor_pb2.TensorProto(
             dtype=types_pb2.DT_DOUBLE,
             tensor_shape=_shape_proto(*rows.shape),
@@ -93,10 +93,10 @@ class StepSummary:
 
         Args:
             tag: The tag.
-            pixels: uint8 [height, width, 3].
+            pixels: The picture, uint8 [height, width, 3].
         """
         height, width, _ = pixels.shape
-        # The fastest compression: half as much again to store, a fifth of the time.
+        # The fastest compression takes a fifth of the time and half as much more space.
         png = tf.io.encode_png(pixels, compression=1).numpy()
         content = [str(width).encode(), str(height).encode(), png]
         tensor = tensor_util.make_tensor_proto(content)
@@ -107,7 +107,7 @@ class StepSummary:
 
         Args:
             tag: The tag.
-            markdown: The text.
+            markdown: The text, in Markdown.
         """
         self.merge(text_pb(tag, markdown))
 
@@ -115,25 +115,27 @@ class StepSummary:
         """Adds a record for the Gradient flow tab.
 
         Args:
-            layers: Names in forward order.
-            quantities: Name -> [layers], any of `flow.QUANTITIES`.
+            layers: The names of the layers in forward order.
+            quantities: The values of any of `gradient_flow.QUANTITIES` by name,
+                [layers] each.
         """
         self.message.value.extend(self._flow.record(layers, quantities, self._step))
 
     def flow_diagnosis(self, diagnosis: Mapping[str, object]) -> None:
-        """Adds what the Gradient flow tab says of the run, at its end.
+        """Adds the diagnosis at the run's end, for the Gradient flow tab.
 
         Args:
-            diagnosis: As `flow.diagnosis_value` takes it.
+            diagnosis: The diagnosis, as `diagnosis_value` of events.gradient_flow takes
+                it.
         """
         self.message.value.extend(self._flow.end(diagnosis, self._step))
 
     def custom_scalars(self, charts: Sequence[layout_pb2.Chart], category: str) -> None:
-        """Lays out the Custom Scalars tab; to be called once a run.
+        """Adds the layout of the Custom Scalars tab; it is to be called once a run.
 
         Args:
-            charts: From top to bottom.
-            category: The heading above them.
+            charts: The charts from top to bottom.
+            category: The heading above the charts.
         """
         shown = layout_pb2.Category(title=category, chart=charts)
         layout = layout_pb2.Layout(category=[shown]).SerializeToString()
@@ -147,7 +149,7 @@ class StepSummary:
         """Adds values that a TensorBoard plugin's own function has made.
 
         Args:
-            summary: A Summary, TensorBoard's or TensorFlow's.
+            summary: A Summary of TensorBoard or of TensorFlow.
         """
         # Some of TensorBoard's functions return TensorFlow's class of the same message.
         self.message.MergeFromString(summary.SerializeToString())

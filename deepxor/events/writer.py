@@ -1,8 +1,8 @@
-"""The only writer of event files.
+"""Writes event files; no other module does.
 
-Values of one step are gathered and written as one event: a record of the XOR
-laboratory has some eighty of them, and an event each would cost more than the training
-they describe.
+The values of one step are gathered and written as one event. A record of the XOR
+laboratory has some eighty values, and an event for each would take longer than the
+training that they describe.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from deepxor.events.step import StepSummary
 
 _file_number = itertools.count()
 
-# Events that wait for the worker.
+# The largest number of events that wait for the worker thread.
 MAX_PENDING = 8
 
-# How long the worker leaves Python's lock to `fit`, which needs about a millisecond to
-# come from the end of a batch into the compiled loop of the next. If both want the lock
-# they pass it to and fro, and each waits for the other's whole work.
+# The time for which the worker leaves Python's lock to `fit`, which needs about a
+# millisecond to get from the end of a batch into the compiled loop of the next. If both
+# want the lock, they take it in turns, and each waits for the other's whole work.
 HEAD_START_SECONDS = 1e-3
 
 
@@ -48,15 +48,15 @@ class SummaryWriter:
     changed once they have been handed over.
 
     Args:
-        log_dir: The run's folder; made if it is not there. A remote one, such as
-            gs://bucket/run, is one that `tf.io.gfile` knows.
+        log_dir: The run's folder, which is made if it does not exist. A remote one,
+            such as gs://bucket/run, must be one that `tf.io.gfile` knows.
 
     Attributes:
-        log_dir: As given, a string.
+        log_dir: The run's folder, as it was given, as a string.
 
     Raises:
-        OSError: If the file cannot be written (of every method, about this or an
-            earlier step).
+        OSError: If the file cannot be written. Every method may raise it, for its own
+            step or an earlier one.
     """
 
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
@@ -70,7 +70,7 @@ class SummaryWriter:
         self._file = join(self.log_dir, name)
         self._fills: list[Callable[[StepSummary], None]] = []
         self._step = 0
-        # Only a folder of this machine is looked at.
+        # Earlier files are read in local folders only, as reading remote ones is slow.
         names = None if is_remote(self.log_dir) else flow_names(self.log_dir)
         self._flow = FlowSeries(names)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="SummaryWriter")
@@ -83,24 +83,25 @@ class SummaryWriter:
 
     @property
     def path(self) -> Path:
-        """The file, of a local run."""
+        """The path of the file, if it is a local one."""
         return Path(self._file)
 
     def check(self) -> None:
-        """Looks whether the file is still where it was made.
+        """Checks that the file still exists, if it is a local one.
 
         Raises:
-            FileNotFoundError: If it has been removed: what is written to it is lost.
+            FileNotFoundError: If it has been removed, so that what is written is lost.
         """
         if not is_remote(self._file) and not os.path.exists(self._file):
             raise FileNotFoundError(f"{self._file} has been removed")
 
     def add(self, fill: Callable[[StepSummary], None], step: int) -> None:
-        """Adds to a step what a function adds to its summary.
+        """Adds to a step the values that a function adds to its summary.
 
         Args:
-            fill: Called on the worker thread, after all that was added before.
-            step: The step.
+            fill: A function of the summary, which is called on the worker thread, after
+                all functions that were added before.
+            step: The number of the step.
         """
         if step != self._step:
             self.write()
@@ -108,36 +109,36 @@ class SummaryWriter:
         self._fills.append(fill)
 
     def scalar(self, tag: str, value: float, step: int) -> None:
-        """Adds `StepSummary.scalar` to a step."""
+        """Adds a number to a step, as `StepSummary.scalar` does."""
         self.add(lambda to: to.scalar(tag, value), step)
 
     def text(self, tag: str, markdown: str, step: int) -> None:
-        """Adds `StepSummary.text` to a step."""
+        """Adds a text to a step, as `StepSummary.text` does."""
         self.add(lambda to: to.text(tag, markdown), step)
 
     def summary(self, summary: Message, step: int) -> None:
-        """Adds `StepSummary.merge` to a step."""
+        """Adds the values of a summary to a step, as `StepSummary.merge` does."""
         self.add(lambda to: to.merge(summary), step)
 
     def flow(
         self, layers: Sequence[str], quantities: Mapping[str, np.ndarray], step: int
     ) -> None:
-        """Adds `StepSummary.flow` to a step."""
+        """Adds a record of gradients to a step, as `StepSummary.flow` does."""
         self.add(lambda to: to.flow(layers, quantities), step)
 
     def flow_diagnosis(self, diagnosis: Mapping[str, object], step: int) -> None:
-        """Adds `StepSummary.flow_diagnosis` to a step."""
+        """Adds a diagnosis to a step, as `StepSummary.flow_diagnosis` does."""
         self.add(lambda to: to.flow_diagnosis(diagnosis), step)
 
     def continue_flow(
         self, layers: Sequence[str], steps: np.ndarray, tables: np.ndarray
     ) -> None:
-        """Takes up the flow of a run that an earlier writer began.
+        """Goes on with the records of gradients that an earlier writer has begun.
 
         Args:
-            layers: As `FlowSeries.go_on` takes them.
-            steps: [records].
-            tables: [records, quantities, layers].
+            layers: The names of the layers in forward order.
+            steps: The steps of the records in the run's files, [records].
+            tables: The records in the run's files, [records, quantities, layers].
         """
         self._flow.go_on(layers, steps, tables)
 
@@ -145,17 +146,17 @@ class SummaryWriter:
         """Writes the graph of a training step for the Graphs tab, once a run.
 
         Args:
-            graph: As `step_graph_def` takes it.
+            graph: The graph, as `step_graph_def` takes it.
         """
         self._submit_event(
             lambda: event_pb2.Event(
-                # Deterministic, so that the same run writes the same bytes.
+                # It is deterministic, so that equal runs write the same bytes.
                 graph_def=step_graph_def(graph).SerializeToString(deterministic=True)
             )
         )
 
     def write(self) -> None:
-        """Has the worker write what has been gathered."""
+        """Lets the worker thread write the values that have been gathered."""
         if not self._fills:
             return
         fills, self._fills = self._fills, []
@@ -170,22 +171,23 @@ class SummaryWriter:
         self._submit_event(event)
 
     def after(self, function: Callable[[], None]) -> None:
-        """Has the worker call a function once all that was added before is written.
+        """Lets the worker thread call a function after all that was added is written.
 
         Args:
-            function: Not called if something before it could not be written. If it
-                raises, so does a later method, `flush` at the latest.
+            function: The function, which is not called if something before it could not
+                be written. If it raises, a later method raises the same error, `flush`
+                at the latest.
         """
         self.write()
         self._submit(function)
 
     def flush(self) -> None:
-        """Writes what has been gathered, and returns when a reader finds it there."""
+        """Writes all values, and returns when a reader finds them in the file."""
         self.write()
         self._wait(0)
 
     def close(self) -> None:
-        """Flushes and closes the file."""
+        """Writes all values and closes the file."""
         try:
             self.flush()
         finally:
@@ -197,19 +199,23 @@ class SummaryWriter:
         self._submit(functools.partial(self._write, make_event, time.time()))
 
     def _submit(self, task: Callable[[], None]) -> None:
-        # A few, so that a picture holds nothing up; not more, so that a slow disk does,
-        # instead of filling the memory, and an error comes to light soon.
+        # Some events may wait, so that a picture does not hold up the training. They
+        # are few, so that a slow disk does hold it up instead of filling the memory,
+        # and an error is seen soon.
         self._wait(MAX_PENDING - 1)
         try:
             self._pending.append(self._worker.submit(self._run, task))
-        except RuntimeError:  # at the interpreter's end there are no threads any more
+        except RuntimeError:  # while the interpreter exits, no thread can be started
             self._run(task)
 
     def _run(self, task: Callable[[], None]) -> None:
-        """Calls a task unless one before it failed: a checkpoint vouches for those."""
+        """Calls a task unless one before it failed.
+
+        A checkpoint is such a task, and must not be written without the events before.
+        """
         if self._has_failed:
             return
-        # Not where events wait already: then it is `fit` that would have to.
+        # If several events wait already, `fit` would have to wait for the worker.
         if len(self._pending) <= 1:
             time.sleep(HEAD_START_SECONDS)
         try:
@@ -219,9 +225,9 @@ class SummaryWriter:
             raise
 
     def _wait(self, most: int) -> None:
-        """Waits until at most so many events are still to be written."""
+        """Waits until at most `most` events are still to be written."""
         while self._pending and (len(self._pending) > most or self._pending[0].done()):
-            # One that failed stays, and fails whatever comes after it.
+            # A task that failed stays in the queue, so that later calls raise, too.
             self._pending[0].result()
             self._pending.popleft()
 

@@ -1,6 +1,6 @@
 """The activation zoo: one table from a name to what is known of an activation.
 
-The table itself needs no TensorFlow, so that flags can be checked against it.
+The table needs no TensorFlow, so that flags can be checked against it quickly.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Activation:
-    """One activation function.
+    """Describes one activation function.
 
     Attributes:
-        keras_name: Its name in `keras.activations`; None for maxout, which is a layer.
-        largest_slope: The largest value of its derivative: what one layer can at most
-            pass back of a gradient, weights aside.
-        initializer: What `--initializer=auto` picks for it.
-        gain: What a kernel of variance 1 / inputs is multiplied by for pre-activations
-            that keep their size from layer to layer: one over the root mean square of
-            the activation of standard normal numbers. The argument is that of He et al.
+        keras_name: The name in `keras.activations`; None for maxout, which is a layer.
+        largest_slope: The largest value of the derivative. Weights aside, one layer
+            passes back at most this share of a gradient.
+        initializer: The key of `INITIALIZERS` that `--initializer=auto` picks.
+        gain: The factor for a kernel of variance 1 / inputs with which pre-activations
+            keep their size from layer to layer: one over the root mean square of the
+            activation of standard normal numbers. The argument is that of He et al.
             2015, eq. 10 and 15, whose factors these are for ReLU and its leaky kind.
-        options: Keyword arguments of the Keras function.
+        options: The keyword arguments of the Keras function.
     """
 
     keras_name: str | None
@@ -42,8 +42,8 @@ def _leaky_relu(slope: float) -> Activation:
 
 
 # The largest slopes of selu (scale * alpha, Klambauer et al. 2017), gelu (at x = sqrt
-# 2) and silu (at x = 2.3994) are rounded to four places, as are the gains that have no
-# closed form. Maxout's gain is that of two pieces.
+# 2) and silu (at x = 2.3994) are rounded to four places, and so are the gains that have
+# no closed form. The gain of maxout is that of two pieces.
 ACTIVATIONS: dict[str, Activation] = {
     "sigmoid": Activation("sigmoid", 0.25, "glorot", 1.8462),
     "tanh": Activation("tanh", 1.0, "glorot", 1.5925),

@@ -1,8 +1,11 @@
 """Kernel initializers: one table from a name to a function of a random generator.
 
-NumPy rather than `keras.initializers`: every replica draws from a generator of its own,
-so that its start depends on the seed and its number alone, not on how many others there
-are. Ten thousand Keras initializers a layer would take minutes.
+The functions use NumPy and not `keras.initializers`: every replica draws from a
+generator of its own, so that its start depends on the seed and its number alone and not
+on how many replicas there are. Ten thousand Keras initializers a layer would take
+minutes.
+
+Each function takes a random generator, the number of inputs and the number of units.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-# From a random generator, inputs and units to a float64 kernel [inputs, units].
+# A function of a random generator, the inputs and the units, which returns a float64
+# kernel [inputs, units].
 Initializer = Callable[[np.random.Generator, int, int], np.ndarray]
 
 
@@ -45,7 +49,8 @@ def orthogonal(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
     """Returns a kernel with orthonormal rows or columns (Saxe et al. 2014)."""
     tall = rng.standard_normal((max(inputs, units), min(inputs, units)))
     q, r = np.linalg.qr(tall)
-    # R's signs make the factorisation unique, and Q uniform (Mezzadri 2007).
+    # With the signs of R's diagonal the factorisation is unique and Q is uniformly
+    # distributed (Mezzadri 2007).
     q = q * np.sign(np.diag(r))
     return q if inputs >= units else q.T
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import keras
 
+from deepxor.checks import refuse
 from deepxor.nn.activations import ACTIVATIONS
 
 
 @keras.saving.register_keras_serializable(package="deepxor")
 class ZooActivation:
-    """An elementwise activation of the zoo that has options, such as a slope.
+    """Applies an elementwise activation of the zoo that has options, such as a slope.
 
-    Keras saves its own functions by name; of a partial function it keeps nothing.
+    Keras saves its own functions by their names, but cannot save a partial function
+    with its options. It can save an object of this class.
 
     Args:
         name: A key of `ACTIVATIONS` other than maxout.
@@ -30,7 +32,7 @@ class ZooActivation:
         return self._function(x)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` takes."""
+        """Returns the settings that `from_config` takes."""
         return {"name": self.name}
 
     @classmethod
@@ -46,7 +48,7 @@ def keras_activation(name: str) -> Any:
         name: A key of `ACTIVATIONS` other than maxout.
 
     Returns:
-        Keras's own function where it has no options.
+        Keras's own function if the activation has no options, else a `ZooActivation`.
     """
     activation = ACTIVATIONS[name]
     if activation.options:
@@ -65,12 +67,12 @@ def activation_function(name: str, alpha: float = 1.0) -> Callable[[Any], Any]:
         A function from pre-activations to activations, of any shape.
 
     Raises:
-        ValueError: If the activation is no elementwise function.
+        ValueError: If the activation is not an elementwise function.
     """
     import keras
 
     activation = ACTIVATIONS[name]
     if activation.keras_name is None:
-        raise ValueError(f"activation={name!r} is a layer, not an elementwise function")
+        refuse("name", name, "the name of an elementwise activation, not of a layer")
     options = dict(activation.options, **({"alpha": alpha} if name == "elu" else {}))
     return partial(getattr(keras.activations, activation.keras_name), **options)

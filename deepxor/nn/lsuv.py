@@ -13,11 +13,12 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
+from deepxor.checks import check_at_least, refuse
 from deepxor.compat import parts, replaced
 from deepxor.nn.initializers import orthogonal
 from deepxor.nn.maxout import MaxoutConv2D, MaxoutDense
 
-# What Keras's layers call their kernels, the one that is scaled last.
+# The names of the kernels in Keras's layers. Of several, the last one is scaled.
 KERNELS = ("kernel",)
 SEPARABLE_KERNELS = ("depthwise_kernel", "pointwise_kernel")
 
@@ -32,13 +33,13 @@ TRANSPOSED = (
 
 @dataclass(frozen=True)
 class ScaledLayer:
-    """What `lsuv` did to one layer.
+    """Describes what `lsuv` did to one layer.
 
     Attributes:
-        path: The layer's, as the paths of its variables begin.
-        rounds: How many times its kernel was divided.
-        variance: Of its pre-activations on the batch afterwards. Not within the
-            tolerance of 1 if that many rounds were not enough.
+        path: The path of the layer, with which the paths of its variables begin.
+        rounds: The number of times that its kernel was divided.
+        variance: The variance of its pre-activations on the batch afterwards. It is
+            farther from 1 than the tolerance if the rounds were not enough.
     """
 
     path: str
@@ -63,26 +64,27 @@ def lsuv(
     where it is used first. The model runs eagerly and with `training=False`: without
     dropout, and with the moving averages of batch normalization as they are.
 
-    Left as they are: frozen layers, embeddings, recurrent layers with their cells,
-    normalizations, layers of one's own whose kernel is not called `kernel`, and what
-    the model does not call. Kernels of one's own layers are taken for Keras's usual
-    [..., units]. Each piece of a maxout layer is orthonormal; the variance is that of
-    all pieces, before the maximum.
+    The function leaves these as they are: frozen layers, embeddings, recurrent layers
+    with their cells, normalizations, custom layers whose kernel is not called `kernel`,
+    and layers that the model does not call. It takes kernels of custom layers to have
+    Keras's usual shape [..., units]. Each piece of a maxout layer becomes orthonormal;
+    the variance is that of all pieces, before the maximum.
 
     Args:
         model: Any Keras model, built or not.
-        batch: What the model takes, [samples, ...], or a structure of such arrays.
-        tolerance: How far from 1 a variance may be.
-        max_rounds: Divisions of one kernel at most.
-        seed: Of the kernels: each depends on it and on the layer's place in the order.
+        batch: Inputs of the model, [samples, ...], or a structure of such arrays.
+        tolerance: The largest distance of a variance from 1, above 0 and below 1.
+        max_rounds: The largest number of divisions of one kernel, at least 1.
+        seed: The seed of the kernels, at least 0. Each kernel depends on it and on the
+            layer's place in the order.
 
     Returns:
-        One entry a layer, in the order in which the model calls them.
+        An entry for each layer, in the order in which the model calls them.
 
     Raises:
         ValueError: If an argument is out of range, the batch is empty or not finite,
-            the model has no such layer, or a layer's pre-activations are constant or
-            not finite. All weights and activations are then what they were.
+            the model calls no layer to scale, or a layer's pre-activations are constant
+            or not finite. All weights and activations are then what they were.
     """
     _check_settings(tolerance, max_rounds, seed)
     batch = _checked_batch(batch)
@@ -98,8 +100,8 @@ def lsuv(
                 model(batch, training=False)
             if not scaler.scaled:
                 raise ValueError(
-                    f"model {model.name!r} calls no layer to scale: allowed is a model "
-                    "with a trainable dense layer or convolution"
+                    "`model` must call a trainable dense layer or convolution. "
+                    f"Received: model {model.name!r}, which calls none"
                 )
         except _Unscalable as problem:
             scaler.undo()
@@ -113,15 +115,16 @@ def lsuv(
 class _Unscalable(BaseException):
     """Says why a layer cannot be scaled.
 
-    No `Exception`: Keras adds a layer's arguments to the message of one that passes it.
+    It is not an `Exception`, as Keras adds the arguments of a layer to the message of
+    every exception that passes through the layer's call.
     """
 
 
 class _Scaler:
-    """Scales each layer where the model calls it first.
+    """Scales each layer when the model calls it for the first time.
 
-    At that moment the layers before it are done, so that the batch has to pass through
-    the model only once.
+    At that moment the layers before it have been scaled, so that the batch has to pass
+    through the model only once.
     """
 
     def __init__(self, tolerance: float, max_rounds: int, seed: int) -> None:
@@ -134,14 +137,15 @@ class _Scaler:
     def scaling_call(
         self, caller: keras.layers.Layer, layer: keras.layers.Layer
     ) -> Callable[..., Any]:
-        """Returns what stands in for a layer's `call`.
+        """Returns a substitute for a layer's `call` that scales at its first use.
 
         Args:
-            caller: The layer whose `call` it is.
-            layer: The one that has the kernel, `caller` or what that wraps.
+            caller: The layer whose `call` is replaced.
+            layer: The layer that has the kernel: `caller`, or the layer that it wraps.
         """
         call, done = caller.call, False
-        # Now: inside a call, mixed precision would read them as float16.
+        # The values are read here, as mixed precision would make them float16 inside of
+        # a call.
         self._before += [(v, keras.ops.convert_to_numpy(v)) for v in _variables(layer)]
 
         def scaling_call(*args: Any, **kwargs: Any) -> Any:
@@ -154,7 +158,7 @@ class _Scaler:
         return scaling_call
 
     def undo(self) -> None:
-        """Gives all variables back the values that they had."""
+        """Restores the values that all variables had before."""
         for variable, value in self._before:
             variable.assign(value)
 
@@ -184,23 +188,24 @@ def _targets(
     # A cell runs inside a loop, once a time step, whatever layers it is made of.
     recurrent = [layer for layer in layers if hasattr(layer, "state_size")]
     left_out = {id(part) for layer in recurrent for part in parts(layer)}
-    # It calls what it wraps once a time step; the variance is to be that of all steps.
+    # TimeDistributed calls the layer that it wraps once a time step, but the variance
+    # is to be that of all steps: so its own `call` is replaced.
     callers = {
         id(layer.layer): layer
         for layer in layers
         if isinstance(layer, keras.layers.TimeDistributed)
     }
     for layer in layers:
-        # Spectral normalization shows the kernel of what it wraps as its own.
+        # Spectral normalization shows the kernel of the layer that it wraps as its own.
         if id(layer) in left_out or isinstance(layer, keras.layers.Wrapper):
             continue
         kernels = [getattr(layer, name, None) for name in _kernel_names(layer)]
         if all(id(kernel) in trainable for kernel in kernels):
-            # Said by the layer itself: this room knows no laboratory.
+            # The layer itself says so, as this package imports no laboratory.
             if getattr(layer, "has_replicas", False):
                 raise ValueError(
-                    f"layer {layer.name!r} carries {layer.replicas} replicas: allowed "
-                    "are layers of one network"
+                    "`model` must be made of layers of a single network. Received: "
+                    f"layer {layer.name!r} of {layer.replicas} replicas"
                 )
             yield callers.get(id(layer), layer), layer
 
@@ -218,16 +223,16 @@ def _variables(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 
 def _roles(layer: keras.layers.Layer, name: str) -> tuple[tuple[int, ...], str]:
-    """Returns what the axes of a kernel are for.
+    """Returns the shape of a kernel and the role of each of its axes.
 
     Args:
-        layer: The kernel's.
-        name: The kernel's attribute.
+        layer: The layer that has the kernel.
+        name: The name of the layer's attribute that is the kernel.
 
     Returns:
-        The shape, with an axis more if the kernel is one of groups, and a letter an
-        axis: "f" is one that is summed over, "u" one of units, "g" one of kernels that
-        have nothing to do with each other.
+        The shape, with an additional axis if the kernel has groups; and a letter for
+        each axis: "f" for an axis that is summed over, "u" for an axis of units, "g"
+        for an axis of kernels that are independent of each other.
     """
     shape = tuple(getattr(layer, name).shape)
     if isinstance(layer, keras.layers.EinsumDense):
@@ -254,7 +259,7 @@ def _roles(layer: keras.layers.Layer, name: str) -> tuple[tuple[int, ...], str]:
 def _orthonormal(
     rng: np.random.Generator, layer: keras.layers.Layer, name: str
 ) -> np.ndarray:
-    """Draws a kernel that is orthonormal as a matrix [fan, units], in each group."""
+    """Returns a random kernel, an orthonormal matrix [fan, units] in each group."""
     shape, roles = _roles(layer, name)
     order = sorted(range(len(shape)), key=lambda axis: "gfu".index(roles[axis]))
     groups, fan, units = (
@@ -268,11 +273,11 @@ def _orthonormal(
 
 
 def _pre_activations(layer: keras.layers.Layer, call: Callable[[], Any]) -> list[Any]:
-    """Returns what a layer's activation gets in a call; without one, what it returns.
+    """Returns the inputs of a layer's activation, or its outputs if it has none.
 
     Args:
         layer: The layer.
-        call: Calls it.
+        call: A function that calls the layer on the batch.
     """
     activation = vars(layer).get("activation")
     kept: list[Any] = []
@@ -292,30 +297,31 @@ def _variance(tensors: list[Any], path: str) -> float:
     """Returns the variance over all elements of some tensors.
 
     Args:
-        tensors: A layer's pre-activations.
-        path: The layer's, for the message.
+        tensors: The pre-activations of a layer.
+        path: The path of the layer, for the message.
 
     Raises:
         _Unscalable: If they cannot be scaled to a variance of 1.
     """
     if any(tf.is_symbolic_tensor(tensor) for tensor in tensors):
-        _refuse(path, "runs inside a compiled loop", "one that runs eagerly")
+        _refuse("run eagerly", f"layer {path!r}, which runs in a compiled loop")
     values = np.concatenate([_array(tensor).ravel() for tensor in tensors])
     if not np.isfinite(values).all():
         count = np.count_nonzero(~np.isfinite(values))
-        what = f"has {count} pre-activations of {values.size} that are not finite"
-        _refuse(path, what, "a finite one, as of an input of smaller values")
-    # Elements that differ by the rounding of the computation only are constant, too.
+        received = f"layer {path!r} with {count} of {values.size} that are not"
+        _refuse("have finite pre-activations, as of smaller inputs", received)
+    # Elements that differ only by the rounding of the computation count as constant.
     dtype = keras.backend.standardize_dtype(tensors[0].dtype)
     rounding = 4 * float(ml_dtypes.finfo(dtype).eps)  # type: ignore[no-untyped-call]
     if values.size == 0 or values.std() <= rounding * np.abs(values).max():
-        what = f"gives the constant {values[0] if values.size else None} on the batch"
-        _refuse(path, what, "one whose pre-activations vary")
+        constant = values[0] if values.size else None
+        received = f"layer {path!r}, which gives the constant {constant}"
+        _refuse("have pre-activations that vary over the batch", received)
     return float(values.var())
 
 
-def _refuse(path: str, what: str, allowed: str) -> NoReturn:
-    raise _Unscalable(f"layer {path!r} {what}: allowed is {allowed}")
+def _refuse(allowed: str, received: str) -> NoReturn:
+    raise _Unscalable(f"Layers of `model` must {allowed}. Received: {received}")
 
 
 def _array(tensor: Any) -> np.ndarray:
@@ -324,7 +330,7 @@ def _array(tensor: Any) -> np.ndarray:
 
 @contextlib.contextmanager
 def _eagerly() -> Iterator[None]:
-    """Runs functions that somebody compiled eagerly, for the time of the context."""
+    """Makes TensorFlow run compiled functions eagerly while the context is open."""
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     try:
@@ -335,11 +341,9 @@ def _eagerly() -> Iterator[None]:
 
 def _check_settings(tolerance: float, max_rounds: int, seed: int) -> None:
     if not 0 < tolerance < 1:
-        raise ValueError(f"tolerance={tolerance}: allowed is more than 0, less than 1")
-    if max_rounds < 1:
-        raise ValueError(f"max_rounds={max_rounds}: allowed is at least 1")
-    if seed < 0:
-        raise ValueError(f"seed={seed}: allowed is at least 0")
+        refuse("tolerance", tolerance, "a number above 0 and below 1")
+    check_at_least("max_rounds", max_rounds, 1)
+    check_at_least("seed", seed, 0)
 
 
 def _checked_batch(batch: Any) -> Any:
@@ -353,17 +357,18 @@ def _checked_batch(batch: Any) -> Any:
         array = keras.ops.convert_to_numpy(leaf)
         if array.dtype == object:
             raise ValueError(
-                f"batch is a {kind}: allowed is an array, or a structure of arrays, "
-                "that the model takes"
+                "`batch` must be an array, or a structure of arrays, that the model "
+                f"takes. Received: batch of type {kind}"
             )
         if array.size == 0:
             raise ValueError(
-                f"batch has the shape {array.shape}: allowed is at least one sample"
+                "`batch` must have at least 1 sample. Received: an array of the shape "
+                f"{array.shape}"
             )
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             count = np.count_nonzero(~np.isfinite(array))
             raise ValueError(
-                f"batch has {count} elements of {array.size} that are not finite: "
-                "allowed are finite ones"
+                f"`batch` must be finite. Received: {count} of {array.size} elements "
+                "that are not"
             )
     return batch

@@ -7,20 +7,22 @@ from typing import Any
 
 import keras
 
+from deepxor.checks import check_at_least
 from deepxor.nn.activations import MAXOUT
 
 
 def largest_piece(pieces: int, axis: int = -1) -> Callable[[Any], Any]:
-    """Returns the function that takes the largest piece of each unit.
+    """Returns a function that takes the largest linear piece of each unit.
 
     Goodfellow et al. 2013, "Maxout networks", eq. 1.
 
     Args:
-        pieces: Of each unit; those of one unit lie side by side.
-        axis: Of units and pieces.
+        pieces: The number of linear pieces of each unit, which lie side by side.
+        axis: The axis of a tensor along which units and pieces lie.
 
     Returns:
-        A function that makes an axis of units * pieces one of units.
+        A function that maps a tensor with an axis of units * pieces to one with an axis
+        of units.
     """
 
     def maxout(x: Any) -> Any:
@@ -38,20 +40,20 @@ def largest_piece(pieces: int, axis: int = -1) -> Callable[[Any], Any]:
 class MaxoutDense(keras.layers.Dense):
     """A dense layer of maxout units (Goodfellow et al. 2013).
 
-    Its kernel is [inputs, units * pieces]. Its `activation` takes the largest piece, so
-    that what acts on pre-activations acts on the pieces.
+    The kernel has the shape [inputs, units * pieces]. The `activation` takes the
+    largest piece, so that whatever acts on pre-activations acts on the pieces.
 
     Args:
-        units: Outputs, after the maximum.
-        pieces: Linear pieces of each unit, at least 2.
-        **kwargs: Those of `keras.layers.Dense`, without activation.
+        units: The number of outputs, after the maximum.
+        pieces: The number of linear pieces of each unit, at least 2.
+        **kwargs: Arguments of `keras.layers.Dense` other than `activation`.
 
     Raises:
-        ValueError: If pieces is out of range.
+        ValueError: If `pieces` is out of range.
     """
 
     def __init__(self, units: int, pieces: int = 2, **kwargs: Any) -> None:
-        _check_pieces(pieces)
+        check_at_least("pieces", pieces, 2)
         super().__init__(units * pieces, activation=largest_piece(pieces), **kwargs)
         self.pieces = pieces
 
@@ -63,7 +65,7 @@ class MaxoutDense(keras.layers.Dense):
         return (*samples, columns // self.pieces)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the settings, from which Keras makes the same again."""
+        """Returns the settings from which Keras makes an equal object."""
         config = super().get_config()
         del config["activation"]
         units = self.units // self.pieces
@@ -74,17 +76,18 @@ class MaxoutDense(keras.layers.Dense):
 class MaxoutConv2D(keras.layers.Conv2D):
     """A 2D convolution of maxout units (Goodfellow et al. 2013).
 
-    Its kernel is [height, width, channels, filters * pieces]. Its `activation` takes
-    the largest piece, so that what acts on pre-activations acts on the pieces.
+    The kernel has the shape [height, width, channels, filters * pieces]. The
+    `activation` takes the largest piece, so that whatever acts on pre-activations acts
+    on the pieces.
 
     Args:
-        filters: Channels of the output, after the maximum.
-        kernel_size: Of the window.
-        pieces: Linear pieces of each filter, at least 2.
-        **kwargs: Those of `keras.layers.Conv2D`, without activation.
+        filters: The number of channels of the output, after the maximum.
+        kernel_size: The side of the window, or its height and width, in pixels.
+        pieces: The number of linear pieces of each filter, at least 2.
+        **kwargs: Arguments of `keras.layers.Conv2D` other than `activation`.
 
     Raises:
-        ValueError: If pieces is out of range.
+        ValueError: If `pieces` is out of range.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class MaxoutConv2D(keras.layers.Conv2D):
         pieces: int = 2,
         **kwargs: Any,
     ) -> None:
-        _check_pieces(pieces)
+        check_at_least("pieces", pieces, 2)
         maximum = largest_piece(pieces)
         super().__init__(filters * pieces, kernel_size, activation=maximum, **kwargs)
         self.pieces = pieces
@@ -112,7 +115,7 @@ class MaxoutConv2D(keras.layers.Conv2D):
         return tuple(shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the settings, from which Keras makes the same again."""
+        """Returns the settings from which Keras makes an equal object."""
         config = super().get_config()
         del config["activation"]
         filters = self.filters // self.pieces
@@ -124,7 +127,7 @@ class EachPiece(keras.initializers.Initializer):
     """Draws each piece of a maxout kernel like the kernel of a layer of its own.
 
     Args:
-        initializers: One a piece.
+        initializers: A Keras initializer for each linear piece.
     """
 
     def __init__(self, initializers: Sequence[Any]) -> None:
@@ -137,11 +140,6 @@ class EachPiece(keras.initializers.Initializer):
         return keras.ops.reshape(keras.ops.stack(pieces, axis=-1), shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the settings, from which Keras makes the same again."""
+        """Returns the settings from which Keras makes an equal object."""
         each = [keras.initializers.serialize(piece) for piece in self.initializers]
         return {"initializers": each}
-
-
-def _check_pieces(pieces: int) -> None:
-    if pieces < 2:
-        raise ValueError(f"pieces={pieces}: allowed is at least 2")

@@ -1,7 +1,7 @@
-"""What TensorBoard loads at its start: the entry point of the Gradient flow tab.
+"""The entry point of the Gradient flow tab, which TensorBoard loads when it starts.
 
-TensorBoard does not start at all if this module cannot be imported. So it imports next
-to nothing, and what it does later is guarded.
+TensorBoard does not start at all if this module cannot be imported. So the module
+imports next to nothing, and catches all errors later.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ logger = logging.getLogger(__name__)
 
 
 class GradientFlowLoader(base_plugin.TBLoader):
-    """Loads the tab; without it, if anything is wrong with it, TensorBoard starts."""
+    """Loads the tab; if that fails, TensorBoard starts without it."""
 
     def fix_flags(self, flags: argparse.Namespace) -> None:
-        """Has the slow loader keep what the fast one does, unless told how many.
+        """Makes the slow loader keep as many records as the fast one by default.
 
         Args:
-            flags: TensorBoard's, parsed.
+            flags: TensorBoard's parsed flags.
         """
         try:
             from deepxor.events.gradient_flow import MAX_VALUES, PLUGIN_NAME
@@ -34,10 +34,10 @@ class GradientFlowLoader(base_plugin.TBLoader):
         """Makes the tab.
 
         Args:
-            context: What TensorBoard offers a plugin.
+            context: The context that TensorBoard passes to plugins.
 
         Returns:
-            The tab, or None if it cannot be made; a warning says why.
+            The tab, or None if it cannot be made; a logged warning says why.
         """
         try:
             from deepxor.plugin.server import GradientFlowPlugin

@@ -1,32 +1,33 @@
-"""A run's records -> the bytes that the Gradient flow tab fetches.
+"""Encodes a run's records as the bytes that the Gradient flow tab fetches.
 
-Layout, all little-endian:
+The layout is as follows, with all numbers little-endian:
 
     uint32   length of the header
     header   UTF-8 JSON, padded with spaces so that what follows is aligned to 8 bytes
     blocks   one after the other, each padded with zeros to a multiple of 8 bytes
 
-Header:
+The header has these keys:
 
-    error      why there is nothing to show, or null; then no more keys
+    error      why there is nothing to show, and then no more keys; or null
     layers     names in forward order
     columns    number of columns
     note       what was left out and why, or null
-    diagnosis  the object of `flow.DIAGNOSIS_TAG`, or null while there is none
+    diagnosis  the object of `gradient_flow.DIAGNOSIS_TAG`, or null if there is none
     blocks     [{name, type, low, high}], in the order of the bytes
 
-The first block, "step", is float64 [columns]. The others are [columns, layers], a
-quantity each:
+The first block, "step", is float64 [columns]. Each of the others is a quantity,
+[columns, layers], of one of these types:
 
     "u16"       low + code / 65533 * (high - low); 65534 infinite, 65535 NaN
     "fraction"  uint8, code / 254, where 0 and 254 are exactly 0 and 1; 255 NaN
     "count"     uint8, 254 for that many and more; 255 NaN
     "constant"  no bytes: all values are `low`, and NaN where that is null
 
-A column is one of the run's records, not a mean of many, so that what the tab says of a
-step is what was written: of those that share a column, the first, or the one with most
-non-finite layers, as a single NaN is what somebody looks for. Columns crowd towards
-the start, where the first steps would otherwise share one on a logarithmic axis.
+A column is one of the run's records and not a mean of many, so that the tab shows what
+was written. Of the records that share a column it is the first, or the one with the
+most non-finite layers, so that not even a single NaN goes unseen. Columns lie close
+together at the start, where the first steps would otherwise share one column of a
+logarithmic axis.
 """
 
 from __future__ import annotations
@@ -43,11 +44,13 @@ from deepxor.events import gradient_flow
 from deepxor.events.joining import Part, join
 from deepxor.quantities import BYTE_FRACTION, U16, in_tab
 
-# Of a run's reply, header and all, at any number of layers that TensorBoard would show.
+# The largest size of a run's reply in bytes, header included, and the largest number of
+# its columns.
 MAX_BYTES = 195_000
 MAX_COLUMNS = 1_000
 
-# Of the header: the blocks.
+# The room in bytes for the blocks in the header, and the lengths to which texts and
+# names are cut.
 _BLOCKS_BYTES = 2_000
 _MAX_TEXT = 2_000
 _MAX_NAME = 80
@@ -61,11 +64,11 @@ _CODING = {
 
 
 class UnreadableRunError(ValueError):
-    """A run's records are not what `flow` writes; the message says why."""
+    """Says why a run's records cannot be shown."""
 
 
 class Datum(Protocol):
-    """A value of a series, as TensorBoard's data provider has it."""
+    """A value of a series, as TensorBoard's data provider returns it."""
 
     step: int
     wall_time: float
@@ -74,12 +77,12 @@ class Datum(Protocol):
 
 @dataclass(frozen=True)
 class Series:
-    """One of a run's series, as TensorBoard has it.
+    """Holds one of a run's series, as TensorBoard returns it.
 
     Attributes:
-        content: The plugin's content of the series.
-        records: What there is under `flow.TAG`.
-        overview: What there is under `flow.OVERVIEW_TAG`.
+        content: The content of the plugin in the metadata of the series.
+        records: The values under `gradient_flow.TAG`.
+        overview: The values under `gradient_flow.OVERVIEW_TAG`.
     """
 
     content: bytes
@@ -89,14 +92,15 @@ class Series:
 
 @dataclass(frozen=True)
 class Records:
-    """The records of a run.
+    """Holds the records of a run.
 
     Attributes:
-        layers: Names in forward order.
-        steps: float64 [records], rising.
-        tables: float32 [records, quantities, layers], as in `flow.QUANTITIES`; of
-            those that are measured now and then, the latest until the next.
-        note: What was left out and why, if anything was.
+        layers: The names of the layers in forward order.
+        steps: The steps of the records, float64 [records], rising.
+        tables: The records, float32 [records, quantities, layers], with the quantities
+            of `gradient_flow.QUANTITIES`. A quantity that is measured at some records
+            only has its latest value at the others.
+        note: What was left out and why; None if nothing was.
     """
 
     layers: list[str]
@@ -106,13 +110,13 @@ class Records:
 
 
 def gather(series: Sequence[Series]) -> Records:
-    """Joins series, sorts by step and leaves out what cannot be shown.
+    """Returns the records of all series by step, without those that cannot be shown.
 
     Args:
-        series: The run's.
+        series: The series of the run.
 
     Raises:
-        UnreadableRunError: If nothing is left.
+        UnreadableRunError: If there are no records to show.
     """
     parts, notes = [], []
     for one in series:
@@ -136,7 +140,7 @@ def gather(series: Sequence[Series]) -> Records:
 def _of_shape(
     series: Series, names: gradient_flow.Names
 ) -> tuple[list[tuple[int, float, np.ndarray]], str | None]:
-    """Returns the records of the shape which the names say, and what was left out."""
+    """Returns the records whose shape fits the names, and a note on the others."""
     shape = (len(names[0]), len(names[1]))
     found = [
         (datum.step, datum.wall_time, datum.numpy)
@@ -157,7 +161,7 @@ def _of_shape(
 def _columns(
     datum: Datum, shape: tuple[int, int]
 ) -> list[tuple[int, float, np.ndarray]]:
-    """Returns the records of an overview: step, time and table of each."""
+    """Returns the step, the time and the table of each record of an overview."""
     rows = datum.numpy
     if rows.ndim != 2 or rows.shape[1] != 1 + shape[0] * shape[1]:
         return []
@@ -175,8 +179,9 @@ def encode(records: Records, diagnosis: object) -> bytes:
     """Returns the reply for a run.
 
     Args:
-        records: The run's.
-        diagnosis: As `flow.diagnosis_value` takes it; None while there is none.
+        records: The records of the run.
+        diagnosis: The diagnosis, as it was parsed from the run's JSON; None if there is
+            none.
     """
     tables = {
         name: records.tables[:, row]
@@ -213,7 +218,7 @@ def encode_error(reason: str) -> bytes:
     """Returns the reply for a run that cannot be shown.
 
     Args:
-        reason: Why, for its card.
+        reason: The reason, which the card of the run shows.
     """
     return _header({"error": reason[:_MAX_TEXT]})
 
@@ -222,14 +227,15 @@ def choose(non_finite: np.ndarray, columns: int) -> np.ndarray:
     """Returns the indices of the records to show, rising.
 
     Args:
-        non_finite: int [records], the number of layers that are not finite.
-        columns: How many to show at most.
+        non_finite: The number of layers of each record that are not finite, int
+            [records].
+        columns: The largest number of records to show.
     """
     count = len(non_finite)
     if count <= columns:
         return np.arange(count)
-    # The first and the last record have a column of their own: what training started
-    # from, and where it is now.
+    # The first and the last record have columns of their own, as they show the start of
+    # the training and its present state.
     even = np.linspace(0, count - 1, max(1, columns // 2))
     early = np.geomspace(1, count, max(1, columns - columns // 2)) - 1
     starts = np.unique(np.concatenate([even, early]).round().astype(int))
@@ -243,7 +249,7 @@ def choose(non_finite: np.ndarray, columns: int) -> np.ndarray:
 
 
 def _constant(table: np.ndarray) -> float | None:
-    """Returns the value of all, NaN included, or None if they differ."""
+    """Returns the value that all elements have, or None if they differ."""
     first = table.flat[0]
     if np.isnan(first):
         return math.nan if np.isnan(table).all() else None
@@ -285,7 +291,7 @@ def _coded_u16(
 
 
 def _cut_diagnosis(diagnosis: object) -> dict[str, str | None] | None:
-    """Returns what the tab shows of it, and nothing that is not text."""
+    """Returns the fields of a diagnosis that the tab shows, as texts."""
     if not isinstance(diagnosis, dict):
         return None
     return {
@@ -296,7 +302,7 @@ def _cut_diagnosis(diagnosis: object) -> dict[str, str | None] | None:
 
 def _header(header: dict[str, object]) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
-    # A lone surrogate, which JSON may hold, is not UTF-8.
+    # Names from JSON may have a lone surrogate, which UTF-8 cannot encode.
     data = text.encode(errors="replace")
     data += b" " * (-(len(data) + 4) % 8)
     return len(data).to_bytes(4, "little") + data

@@ -1,4 +1,4 @@
-"""What the page has of the tables and the palette, as a script."""
+"""The script that gives the tab's page the tables and the palette."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deepxor.verdicts import VERDICTS
 
 
 def tables_js() -> str:
-    """Returns the module with the quantities and the colours of verdicts and runs."""
+    """Returns a module with the quantities and the colours of verdicts and runs."""
     menu = [
         {
             "id": quantity.shown_name,

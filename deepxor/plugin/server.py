@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
 
-# The exact table of what is served; no name from a request ever becomes a path.
+# The files that are served; no name from a request ever becomes a path.
 _FILES = {
     "index.js": "text/javascript",
     "card.js": "text/javascript",
@@ -36,10 +36,11 @@ _FILES = {
     "style.css": "text/css",
 }
 
-# Replies kept, of at most `payload.MAX_BYTES` each: those of the runs on one screen.
+# The number of replies that are kept, about those of the runs on one screen. Each has
+# at most `payload.MAX_BYTES`.
 _KEPT_REPLIES = 16
 
-# Series of a run, as the data provider lists them: tag -> series.
+# The series of a run by tag, as the data provider lists them.
 Series = Mapping[str, Any]
 
 
@@ -47,7 +48,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
     """Serves the tab: its files, the runs that have records, and the records of a run.
 
     Args:
-        context: What TensorBoard offers a plugin; its data provider is needed.
+        context: The context that TensorBoard passes to plugins, with a data provider.
 
     Raises:
         ValueError: If there is no data provider.
@@ -63,7 +64,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         self._lock = threading.Lock()
 
     def get_plugin_apps(self) -> dict[str, Callable[..., Any]]:
-        """Returns route -> WSGI application."""
+        """Returns the WSGI applications by route."""
         files = {f"/{name}": _file_app(name, kind) for name, kind in _FILES.items()}
         return files | {
             "/tables.js": _serve_tables,
@@ -73,11 +74,11 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         }
 
     def is_active(self) -> bool:
-        """Returns False: TensorBoard itself sees when a run has data of this plugin."""
+        """Returns False, as TensorBoard itself finds out which runs have data."""
         return False
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
-        """Returns how the tab is shown."""
+        """Returns the name of the tab and the path of its script."""
         return base_plugin.FrontendMetadata(
             es_module_path="/index.js", tab_name="Gradient flow"
         )
@@ -87,8 +88,8 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
     def _serve_runs(self, request: wrappers.Request) -> wrappers.Response:
         """Serves {"runs": [{name, version, step, layers}]}, sorted by name.
 
-        The version changes with every record, so that a page which asks every two
-        seconds fetches only what is new.
+        The version changes with every record, so that the page, which asks every two
+        seconds, fetches only the runs that have changed.
         """
         runs = [
             {
@@ -103,7 +104,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
 
     @wrappers.Request.application  # type: ignore[arg-type]
     def _serve_flow(self, request: wrappers.Request) -> wrappers.Response:
-        """Serves the records of the run `run`, as `payload` lays them out."""
+        """Serves the records of the run `run` in the layout of `payload`."""
         run, series = self._asked(request)
         version = _version(series)
         headers = [("ETag", f'"{version}"')]
@@ -116,10 +117,10 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
             request, reply, "application/octet-stream", headers=headers
         )
 
-    # As above.
+    # mypy does not know that it takes methods, too.
     @wrappers.Request.application  # type: ignore[arg-type]
     def _serve_csv(self, request: wrappers.Request) -> wrappers.Response:
-        """Serves the records of the run `run` as CSV, as exact as the events are."""
+        """Serves the records of the run `run` as CSV, with all digits of the events."""
         run, series = self._asked(request)
         try:
             records, _ = self._records(request, run, series)
@@ -155,9 +156,9 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         return reply
 
     def _read(self, request: wrappers.Request, run: str, series: Series) -> bytes:
-        """Returns a run's reply; whatever is wrong with the run is in it, for its card.
+        """Returns a run's reply, which has the message of any error for the run's card.
 
-        A foreign run may hold anything under these tags.
+        All errors are caught, as a foreign run may have anything under these tags.
         """
         try:
             records, diagnosis = self._records(request, run, series)
@@ -200,7 +201,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
     def _list(
         self, request: wrappers.Request, runs: Iterable[str] | None
     ) -> Mapping[str, Series]:
-        """Returns the series of all or of some runs; [] where nothing is there."""
+        """Returns the series of some runs, or of all if `runs` is None, by run."""
         return self._provider.list_tensors(
             plugin_util.context(request.environ),
             experiment_id=plugin_util.experiment_id(request.environ),
@@ -224,13 +225,13 @@ def _serve_tables(request: wrappers.Request) -> wrappers.Response:
 
 
 def _suffixes(series: Series) -> list[str]:
-    """Returns what the tags of a run's series of records have behind them, sorted."""
+    """Returns the sorted suffixes of the tags of a run's series of records."""
     found = (gradient_flow.tag_suffix(tag) for tag in series)
     return sorted(suffix for suffix in found if suffix is not None)
 
 
 def _tags(series: Series) -> list[str]:
-    """Returns the tags of a run that are read."""
+    """Returns the tags of a run that the tab reads."""
     suffixes = _suffixes(series)
     wanted = [gradient_flow.TAG + suffix for suffix in suffixes]
     wanted += [gradient_flow.OVERVIEW_TAG + suffix for suffix in suffixes]
@@ -238,7 +239,7 @@ def _tags(series: Series) -> list[str]:
 
 
 def _version(series: Series) -> str:
-    """Returns what changes with every record and diagnosis."""
+    """Returns a text that changes with every record and diagnosis."""
     parts = (
         f"{series[tag].max_step}-{series[tag].max_wall_time}" for tag in _tags(series)
     )
@@ -262,7 +263,7 @@ def _layer_count(series: Series) -> int | None:
 
 
 def _diagnosis(data: list[Any], last_step: float) -> object:
-    """Returns the latest diagnosis, or None: unread, or of before training went on."""
+    """Returns the latest diagnosis, or None if it is unreadable or out of date."""
     if not data:
         return None
     datum = max(data, key=lambda datum: (datum.wall_time, datum.step))

@@ -1,4 +1,4 @@
-"""Cost, accuracy and solved rate by step, all runs in one chart each."""
+"""Charts of cost, accuracy and solved rate by step, each with all runs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from deepxor.report.style import as_svg
 
 
 def curves_svg(runs: Sequence[ReportRun]) -> str | None:
-    """Draws cost, accuracy and solved rate by step, all runs in one chart each.
+    """Returns charts of cost, accuracy and solved rate by step, each with all runs.
 
     Args:
-        runs: In the order of their colours.
+        runs: The runs in the order of their colours.
 
     Returns:
-        SVG; None if no run recorded any of them.
+        The charts as SVG; None if no run recorded any of the three.
     """
     tags = ["cost"] if any(_cost_tag(run) for run in runs) else []
     for tag in ("accuracy", "solved"):
@@ -59,7 +59,10 @@ TITLES = {
 
 
 def _cost_tag(run: ReportRun) -> str | None:
-    """Returns the tag of a loss by step; one by epoch has another axis."""
+    """Returns the tag of a run's loss by step, or None if it recorded none.
+
+    A loss by epoch does not count, as it has another axis.
+    """
     for tag in ("cost", "loss", "batch_loss"):
         if run.events.scalars.get(tag):
             return tag

@@ -1,4 +1,4 @@
-"""The rows of a comparison of runs as files for other programs."""
+"""Writes the rows of a comparison of runs as CSV and JSON, for other programs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 from deepxor.report.significance import Comparison
 from deepxor.text import text_cell
 
-# Of a row, in this order; what is not known is None. Gradients are those of the first
-# record, `decades` is log10 of the last layer's over the first layer's.
+# The columns of a row in their order; a value that is not known is None. Gradients are
+# norms at the first record, and `decades` is log10 of the last layer's norm over the
+# first layer's.
 COLUMNS = (
     "run", "status", "steps", "replicas", "solved", "solved_low", "solved_high",
     "cost", "accuracy", "first_layer", "first_gradient", "last_layer", "last_gradient",
@@ -25,8 +26,8 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Returns the rows as CSV with a heading.
 
     Args:
-        rows: Column, of `COLUMNS`, -> value; None is an empty cell. A text that a
-            spreadsheet would run gets an apostrophe in front.
+        rows: For each run the values by column, one of `COLUMNS`; None becomes an empty
+            cell. A text that a spreadsheet would run gets an apostrophe in front.
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -42,12 +43,13 @@ def json_text(
     comparisons: Sequence[Comparison],
     skipped: Sequence[str],
 ) -> str:
-    """Returns the rows, and what else there is to say of the runs, as JSON.
+    """Returns the rows, settings and comparisons of runs as JSON.
 
     Args:
-        rows: As of `csv_text`; what is not finite becomes null.
-        settings: Of each row's run; empty where they are not known.
-        comparisons: Of rates of success.
+        rows: For each run the values by column, one of `COLUMNS`; a number that is not
+            finite becomes null.
+        settings: The settings of each run by name; empty if they are not known.
+        comparisons: The comparisons of solved rates.
         skipped: A line for each folder that could not be read.
     """
     data = {

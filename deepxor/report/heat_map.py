@@ -1,4 +1,4 @@
-"""Heat maps of the gradient norm, layer by record."""
+"""Heat maps of the gradient norm by layer and record."""
 
 from __future__ import annotations
 
@@ -28,15 +28,18 @@ from deepxor.report.run import ReportRun
 from deepxor.report.style import MAX_LAYER_LABELS, as_svg, short
 from deepxor.statistics import LOG10_FLOOR
 
-# Of a heat map: more records than these are thinner than a pixel.
+# The largest number of columns of a heat map, as more would be thinner than a pixel.
 MAX_COLUMNS = 700
 
 
 def norm_range(runs: Sequence[ReportRun]) -> tuple[int, int]:
-    """Returns the decades that the norms of all runs lie in, for one scale of colours.
+    """Returns the range of the norms of all runs, for a common scale of colours.
 
     Args:
-        runs: Those to be compared.
+        runs: The runs to compare.
+
+    Returns:
+        The lowest and the highest power of ten.
     """
     values = [
         run.events.flow.quantities["norm_log10"][~_zero(run.events.flow)]
@@ -53,14 +56,14 @@ def norm_range(runs: Sequence[ReportRun]) -> tuple[int, int]:
 
 
 def heat_svg(run: ReportRun, decades: tuple[int, int]) -> str | None:
-    """Draws the gradient norm of every layer at every record, the output on top.
+    """Returns a heat map of the gradient norm by record and layer, the output on top.
 
     Args:
         run: The run.
         decades: The scale of colours, as `norm_range` returns it.
 
     Returns:
-        SVG; None if the run recorded no gradients.
+        The heat map as SVG; None if the run recorded no gradients.
     """
     flow = run.events.flow
     if flow is None:
@@ -69,7 +72,8 @@ def heat_svg(run: ReportRun, decades: tuple[int, int]) -> str | None:
     def draw() -> Figure:
         layers = len(flow.layers)
         height = 0.75 + min(max(0.16 * layers, 0.9), 3.2)
-        # Placed by hand: a layout engine takes as long as all the rest.
+        # The panel is placed without a layout engine, which would take as long as
+        # everything else.
         step = math.ceil(layers / MAX_LAYER_LABELS)
         names = [short(name) for name in flow.layers[::step]]
         width = 5.4
@@ -90,13 +94,13 @@ def heat_svg(run: ReportRun, decades: tuple[int, int]) -> str | None:
 
 
 def scale_svg(decades: tuple[int, int]) -> str:
-    """Draws what the colours of the heat maps mean, once for all of them.
+    """Returns the common scale of colours of all heat maps.
 
     Args:
         decades: The scale of colours, as `norm_range` returns it.
 
     Returns:
-        SVG.
+        The scale as SVG.
     """
 
     def draw() -> Figure:
@@ -136,19 +140,19 @@ def draw_heat_map(
     decades: tuple[int, int],
     fontsize: int = 8,
 ) -> QuadMesh:
-    """Draws gradient norms, a column a record and a row a layer, the output on top.
+    """Draws gradient norms by record and layer, the output on top.
 
-    Norms that are exactly zero or not finite, and layers that a record has nothing of,
+    Norms that are exactly zero or not finite, and layers that a record does not have,
     have looks of their own, which a legend names.
 
     Args:
-        panel: Where they are drawn.
-        steps: [records].
-        log10_norms: [records, layers].
-        is_zero: bool [records, layers], whether a norm is exactly zero.
-        is_missing: bool [records, layers], whether a record has nothing of a layer.
+        panel: The panel to draw into.
+        steps: The steps of the records, [records].
+        log10_norms: log10 of the norms, [records, layers].
+        is_zero: Whether each norm is exactly zero, bool [records, layers].
+        is_missing: Whether a record does not have a layer, bool [records, layers].
         decades: The scale of colours, from the lowest to the highest power of ten.
-        fontsize: Of the legend, in points.
+        fontsize: The size of the legend's letters, in points.
 
     Returns:
         The mesh, for a colour bar.
@@ -168,7 +172,7 @@ def draw_heat_map(
         vmax=high,
         rasterized=True,
     )
-    # What is exactly zero is left out, and shows the hatches behind.
+    # Norms that are exactly zero are left out, so that the hatches behind them show.
     panel.patch.set(facecolor=ZERO_FACE, edgecolor=ZERO_EDGE, hatch=ZERO_HATCH, lw=0)
     looks = (
         (
@@ -185,18 +189,18 @@ def draw_heat_map(
 
 
 def record_edges(steps: np.ndarray) -> np.ndarray:
-    """Returns where the column of each record begins, and where the last one ends.
+    """Returns the beginning of each record's column, and the end of the last one.
 
     Args:
-        steps: [records], rising; at least one.
+        steps: The steps of the records, [records], rising; at least one.
 
     Returns:
-        [records + 1], in steps.
+        The edges in steps, [records + 1].
     """
     last = steps[-1] - steps[-2] if len(steps) > 1 else 1
     return np.append(steps, steps[-1] + last)
 
 
 def _zero(flow: GradientFlow) -> np.ndarray:
-    """Returns where all of a layer's gradient is exactly zero, [records, layers]."""
+    """Returns whether each gradient is exactly zero, bool [records, layers]."""
     return flow.quantities["zero_fraction"] == 1

@@ -1,4 +1,4 @@
-"""A figure of what a monitor recorded, for a slide; drawn without a screen."""
+"""A figure of a monitor's history for a slide, drawn without a screen."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from deepxor.palette import BLUE, DPI, INK, MAX_LABELS, NOT_FINITE, power_of_ten
 from deepxor.report.heat_map import draw_heat_map, record_edges
 
-# The colours tell these decades apart; a norm beyond is drawn as the nearest. They are
-# fixed, so that two pictures can be compared.
+# The powers of ten at the ends of the scale of colours; a norm beyond them gets the
+# nearest colour. The scale is fixed, so that two pictures can be compared.
 DECADES = (-10, 4)
 
 
 def history_figure(
     history: Mapping[str, Any], text: str, fraction: str | None = None
 ) -> Figure:
-    """Draws the gradient norm of every layer at every record, and the loss beside it.
+    """Returns a figure of the gradient norms by record and layer and of the loss.
 
-    Norms that are exactly zero and norms that are not finite have looks of their own,
-    and so have layers that a record has nothing of.
+    Norms that are exactly zero or not finite, and layers that a record does not have,
+    have looks of their own.
 
     Args:
-        history: `GradientMonitor.history`, with one record at least.
-        text: What stands above, such as the verdict.
-        fraction: What to draw of the last record that has it, a bar a layer:
-            "dead_fraction" or "saturated_fraction". None: nothing.
+        history: `GradientMonitor.history`, with at least one record.
+        text: The text above the figure, such as the verdict.
+        fraction: The quantity to draw as a bar for each layer, "dead_fraction" or
+            "saturated_fraction", of the last record that has it; None for no bars.
 
     Returns:
         The figure, 1200 pixels wide.
@@ -66,7 +66,9 @@ def _draw_norms(panel: Axes, history: Mapping[str, Any]) -> QuadMesh:
     norms = np.asarray(history["norm"], np.float64)
     with np.errstate(divide="ignore"):
         log10_norms = np.log10(norms)
-    log10_norms[norms == 0] = DECADES[0]  # drawn as what it is, whatever its colour
+    log10_norms[norms == 0] = DECADES[
+        0
+    ]  # any finite number will do, as these have a look of their own
     mesh = draw_heat_map(
         panel,
         history["step"],
@@ -83,7 +85,7 @@ def _draw_norms(panel: Axes, history: Mapping[str, Any]) -> QuadMesh:
 
 
 def _not_recorded(history: Mapping[str, Any]) -> np.ndarray:
-    """Returns which layers each record has nothing of, [records, layers]."""
+    """Returns whether a record does not have a layer, bool [records, layers]."""
     return np.isnan(history["norm"]) & np.isnan(history["non_finite"])
 
 
@@ -119,7 +121,7 @@ def _draw_fraction(panel: Axes, history: Mapping[str, Any], fraction: str) -> No
 
 
 def _draw_loss(panel: Axes, history: Mapping[str, Any]) -> None:
-    """Draws the loss as far as it is finite, and where it is not."""
+    """Draws the finite losses as a line, and marks the records of the others."""
     edges, losses = record_edges(history["step"]), history["loss"]
     is_finite = np.isfinite(losses)
     shown = losses[is_finite]

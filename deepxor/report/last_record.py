@@ -16,12 +16,12 @@ MISSING = "-"
 
 @dataclass(frozen=True)
 class LastRecord:
-    """What was last recorded of each layer.
+    """Holds the last record of a run as texts.
 
     Attributes:
-        step: Of the last record.
-        headings: The quantities.
-        rows: The name of each layer and its cells, the input first.
+        step: The step of the record.
+        headings: The labels of the quantities.
+        rows: The name of each layer and its texts by quantity, in forward order.
     """
 
     step: int
@@ -30,10 +30,12 @@ class LastRecord:
 
 
 def last_record(found: GradientFlow) -> LastRecord:
-    """Returns the last record; of what is measured now and then, what stands there.
+    """Returns the last record of a run.
+
+    A quantity that is measured at some records only has its latest value.
 
     Args:
-        found: What a run recorded.
+        found: The run's records of its gradients.
     """
     shown = [quantity for quantity in in_tab() if quantity.label is not None]
     table = gradient_flow.filled_forward(found.tables)[-1]
@@ -46,7 +48,7 @@ def last_record(found: GradientFlow) -> LastRecord:
 
 
 def _cell(quantity: Quantity, values: np.ndarray) -> str:
-    """Returns the text of a quantity of a layer, whose column of the table is given."""
+    """Returns the text of a quantity for the values of one layer, [quantities]."""
     if gradient_flow.not_recorded(values[:, None])[0]:
         return MISSING
     value = float(values[gradient_flow.QUANTITIES.index(quantity.shown_name)])
@@ -61,10 +63,10 @@ def _cell(quantity: Quantity, values: np.ndarray) -> str:
 
 def _text(display: str, value: float) -> str:
     if display == LOG10:
-        # A file may claim what no float holds.
+        # A file may have a value whose power of ten is too large for a float.
         return f"{10 ** min(value, 300):.1e}" if math.isfinite(value) else "not finite"
     if display == FRACTION:
-        # 0 and 100 are exact.
+        # Only exact values are shown as 0 % and 100 %.
         shown = min(0.99, max(0.01, value)) if 0 < value < 1 else value
         return f"{100 * shown:.0f} %"
     return f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""Lines of the runs of a report."""
+"""Lines of runs in the charts of the report, and their legend."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ from deepxor.palette import (
 from deepxor.report.run import ReportRun
 from deepxor.report.style import short
 
-# As many names fit into a legend; with more, the colours of the table have to do.
+# The largest number of names in a legend. With more runs there is none, and the table
+# shows their colours.
 MAX_NAMED = 14
 
 
 def band_opacity(runs: Sequence[ReportRun]) -> float:
-    """Returns the opacity of a band: of many bands, each less.
+    """Returns the opacity of a band, which is smaller if there are more bands.
 
     Args:
-        runs: Those whose bands share a chart.
+        runs: The runs whose bands share a chart.
+
+    Returns:
+        The opacity, from 0.02 to 0.15.
     """
     return max(0.02, min(0.15, 1 / len(runs)))
 
@@ -39,24 +43,24 @@ def draw_line(
     """Draws the line of a run, in its colour and dashes.
 
     Args:
-        panel: Where it is drawn.
-        x: [points].
-        y: [points]; what is not finite is left out.
-        index: The run's place among the runs.
+        panel: The panel to draw into.
+        x: The horizontal positions, [points].
+        y: The values, [points]; those that are not finite are left out.
+        index: The place of the run among all runs, from 0.
         run: The run, whose name the legend shows.
-        mark: A marker of matplotlib's at every point; empty for none.
+        mark: The marker of matplotlib at every point; empty for none.
     """
     y = np.where(np.isfinite(y), y, np.nan)
-    # A single point is no line.
+    # A single point would not be visible as a line.
     marker = mark or ("o" if np.isfinite(y).sum() == 1 else "")
-    # An underscore in front would hide a name from the legend.
+    # The zero-width space keeps names with an underscore in front in the legend.
     (line,) = panel.plot(
         x, y, color=run_colour(index), marker=marker, ms=3.5,
         label="\u200b" + short(run.name),
     )  # fmt: skip
     dashes = run_dashes(index)
     if dashes:
-        # Matplotlib counts in widths of the line, the palette in points.
+        # Matplotlib measures dashes in widths of the line, the palette in points.
         line.set_dashes([length / 1.6 for length in dashes])
 
 
@@ -65,7 +69,7 @@ def draw_legend(figure: Figure, panel: Axes) -> None:
 
     Args:
         figure: The figure.
-        panel: One that has a line of every run.
+        panel: A panel of the figure that has a line for every run.
     """
     handles, labels = panel.get_legend_handles_labels()
     if not 1 <= len(labels) <= MAX_NAMED:

@@ -19,7 +19,7 @@ from deepxor.statistics import wilson_interval
 from deepxor.text import printable
 from deepxor.xor.run import FINISHED, Run, find_runs, unfinished_results
 
-# All that the report draws or says; the other scalars of a run are fifty times as many.
+# The tags that the report needs; a run has fifty times as many other scalars.
 BANDS = ("cost", "cost/p10", "cost/p90")
 LOSSES = ("loss", "batch_loss", "epoch_loss")
 TAGS = (*BANDS, *LOSSES, "accuracy", "solved")
@@ -34,13 +34,14 @@ def read_logdir(
 
     Args:
         logdir: The folder of the runs' folders.
-        pattern: A regular expression, found in the names of the runs to read.
-        with_events: Whether curves and gradients are wanted; without, the event files
-            of runs that have finished are left alone.
+        pattern: A regular expression; only runs in whose name it is found are read.
+        with_events: Whether curves and gradients are needed. Otherwise the event files
+            of runs that have finished are not read.
 
     Returns:
-        The runs of the XOR laboratory by name, then folders of a `GradientMonitor`; and
-        a line for every folder that is neither, saying why.
+        The runs of the XOR laboratory, sorted by name, and then the folders of a
+        `GradientMonitor`; and for every other folder a line that says why it is
+        neither.
 
     Raises:
         RunError: If the logdir cannot be listed, or is itself a run.
@@ -48,7 +49,7 @@ def read_logdir(
     wanted = re.compile(pattern)
     runs, skipped = find_runs(logdir)
     monitored, unreadable = _monitored(Path(logdir), wanted)
-    # What has event files is named by them, whatever else its folder lacks.
+    # A folder with event files is listed for these, and not for the file it lacks.
     seen = {part for name in (*monitored, *unreadable) for part in _with_parents(name)}
     lines = [
         line
@@ -63,14 +64,15 @@ def read_logdir(
 def solved_comparisons(runs: list[ReportRun]) -> list[Comparison]:
     """Compares the solved rates of the runs that have finished.
 
-    Runs of the same settings but for the seed are taken together; those of the same
-    seed, too, are the same networks and count once.
+    Runs that differ in their seeds only are taken together. Runs with the same seed,
+    too, train the same networks, so that only the one with the most replicas counts.
 
     Args:
-        runs: Of a logdir.
+        runs: The runs of a logdir.
 
     Returns:
-        The comparisons; none where there are fewer than two rates of two networks.
+        The comparisons; empty if there are fewer than two rates of at least two
+        networks.
     """
     groups: dict[tuple[Any, ...], dict[int, ReportRun]] = {}
     for run in runs:
@@ -126,7 +128,7 @@ def _tags(run: Run) -> tuple[str, ...]:
 
 
 def _row(name: str, status: str, results: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a row of `export.COLUMNS`."""
+    """Returns a row, the values of a run by column, one of `export.COLUMNS`."""
     row = {"run": printable(name), "status": status, "solved": None, **results}
     if row["solved"] is not None:
         low, high = wilson_interval(row["solved"], row["replicas"])
@@ -140,10 +142,10 @@ def _row(name: str, status: str, results: Mapping[str, Any]) -> dict[str, Any]:
 def _monitored(
     root: Path, wanted: re.Pattern[str]
 ) -> tuple[dict[str, ReportRun], dict[str, str]]:
-    """Reads the folders with event files that are no runs of the XOR laboratory.
+    """Reads the folders with event files that are not runs of the XOR laboratory.
 
     Returns:
-        Name -> run, and name -> why there is none.
+        The runs by name; and the reasons for which others cannot be read, by name.
     """
     found, unreadable = {}, {}
     for path in event_folders(root):
@@ -184,7 +186,7 @@ def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:
 
 
 def _first_norm(flow: GradientFlow, layer: int) -> float | None:
-    """Returns the norm of the first record that has the layer, None if not finite."""
+    """Returns the norm at the first record that has the layer; None if not finite."""
     record = int((~not_recorded(flow.tables)[:, layer]).argmax())
     if flow.quantities["zero_fraction"][record, layer] == 1:
         return 0.0

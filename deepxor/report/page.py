@@ -1,4 +1,4 @@
-"""One HTML file that compares runs, to be read offline or printed."""
+"""Makes an HTML file that compares runs, to be read offline or printed."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def report_html(
     comparisons: Sequence[Comparison] = (),
     skipped: Sequence[str] = (),
 ) -> str:
-    """Returns a page that needs nothing but itself, and no script.
+    """Returns the report as an HTML page without scripts or other files.
 
     Args:
-        title: Of what the runs belong to, such as the logdir's name.
-        runs: At least one; their names and all texts may be hostile.
-        comparisons: Of solved rates.
+        title: The title, such as the name of the logdir.
+        runs: The runs, at least one; their names and texts need not be trusted.
+        comparisons: The comparisons of solved rates.
         skipped: A line for each folder that could not be read.
 
     Returns:
-        HTML.
+        The page as HTML.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("deepxor.report", "."),
-        autoescape=True,  # names are hostile text
+        autoescape=True,  # as names are not trusted
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -70,7 +70,7 @@ def differing_settings(runs: Sequence[ReportRun]) -> set[str]:
     """Returns the names of the settings in which runs differ.
 
     Args:
-        runs: Those whose settings are not known do not count.
+        runs: The runs; those whose settings are not known do not count.
     """
     known = [run.settings for run in runs if run.settings]
     return {
@@ -81,7 +81,7 @@ def differing_settings(runs: Sequence[ReportRun]) -> set[str]:
 
 
 def _setting_names(runs: Sequence[ReportRun]) -> list[str]:
-    """Returns the names of all settings, in the order they are met."""
+    """Returns the names of the settings of all runs, in the order of the runs."""
     return list(dict.fromkeys(name for run in runs for name in run.settings))
 
 
@@ -105,8 +105,8 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _picture(svg: str) -> str:
-    """Returns the address of a picture that is its own content.
+    """Returns the data address of a picture.
 
-    As an image of its own, no name in it can become part of the page.
+    As the picture is an image of its own, no name in it can become part of the page.
     """
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

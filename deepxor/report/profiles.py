@@ -1,4 +1,4 @@
-"""Gradient norms by layer, at three records of a training."""
+"""Charts of gradient norms by layer at three records of a training."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ from deepxor.report.style import MAX_LAYER_LABELS, as_svg, short
 
 
 def profiles_svg(runs: Sequence[ReportRun]) -> str | None:
-    """Draws the gradient norm by layer at the first, a middle and the last record.
+    """Returns charts of the gradient norm by layer at three records.
+
+    They are the first record, the one in the middle and the last.
 
     Args:
-        runs: In the order of their colours.
+        runs: The runs in the order of their colours.
 
     Returns:
-        SVG; None if no run recorded gradients.
+        The charts as SVG; None if no run recorded gradients.
     """
     flows = [(i, run) for i, run in enumerate(runs) if run.events.flow is not None]
     if not flows:
@@ -69,7 +71,7 @@ def _last(flow: GradientFlow) -> int:
 
 
 def _middle(flow: GradientFlow) -> int:
-    """Returns the record nearest to half of the steps."""
+    """Returns the number of the record nearest to half of the steps."""
     half = (flow.steps[0] + flow.steps[-1]) / 2
     return int(np.abs(flow.steps - half).argmin())
 
@@ -90,7 +92,7 @@ def _draw_profile(
 
 
 def _label_layers(panel: Axes, flows: Sequence[GradientFlow]) -> None:
-    """Writes the names of the layers if all runs have the same, else their depth."""
+    """Writes the names of the layers if all runs have the same, else their numbers."""
     longest = max(flows, key=lambda flow: len(flow.layers))
     count = len(longest.layers)
     step = math.ceil(count / MAX_LAYER_LABELS)

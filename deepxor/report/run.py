@@ -1,4 +1,4 @@
-"""One run as the report shows it."""
+"""One run, as tables, files and the report show it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from deepxor.events.reader import RunEvents
 
 @dataclass(frozen=True, eq=False)
 class ReportRun:
-    """What a table, a file or a report says of one run.
+    """Holds what a table, a file or the report shows of one run.
 
     Attributes:
-        name: Printable, otherwise hostile.
-        row: Column, of `export.COLUMNS`, -> value; missing or None where it is not
-            known.
-        settings: Name -> value; empty where they are not known.
-        remark: Stands beside the verdict, such as "killed at step 300".
-        events: What was recorded; empty where it was not read.
+        name: The name, which is printable but otherwise not trusted.
+        row: The values by column, one of `export.COLUMNS`; a value that is not known is
+            None or missing.
+        settings: The settings by name; empty if they are not known.
+        remark: The text beside the verdict, such as "killed at step 300".
+        events: The records of the run; empty if they were not read.
     """
 
     name: str

@@ -27,13 +27,14 @@ CSV_COLUMNS = (
 
 @dataclass(frozen=True)
 class Score:
-    """What one setting reached with several seeds.
+    """Holds the accuracy of one trial with several seeds.
 
     Attributes:
-        accuracies: In percent, of the seeds that converged.
-        verdicts: Of all seeds.
-        published: What a paper says; None if it did not converge there.
-        is_published: Whether a paper says anything.
+        accuracies: The accuracies of the seeds that converged, in percent.
+        verdicts: The verdicts of all seeds.
+        published: The accuracy in a paper, in percent; None if the training did not
+            converge there.
+        is_published: Whether a paper has a result.
     """
 
     accuracies: tuple[float, ...]
@@ -43,24 +44,24 @@ class Score:
 
     @property
     def mean(self) -> float | None:
-        """Over the seeds that converged; None if none has."""
+        """The mean accuracy of the seeds that converged; None if none has."""
         return statistics.mean(self.accuracies) if self.accuracies else None
 
     @property
     def spread(self) -> float | None:
-        """Their standard deviation, of at least two."""
+        """The standard deviation of the accuracies; None for fewer than two."""
         if len(self.accuracies) < 2:
             return None
         return statistics.stdev(self.accuracies)
 
     @property
     def verdict(self) -> str:
-        """The most frequent one."""
+        """The most frequent verdict; empty if there is none."""
         return Counter(self.verdicts).most_common(1)[0][0] if self.verdicts else ""
 
     @property
     def verdict_text(self) -> str:
-        """The verdict, or each with its seeds, such as "2 dead, 1 healthy"."""
+        """The verdict, or all verdicts with their counts as in "2 dead, 1 healthy"."""
         counts = Counter(self.verdicts).most_common()
         if len(counts) < 2:
             return self.verdict
@@ -68,7 +69,7 @@ class Score:
 
     @property
     def text(self) -> str:
-        """As it stands in the table, such as "96.1 ± 0.4 (2 of 3)"."""
+        """The text in the table, such as "96.1 ± 0.4 (2 of 3)"."""
         if not self.verdicts:
             return "-"
         if self.mean is None:
@@ -82,13 +83,13 @@ class Score:
 
     @property
     def published_text(self) -> str:
-        """As it stands beside; empty where nothing is published."""
+        """The text of the published accuracy; empty if nothing is published."""
         if not self.is_published:
             return ""
         return NOT_CONVERGED if self.published is None else f"{self.published:.2f}"
 
 
-# Row and column -> score.
+# The scores by row and column.
 Scores = Mapping[tuple[str, str], Score]
 
 
@@ -98,10 +99,10 @@ def console_table(
     """Returns a table with the verdict below each score that did not converge.
 
     Args:
-        title: Stands above it.
-        rows: From top to bottom.
-        columns: From left to right.
-        scores: Of every row and column.
+        title: The text above the table.
+        rows: The names of the rows from top to bottom.
+        columns: The names of the columns from left to right.
+        scores: The score of every row and column.
     """
     table = Table(title=Text(title))
     table.add_column("")
@@ -123,12 +124,12 @@ def _console_cell(score: Score) -> Text:
 
 
 def score_csv(rows: Sequence[str], columns: Sequence[str], scores: Scores) -> str:
-    """Returns a line a score, with a heading.
+    """Returns CSV with a heading and a line for each score.
 
     Args:
-        rows: As of `console_table`, as are the others.
-        columns: The columns.
-        scores: The scores.
+        rows: The names of the rows from top to bottom.
+        columns: The names of the columns from left to right.
+        scores: The score of every row and column.
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -154,14 +155,14 @@ def score_html(
     columns: Sequence[str],
     scores: Scores,
 ) -> str:
-    """Returns a page of its own, without script and with nothing to load.
+    """Returns the table as an HTML page without scripts or other files.
 
     Args:
-        title: Stands above the table.
-        facts: Name and value of what holds for all of it.
-        rows: As of `console_table`, as are the others.
-        columns: The columns.
-        scores: The scores.
+        title: The text above the table.
+        facts: The names and values of the settings of the whole table.
+        rows: The names of the rows from top to bottom.
+        columns: The names of the columns from left to right.
+        scores: The score of every row and column.
     """
     template = resources.files("deepxor.report").joinpath("score_table.html.j2")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)

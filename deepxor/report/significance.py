@@ -1,4 +1,4 @@
-"""Whether two rates of success differ by more than chance."""
+"""Tests of whether rates of success differ by more than chance."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-# Of more than this many rates not every pair is compared, but each with the first: the
-# correction for so many pairs would leave nothing to be found.
+# If there are more rates than this, each is compared with the first only, and not every
+# pair, as nothing would be significant after the correction for so many pairs.
 MAX_PAIRED = 6
 
 LEVEL = 0.05
@@ -15,16 +15,16 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two rates of success, and how likely chance makes them differ so much.
+    """Holds a comparison of two rates of success.
 
     Attributes:
-        first: The name of one.
-        second: The name of the other.
-        first_counts: Successes and trials of the first.
-        second_counts: Likewise of the second.
-        p: Fisher's exact test, two-sided, corrected for the number of comparisons by
-            Holm's method.
-        comparisons: Their number.
+        first: The name of the first rate.
+        second: The name of the second rate.
+        first_counts: The successes and the trials of the first rate.
+        second_counts: The successes and the trials of the second rate.
+        p: The p value of Fisher's exact test, two-sided, corrected for the number of
+            comparisons by Holm's method.
+        comparisons: The number of comparisons.
     """
 
     first: str
@@ -53,8 +53,8 @@ def compare_rates(counts: Mapping[str, tuple[int, int]]) -> list[Comparison]:
     """Compares rates of success, every pair or each with the first.
 
     Args:
-        counts: Name -> successes and trials, at least one trial; the first name is the
-            one to compare with where there are more than `MAX_PAIRED`.
+        counts: The successes and the trials by name, each with at least one trial. If
+            there are more than `MAX_PAIRED` rates, each is compared with the first.
 
     Returns:
         The comparisons, in the order of the names.
@@ -74,14 +74,14 @@ def compare_rates(counts: Mapping[str, tuple[int, int]]) -> list[Comparison]:
 def fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
     """Returns the p value of Fisher's exact test, two-sided.
 
-    It is exact however few the trials are and however extreme the rates. Networks of
-    one seed may start from related weights in both; then the true p is smaller still.
+    The test is exact for few trials and extreme rates, too. If networks of the same
+    seed start from related weights in both groups, the true p value is smaller.
 
     Args:
-        first: Successes and trials.
-        second: Likewise.
+        first: The successes and the trials of the first group.
+        second: The successes and the trials of the second group.
     """
-    from scipy.stats import fisher_exact  # half a second
+    from scipy.stats import fisher_exact  # takes half a second to import
 
     table = [[solved, trials - solved] for solved, trials in (first, second)]
     return float(fisher_exact(table).pvalue)
@@ -90,14 +90,18 @@ def fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
 def holm(p_values: Sequence[float]) -> list[float]:
     """Returns p values corrected for their number (Holm 1979).
 
-    The smallest is multiplied by their number, the next by one less, and so on; none
-    ends below a smaller one, or above 1.
+    The smallest value is multiplied by their number, the next by one less, and so on.
+    No corrected value is below that of a smaller one, or above 1.
 
     Args:
-        p_values: Each from 0 to 1.
+        p_values: The p values, each from 0 to 1.
 
     Returns:
-        The corrected ones, in the same order.
+        The corrected p values in the same order.
+
+    Example:
+        >>> holm([0.5, 0.25])
+        [0.5, 0.5]
     """
     corrected = [0.0] * len(p_values)
     largest = 0.0
@@ -108,7 +112,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def p_text(p: float) -> str:
-    """Returns a p value as one writes it, as in "p = 0.031" or "p < 1e-15"."""
-    if p < 1e-15:  # smaller ones are no better known
+    """Returns a p value as a text.
+
+    Args:
+        p: The p value, from 0 to 1.
+
+    Example:
+        >>> p_text(0.0312), p_text(1e-20)
+        ('p = 0.031', 'p < 1e-15')
+    """
+    if p < 1e-15:  # smaller values are within the rounding of the computation
         return "p < 1e-15"
     return f"p = {p:.2g}"

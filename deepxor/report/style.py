@@ -1,4 +1,4 @@
-"""One style for every chart of the report, and SVG as its pages take it."""
+"""The style of every chart of the report, and its output as SVG."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from deepxor.palette import (
     MUTED,
 )
 
-# A name longer than this is cut in a picture; the tables have it whole.
+# The largest number of letters of a name in a picture; the tables show whole names.
 LONGEST_NAME = 28
 
 
-# More names than these do not fit beside or under a chart.
+# The largest number of names that fit beside or under a chart.
 MAX_LAYER_LABELS = 14
 
 STYLE: Any = {
@@ -48,16 +48,24 @@ STYLE: Any = {
 
 
 def short(name: str) -> str:
-    """Returns a name as it fits into a picture."""
+    """Returns a name, shortened in the middle if it is too long for a picture.
+
+    Args:
+        name: The name.
+    """
     half = LONGEST_NAME // 2 - 1
     return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def as_svg(draw: Callable[[], Figure]) -> str:
-    """Returns a figure as SVG, the same bytes for the same figure."""
+    """Returns a figure as SVG, the same text for equal figures.
+
+    Args:
+        draw: A function that draws the figure, which is called with the report's style.
+    """
     buffer = io.StringIO()
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        # Letters that the font lacks; the browser has others.
+        # Matplotlib warns of letters that its font lacks, but the browser's may have.
         warnings.simplefilter("ignore", UserWarning)
         nothing = {key: None for key in ("Creator", "Date", "Format", "Type")}
         draw().savefig(buffer, format="svg", metadata=nothing)

@@ -1,1 +1,1 @@
-"""A folder a run: its name, its lock and its JSON file; knows no laboratory."""
+"""The folder of a run: its name, its lock and its JSON file, for any laboratory."""

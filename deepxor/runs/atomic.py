@@ -1,4 +1,4 @@
-"""Writes a file of which a reader finds the old or the new, never a part."""
+"""Writes files whole: a reader finds the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file such that a reader finds the old content or the new, never a part.
 
     Args:
-        path: The file's.
-        content: Its bytes.
+        path: The path of the file.
+        content: The bytes to write.
 
     Raises:
-        OSError: If it cannot be written; the old content stays.
+        OSError: If the file cannot be written; the old content stays.
     """
     part = path.with_name(path.name + ".part")
     try:

@@ -1,4 +1,4 @@
-"""The folder of a run: its name in the logdir."""
+"""The names of runs' folders in a logdir."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from deepxor.checks import refuse
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@-]{0,199}")
 
 
 class RunError(Exception):
-    """A run cannot be made, resumed or read; the message is one line for the user."""
+    """Says in one line for the user why a run cannot be made, resumed or read."""
 
 
 def check_run_name(name: str) -> None:
@@ -22,20 +24,30 @@ def check_run_name(name: str) -> None:
         name: The name.
 
     Raises:
-        ValueError: If it cannot.
+        ValueError: If it is too long or has other letters.
     """
     if not _NAME.fullmatch(name):
-        raise ValueError(
-            f"run_name={name!r}: allowed are up to 200 letters, digits and any of "
-            "_ . + = , @ -, the first a letter, digit or _"
+        refuse(
+            "run_name",
+            name,
+            "up to 200 letters, digits and any of _ . + = , @ -, the first a letter, "
+            "digit or _",
         )
 
 
 def sort_key(path: Path) -> tuple[str, int]:
-    """Returns what sorts run-2 before run-10, and run before both.
+    """Returns a key that sorts run-2 before run-10, and run before both.
 
     Args:
         path: A run's folder.
+
+    Returns:
+        The folder's name without its number, and the number; 0 if there is none.
+
+    Example:
+        >>> paths = [Path("run-10"), Path("run-2"), Path("run")]
+        >>> [path.name for path in sorted(paths, key=sort_key)]
+        ['run', 'run-2', 'run-10']
     """
     numbered = re.fullmatch(r"(.*)-(\d{1,9})", path.name, re.DOTALL)
     return (numbered[1], int(numbered[2])) if numbered else (path.name, 0)
@@ -54,12 +66,15 @@ def make_folder(logdir: Path, name: str, default: str) -> Path:
     """Makes the folder of a new run.
 
     Args:
-        logdir: Where it is made.
-        name: The folder's name; empty for the default.
-        default: Otherwise its name, with -2, -3 ... if that is taken.
+        logdir: The folder in which it is made.
+        name: The folder's name; empty for the default name.
+        default: The default name, to which -2, -3 ... is added if it is taken.
+
+    Returns:
+        The path of the folder.
 
     Raises:
-        RunError: If the name is taken.
+        RunError: If `name` is taken.
         OSError: If the folder cannot be made.
     """
     for candidate in _candidates(name, default):

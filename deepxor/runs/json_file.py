@@ -11,15 +11,15 @@ from deepxor.version import __version__
 
 
 def write_json(path: Path, **fields: Any) -> None:
-    """Writes the file, whole or not at all.
+    """Writes a JSON file, whole or not at all.
 
     Args:
-        path: The file's.
-        **fields: JSON types, None for what is not finite. The version stands before
-            them.
+        path: The path of the file.
+        **fields: Values of JSON types by name; None for a number that is not finite.
+            The version of deepxor is written before them.
 
     Raises:
-        OSError: If it cannot be written; the old content stays.
+        OSError: If the file cannot be written; the old content stays.
     """
     data = {"deepxor": __version__, **fields}
     text = json.dumps(data, indent=2, allow_nan=False) + "\n"
@@ -27,13 +27,13 @@ def write_json(path: Path, **fields: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Returns the content of the file, which may be anything.
+    """Returns the content of a JSON file, which may be of any type.
 
     Args:
-        path: The file's.
+        path: The path of the file.
 
     Raises:
-        OSError: If it cannot be read.
-        ValueError: If it is no JSON.
+        OSError: If the file cannot be read.
+        ValueError: If the file is not JSON.
     """
     return json.loads(path.read_text(encoding="utf-8"))

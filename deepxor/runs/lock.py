@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 class FolderLock:
-    """A lock on a folder that tells a run being trained from one that was killed.
+    """Locks a folder, which tells a run that is being trained from a killed one.
 
     Args:
-        path: The folder, which has to be there.
+        path: The folder, which must exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -23,32 +23,32 @@ class FolderLock:
         """Takes the lock, until `release` or the end of the process, however it ends.
 
         Returns:
-            Whether it was free.
+            Whether the lock was free and has been taken.
 
         Raises:
             OSError: If the folder cannot be opened.
         """
         self._descriptor = _lock(self._path, fcntl.LOCK_EX)
         if self._descriptor is None:
-            time.sleep(0.1)  # somebody may just be asking, as `is_locked` does
+            time.sleep(0.1)  # `is_locked` holds the lock for a moment
             self._descriptor = _lock(self._path, fcntl.LOCK_EX)
         return self._descriptor is not None
 
     def release(self) -> None:
-        """Gives the lock back, if it was taken."""
+        """Releases the lock, if it was taken."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock of a folder.
+    """Returns whether a process holds the lock of a folder.
 
     Args:
         path: The folder.
 
     Raises:
-        OSError: If it cannot be opened.
+        OSError: If the folder cannot be opened.
     """
     descriptor = _lock(path, fcntl.LOCK_SH)
     if descriptor is not None:

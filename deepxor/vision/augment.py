@@ -8,16 +8,17 @@ import tensorflow as tf
 def augment(pictures: tf.Tensor, seed: tf.Tensor, padding: int = 4) -> tf.Tensor:
     """Mirrors half of the pictures and crops each at random from a padded one.
 
-    As Goodfellow et al. 2013 and Mishkin & Matas 2015 do for CIFAR-10. A function of
-    its arguments alone.
+    Goodfellow et al. 2013 and Mishkin & Matas 2015 do so for CIFAR-10. The result
+    depends on the arguments alone.
 
     Args:
-        pictures: [n, height, width, channels].
-        seed: Two integers; the same ones give the same pictures.
-        padding: Zeros on each side; zero is the mean of what `datasets.load` returns.
+        pictures: Pictures [n, height, width, channels].
+        seed: Two integers; the same integers give the same pictures.
+        padding: The width in pixels of the zeros on each side. Zero is the mean of the
+            pictures that `datasets.load` returns.
 
     Returns:
-        The same shape and type.
+        Pictures of the same shape and type.
     """
     shape = tf.shape(pictures)
     count, height, width = shape[0], shape[1], shape[2]
@@ -38,12 +39,12 @@ def augmented(batches: tf.data.Dataset, seed: int, padding: int = 4) -> tf.data.
     """Augments the batches of a data set, each time differently.
 
     Args:
-        batches: Of pairs (pictures, labels).
-        seed: The same one gives the same pictures in the same epoch.
-        padding: As of `augment`.
+        batches: A data set of pairs (pictures, labels).
+        seed: An integer; the same integer gives the same pictures in the same epoch.
+        padding: The width in pixels of the zeros on each side.
 
     Returns:
-        A data set of the same pairs.
+        A data set of pairs of augmented pictures and the same labels.
     """
     seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
     return tf.data.Dataset.zip(batches, seeds).map(

@@ -1,16 +1,15 @@
 """One trial of the table of activations and initializers, and its recipe.
 
-No TensorFlow, so that flags can be checked against it.
+The module needs no TensorFlow, so that flags can be checked against it quickly.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from deepxor.checks import check_at_least, check_choice, check_positive
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.vision.datasets import DATASETS
 from deepxor.vision.models import CONVNETS, INITIALIZERS
@@ -21,18 +20,18 @@ DISTRIBUTIONS = ("none", MIRRORED)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: gradient descent with momentum and a schedule.
+    """Says how a network is trained: gradient descent with momentum and a schedule.
 
     Attributes:
-        epochs: Passes over the training pictures.
-        milestones: After these many epochs the learning rate is divided by 10.
-        batch_size: Pictures in a step.
-        learning_rate: At the start.
-        momentum: As of `keras.optimizers.SGD`.
-        weight_decay: As of `vision.optimizers.DecayedSGD`.
-        dropout: Whether there is dropout.
+        epochs: The number of passes over the training pictures, at least 1.
+        milestones: The epochs after which the learning rate is divided by 10.
+        batch_size: The number of pictures in a step, at least 1.
+        learning_rate: The learning rate at the start, above 0.
+        momentum: The momentum, as `keras.optimizers.SGD` defines it.
+        weight_decay: The weight decay, as `vision.optimizers.DecayedSGD` defines it.
+        dropout: Whether the network has dropout.
         augment: Whether training pictures are mirrored and cropped at random.
-        scale: What the widths of the network are multiplied by.
+        scale: The factor for the widths of the network, above 0.
 
     Raises:
         ValueError: If a number is out of range.
@@ -50,27 +49,23 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: allowed is at least 1")
+            check_at_least(name, getattr(self, name), 1)
         for name in ("learning_rate", "scale"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(
-                    f"{name}={getattr(self, name)}: allowed is a finite number above 0"
-                )
+            check_positive(name, getattr(self, name))
 
     def with_epochs(self, epochs: int) -> Recipe:
-        """Returns the recipe over other epochs, the milestones moved in proportion.
+        """Returns the recipe for other epochs, with milestones in proportion.
 
         Args:
-            epochs: How many.
+            epochs: The number of epochs, at least 1.
         """
         milestones = tuple(round(m * epochs / self.epochs) for m in self.milestones)
         return dataclasses.replace(self, epochs=epochs, milestones=milestones)
 
 
 RECIPES: dict[str, Recipe] = {
-    # Minutes for a table on two cores. Without dropout, which the 1,442 pictures in so
-    # few epochs do not need, and without mirrors: a mirrored digit is another digit.
+    # A table takes minutes on two cores. There is no dropout, which the 1,442 pictures
+    # do not need in so few epochs, and no mirroring, as a mirrored digit is none.
     "digits": Recipe(20, (12, 17), batch_size=64, dropout=False, scale=0.25),
     "fashion_mnist": Recipe(30, (15, 24), augment=True),
     # Mishkin & Matas 2015, after Goodfellow et al. 2013 and Romero et al. 2015.
@@ -80,18 +75,19 @@ RECIPES: dict[str, Recipe] = {
 
 @dataclass(frozen=True)
 class Trial:
-    """One network to train.
+    """Describes one network to train.
 
     Attributes:
-        dataset: A key of `datasets.DATASETS`.
-        network: A key of `models.CONVNETS`.
-        activation: A key of `activations.ACTIVATIONS`.
-        initializer: A key of `models.INITIALIZERS`.
-        seed: Of weights, dropout and the order of the pictures.
-        recipe: How it is trained.
+        dataset: A key of `vision.datasets.DATASETS`.
+        network: A key of `vision.models.CONVNETS`.
+        activation: A key of `nn.activations.ACTIVATIONS`.
+        initializer: A key of `vision.models.INITIALIZERS`.
+        seed: The seed of the weights, of dropout and of the order of the pictures, at
+            least 0.
+        recipe: The recipe of the training.
 
     Raises:
-        ValueError: If one of them is not allowed.
+        ValueError: If a name is unknown or the seed is negative.
     """
 
     dataset: str
@@ -102,22 +98,15 @@ class Trial:
     recipe: Recipe
 
     def __post_init__(self) -> None:
-        allowed: dict[str, Iterable[str]] = {
-            "dataset": DATASETS,
-            "network": CONVNETS,
-            "activation": ACTIVATIONS,
-            "initializer": INITIALIZERS,
-        }
-        for name, values in allowed.items():
-            value = getattr(self, name)
-            if value not in values:
-                raise ValueError(f"{name}={value!r}: allowed are {', '.join(values)}")
-        if self.seed < 0:
-            raise ValueError(f"seed={self.seed}: allowed is at least 0")
+        check_choice("dataset", self.dataset, DATASETS)
+        check_choice("network", self.network, CONVNETS)
+        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("initializer", self.initializer, INITIALIZERS)
+        check_at_least("seed", self.seed, 0)
 
     @property
     def run_name(self) -> str:
-        """The name of its folder."""
+        """The name of the trial's folder."""
         name = f"{self.activation}-{self.initializer}"
         return f"{name}-seed{self.seed}" if self.seed else name
 
@@ -130,11 +119,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a table is run; its results do not depend on it.
+    """Says how a table is run; its results do not depend on it.
 
     Attributes:
-        jobs: Trials trained at the same time, each in a process of its own.
-        data_dir: The folder of the data set's files; None downloads them.
+        jobs: The number of trials trained at the same time, each in its own process.
+        data_dir: The folder of the data set's files; None to download them.
         distribute: One of `DISTRIBUTIONS`; "mirrored" trains on all GPUs or, where
             there are none, on all CPU devices that TensorFlow was given.
         quiet: Whether nothing but errors is printed.
@@ -150,9 +139,6 @@ class RunOptions:
     quiet: bool = False
 
     def __post_init__(self) -> None:
-        if self.jobs < 1:
-            raise ValueError(f"jobs={self.jobs}: allowed is at least 1")
+        check_at_least("jobs", self.jobs, 1)
         if self.jobs > 1 and self.distribute != DISTRIBUTIONS[0]:
-            raise ValueError(
-                f"jobs={self.jobs}: allowed with distribute={self.distribute!r} is 1"
-            )
+            refuse("jobs", self.jobs, f"1 where distribute={self.distribute!r}")

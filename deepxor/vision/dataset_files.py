@@ -1,4 +1,4 @@
-"""Picture sets in the formats that they are published in, read as hostile files."""
+"""Readers of picture sets in their published formats; no file is trusted."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import IO, Any
 
 import numpy as np
 
-# Training pictures uint8 [n, h, w, c] and labels int64 [n], and those of the test.
+# The training pictures, uint8 [n, height, width, channels], their labels, int64 [n],
+# and the pictures and labels of the test.
 Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
-# Uncompressed; the largest of the files read here has 47 million.
+# The limit of a file's uncompressed size in bytes. The largest of the published files
+# has 47 million.
 MAX_BYTES = 2**27
 
 CLASSES = 10
@@ -25,7 +27,7 @@ CIFAR10_FOLDER = "cifar-10-batches-py"
 CIFAR10_ARCHIVE = "cifar-10-python.tar.gz"
 CIFAR10_TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 CIFAR10_TEST = "test_batch"
-# Of one colour, [height, width]; a row of a batch holds three, red, green and blue.
+# The height and width of one colour; a row of a batch holds red, green and blue.
 CIFAR10_PLANE = (32, 32)
 
 FASHION_MNIST_FILES = (
@@ -48,13 +50,15 @@ def read_cifar10(data_dir: Path) -> Split:
     """Reads CIFAR-10 (Krizhevsky 2009) in its version for Python.
 
     Args:
-        data_dir: Holds the archive or the folder that is in it; or is one of the two.
+        data_dir: The folder that holds the archive or the folder of the archive; or
+            one of these two itself.
 
     Returns:
-        Pictures uint8 [n, 32, 32, 3] and labels, for training and test.
+        The pictures, uint8 [n, 32, 32, 3], and labels, int64 [n], of the training and
+        of the test.
 
     Raises:
-        ValueError: If a file is missing or is not what it should be.
+        ValueError: If a file is missing or has another content.
         OSError: If a file cannot be read.
     """
     read = _cifar10_reader(data_dir)
@@ -68,13 +72,14 @@ def read_fashion_mnist(data_dir: Path) -> Split:
     """Reads Fashion-MNIST (Xiao, Rasul & Vollgraf 2017) from its four idx files.
 
     Args:
-        data_dir: Holds the files, compressed as they are published.
+        data_dir: The folder that holds the files, compressed as they are published.
 
     Returns:
-        Pictures uint8 [n, 28, 28, 1] and labels, for training and test.
+        The pictures, uint8 [n, 28, 28, 1], and labels, int64 [n], of the training and
+        of the test.
 
     Raises:
-        ValueError: If a file is missing or is not what it should be.
+        ValueError: If a file is missing or has another content.
         OSError: If a file cannot be read.
     """
     arrays = []
@@ -88,8 +93,8 @@ def read_fashion_mnist(data_dir: Path) -> Split:
         _check_labels(y, len(x), data_dir)
     if x_train.shape[1:] != x_test.shape[1:]:
         raise ValueError(
-            f"{data_dir} has pictures of {x_train.shape[1:]} for training and of "
-            f"{x_test.shape[1:]} for the test: allowed is one size"
+            f"`data_dir` must hold pictures of one size. Received: {data_dir} with "
+            f"{x_train.shape[1:]} for training and {x_test.shape[1:]} for the test"
         )
     labels = [y.astype(np.int64) for y in (y_train, y_test)]
     return x_train[..., None], labels[0], x_test[..., None], labels[1]
@@ -97,15 +102,17 @@ def read_fashion_mnist(data_dir: Path) -> Split:
 
 def _missing(name: str, data_dir: Path, dataset: str) -> ValueError:
     return ValueError(
-        f"data_dir={str(data_dir)!r} has no {name}: allowed is a folder with "
-        f"{NEEDED_FILES[dataset]}"
+        f"`data_dir` must be a folder with {NEEDED_FILES[dataset]}. Received: "
+        f"data_dir={str(data_dir)!r}, which has no {name}"
     )
 
 
 def _read_all(file: IO[bytes] | gzip.GzipFile, name: Any) -> bytes:
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise ValueError(f"{name} is too large: allowed are {MAX_BYTES} bytes")
+        raise ValueError(
+            f"{name} must have at most {MAX_BYTES} bytes. Received: a larger file"
+        )
     return content
 
 
@@ -132,14 +139,14 @@ def _read_batch_file(folder: Path, name: str) -> bytes:
 def _find(files: Mapping[str, bytes], name: str, archive: Path) -> bytes:
     if name not in files:
         raise ValueError(
-            f"{archive} has no {CIFAR10_FOLDER}/{name}: allowed is {CIFAR10_ARCHIVE} "
-            "as it is published"
+            f"{archive} must be {CIFAR10_ARCHIVE} as it is published. Received: an "
+            f"archive without {CIFAR10_FOLDER}/{name}"
         )
     return files[name]
 
 
 def _read_archive(archive: Path) -> dict[str, bytes]:
-    """Returns the batches in an archive; nothing is written to the disk."""
+    """Returns the batches of an archive by name, without writing to the disk."""
     wanted = {f"{CIFAR10_FOLDER}/{name}" for name in (*CIFAR10_TRAIN, CIFAR10_TEST)}
     files = {}
     try:
@@ -148,12 +155,12 @@ def _read_archive(archive: Path) -> dict[str, bytes]:
                 name = member.name.removeprefix("./")
                 if name in wanted and member.isfile():
                     file = tar.extractfile(member)
-                    assert file is not None  # as of any file that is one
+                    assert file is not None  # `extractfile` opens every regular file
                     files[Path(name).name] = _read_all(file, f"{archive}: {name}")
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(
-            f"{archive} is no archive, or not all of one ({error}): allowed is "
-            f"{CIFAR10_ARCHIVE} as it is published"
+            f"{archive} must be {CIFAR10_ARCHIVE} as it is published. Received: no "
+            f"archive, or a part of one ({error})"
         ) from error
     return files
 
@@ -164,21 +171,22 @@ def _read_batch(
     """Reads one batch: pictures uint8 [n, 32, 32, 3] and labels int64 [n]."""
     content = read(name)
     try:
-        # Python 2 wrote it, whose strings are bytes.
+        # Python 2 wrote the file, and its strings are bytes.
         batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
         pixels, labels = batch[b"data"].as_uint8(), batch[b"labels"]
         if not all(type(label) is int for label in labels):
             raise TypeError("labels that are no integers")
     except Exception as error:  # a hostile file can raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(
-            f"{name} is no batch of CIFAR-10 ({type(error).__name__}: {error}): "
-            "allowed is the file as it is published"
+            f"{name} must be a batch of CIFAR-10 as it is published. Received: another "
+            f"file ({reason})"
         ) from error
     columns = 3 * math.prod(CIFAR10_PLANE)
     if pixels.ndim != 2 or pixels.shape[1] != columns or len(pixels) == 0:
         raise ValueError(
-            f"{name} has pictures of the shape {pixels.shape}: allowed is "
-            f"(n, {columns})"
+            f"{name} must have pictures of the shape (n, {columns}). Received: "
+            f"{pixels.shape}"
         )
     y = np.array([label if 0 <= label < CLASSES else -1 for label in labels], np.int64)
     _check_labels(y, len(pixels), name)
@@ -189,12 +197,14 @@ def _read_batch(
 def _check_labels(labels: np.ndarray, pictures: int, where: Any) -> None:
     if len(labels) != pictures or pictures == 0:
         raise ValueError(
-            f"{where} has {len(labels)} labels of {pictures} pictures: allowed is one "
-            "a picture"
+            f"{where} must have one label a picture. Received: {len(labels)} labels of "
+            f"{pictures} pictures"
         )
-    if labels.min() < 0 or labels.max() >= CLASSES:
+    others = np.count_nonzero((labels < 0) | (labels >= CLASSES))
+    if others:
         raise ValueError(
-            f"{where} has labels that are no class: allowed are 0 to {CLASSES - 1}"
+            f"{where} must have labels from 0 to {CLASSES - 1}. Received: {others} "
+            "others"
         )
 
 
@@ -205,16 +215,16 @@ def _read_idx(path: Path, axes: int) -> np.ndarray:
             content = _read_all(file, path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(
-            f"{path} is no gzip file, or not all of one ({error}): allowed is the file "
-            "as it is published"
+            f"{path} must be a gzip file as it is published. Received: another file, "
+            f"or a part of one ({error})"
         ) from error
     header = 4 + 4 * axes
     begins = content[:4] == bytes((0, 0, IDX_UINT8, axes)) and len(content) >= header
     shape = np.frombuffer(content[4:header], ">u4").tolist() if begins else []
     if not begins or len(content) != header + math.prod(shape):
         raise ValueError(
-            f"{path} is no idx file of bytes with {axes} axes, or not all of one: "
-            "allowed is the file as it is published"
+            f"{path} must be an idx file of bytes with {axes} axes, as it is "
+            "published. Received: another file, or a part of one"
         )
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
@@ -226,11 +236,11 @@ class _PickledType:
         self.name = name.decode("ascii") if isinstance(name, bytes) else name
 
     def __setstate__(self, state: Any) -> None:
-        """The byte order and the like; bytes have none."""
+        """Ignores the state, such as the byte order, which bytes do not have."""
 
 
 class _PickledArray:
-    """Stands in for `numpy.ndarray` in a pickle: NumPy's own reader is not hardened."""
+    """Stands in for `numpy.ndarray` in a pickle, as NumPy's own reader trusts files."""
 
     def __init__(self, *arguments: Any) -> None:
         self.state: tuple[Any, ...] = ()
@@ -239,11 +249,11 @@ class _PickledArray:
         self.state = state
 
     def as_uint8(self) -> np.ndarray:
-        """Returns the array.
+        """Returns the elements as a NumPy array, uint8.
 
         Raises:
-            TypeError: If its elements are no unsigned bytes.
-            ValueError: If they are not as many as its shape says.
+            TypeError: If the elements are not unsigned bytes.
+            ValueError: If the number of elements does not fit the shape.
         """
         _, shape, kind, is_fortran, content = self.state
         if kind.name not in ("u1", "uint8"):
@@ -263,14 +273,14 @@ def _from_buffer(content: Any, kind: Any, shape: Any, order: Any) -> _PickledArr
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    # So does Python 3 write bytes for Python 2.
+    # Python 3 writes bytes for Python 2 as a call of this function.
     if encoding not in ("latin1", b"latin1"):
         raise ValueError(f"encoding {encoding!r}")
     return text.encode("latin1")
 
 
 class _Unpickler(pickle.Unpickler):
-    """Builds arrays of bytes, and what needs no class, such as lists; nothing else."""
+    """Builds arrays of bytes, and objects without a class, such as lists, only."""
 
     ALLOWED: Mapping[tuple[str, str], Any] = {
         ("numpy", "ndarray"): _PickledArray,

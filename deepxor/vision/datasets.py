@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepxor.checks import check_choice
 from deepxor.vision.dataset_files import (
     NEEDED_FILES,
     Split,
@@ -15,10 +16,11 @@ from deepxor.vision.dataset_files import (
     read_fashion_mnist,
 )
 
-# One of so many of scikit-learn's digits is for the test; they have no split of their
-# own.
+# One in this many of scikit-learn's digits of each class is for the test, as they are
+# published without a test set.
 DIGITS_TEST_SHARE = 5
-# Of a picture of one colour; Goodfellow, Bengio & Courville 2016, section 12.2.1.1.
+# The smallest divisor, for pictures of one colour, which have no contrast; Goodfellow,
+# Bengio & Courville 2016, section 12.2.1.1.
 SMALLEST_CONTRAST = 1e-8
 
 
@@ -28,14 +30,14 @@ class DownloadError(OSError):
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """A set of pictures, preprocessed.
+    """Holds a preprocessed set of pictures.
 
     Attributes:
         name: A key of `DATASETS`.
-        x_train: float32 [n, height, width, channels].
-        y_train: int64 [n], the classes.
-        x_test: Like `x_train`.
-        y_test: Like `y_train`.
+        x_train: The training pictures, float32 [n, height, width, channels].
+        y_train: The classes of the training pictures, int64 [n], from 0.
+        x_test: The test pictures, float32 [m, height, width, channels].
+        y_test: The classes of the test pictures, int64 [m], from 0.
         classes: The number of classes.
     """
 
@@ -59,21 +61,20 @@ def load(dataset: str, data_dir: str | Path | None = None) -> Pictures:
 
     Args:
         dataset: A key of `DATASETS`.
-        data_dir: Where the files are; without it they are downloaded, once. For digits
-            there is none.
+        data_dir: The folder of the files; None to download them, once. The digits have
+            no files, so it must be None for them.
 
     Returns:
         The set, in the order of its files.
 
     Raises:
-        ValueError: If there is no such set, or a file is missing or not what it should
-            be.
+        ValueError: If there is no such set, or a file is missing or has another
+            content.
         DownloadError: If the set cannot be downloaded.
         ImportError: If scikit-learn is not installed.
         OSError: If a file cannot be read.
     """
-    if dataset not in DATASETS:
-        raise ValueError(f"dataset={dataset!r}: allowed are {', '.join(DATASETS)}")
+    check_choice("dataset", dataset, DATASETS)
     x_train, y_train, x_test, y_test = DATASETS[dataset](
         None if data_dir is None else Path(data_dir)
     )
@@ -84,16 +85,16 @@ def load(dataset: str, data_dir: str | Path | None = None) -> Pictures:
 
 
 def global_contrast_normalization(pictures: np.ndarray) -> np.ndarray:
-    """Gives every picture mean 0 and standard deviation 1.
+    """Returns the pictures, each with mean 0 and standard deviation 1.
 
     Goodfellow, Bengio & Courville 2016, "Deep learning", eq. 12.3, with s = 1 and
     lambda = 0.
 
     Args:
-        pictures: [n, height, width, channels].
+        pictures: Pictures [n, height, width, channels].
 
     Returns:
-        float32, the same shape. A picture of one colour becomes zero.
+        Pictures of the same shape, float32. A picture of one colour becomes zero.
     """
     axes = (1, 2, 3)
     mean = pictures.mean(axis=axes, keepdims=True, dtype=np.float64)
@@ -119,10 +120,12 @@ def _normalize_contrast(
 def _standardize(
     x_train: np.ndarray, x_test: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    # Of [0, 1] or [0, 255], the result is the same.
+    # The result is the same for pixels from 0 to 1 and from 0 to 255.
     mean, deviation = x_train.mean(dtype=np.float64), x_train.std(dtype=np.float64)
     if deviation == 0:
-        raise ValueError(f"all pixels are {mean}: allowed are pictures that differ")
+        raise ValueError(
+            f"The pixels of the pictures must differ. Received: {mean} everywhere"
+        )
     train, test = ((x - mean) / deviation for x in (x_train, x_test))
     return train.astype(np.float32), test.astype(np.float32)
 
@@ -130,8 +133,9 @@ def _standardize(
 def _digits(data_dir: Path | None) -> Split:
     if data_dir is not None:
         raise ValueError(
-            f"data_dir={str(data_dir)!r} does nothing for dataset='digits', which "
-            f"comes with scikit-learn: allowed with {', '.join(NEEDED_FILES)}"
+            f"`data_dir` must be given with {' or '.join(NEEDED_FILES)} only, as the "
+            "digits come with scikit-learn. Received: dataset='digits', "
+            f"data_dir={str(data_dir)!r}"
         )
     try:
         from sklearn.datasets import load_digits
@@ -147,7 +151,7 @@ def _digits(data_dir: Path | None) -> Split:
 
 
 def _every_fifth_of_a_class(y: np.ndarray) -> np.ndarray:
-    """Returns bool [n]: the last of every five pictures of the same class."""
+    """Returns which pictures are the last of five of the same class, bool [n]."""
     is_test = np.zeros(len(y), bool)
     for label in np.unique(y):
         places = np.flatnonzero(y == label)
@@ -170,7 +174,7 @@ def _downloaded(dataset: str) -> Split:
 
     try:
         train, test = getattr(keras.datasets, dataset).load_data()
-    except Exception as error:  # Keras raises a bare one
+    except Exception as error:  # Keras raises an `Exception` and no subclass
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DownloadError(
             f"dataset={dataset!r} cannot be downloaded ({reason}): put "

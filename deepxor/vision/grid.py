@@ -13,24 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepxor.checks import check_at_least, refuse
 from deepxor.vision.config import DISTRIBUTIONS, Recipe, RunOptions, Trial
 from deepxor.vision.run import TrialRun
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table to train: every activation with every initializer and seed.
+    """Describes a table to train: every activation with every initializer and seed.
 
     Attributes:
-        dataset: As of `Trial`, as are `network` and `recipe`.
-        network: The network of every trial.
-        activations: The columns.
-        initializers: The rows.
-        seeds: How many, from 0.
-        recipe: How every trial is trained.
+        dataset: The data set of every trial, a key of `vision.datasets.DATASETS`.
+        network: The network of every trial, a key of `vision.models.CONVNETS`.
+        activations: The columns, keys of `nn.activations.ACTIVATIONS`.
+        initializers: The rows, keys of `vision.models.INITIALIZERS`.
+        seeds: The number of seeds, which count from 0; at least 1.
+        recipe: The recipe of every trial.
 
     Raises:
-        ValueError: If one of them is not allowed.
+        ValueError: If a name is unknown, missing or given twice, or `seeds` is below 1.
     """
 
     dataset: str
@@ -44,16 +45,13 @@ class Grid:
         for name in ("activations", "initializers"):
             values = getattr(self, name)
             if not values or len(set(values)) < len(values):
-                raise ValueError(
-                    f"{name}={','.join(values)!r}: allowed is at least one, each once"
-                )
-        if self.seeds < 1:
-            raise ValueError(f"seeds={self.seeds}: allowed is at least 1")
-        self.trials  # noqa: B018  each checks itself
+                refuse(name, ",".join(values), "at least one name, each of them once")
+        check_at_least("seeds", self.seeds, 1)
+        self.trials  # noqa: B018  each trial checks its settings when it is made
 
     @functools.cached_property
     def trials(self) -> tuple[Trial, ...]:
-        """All trials; the seeds go last, so that there is a whole table early on."""
+        """All trials, seed by seed, so that there is a whole table early on."""
         return tuple(
             Trial(
                 self.dataset, self.network, activation, initializer, seed, self.recipe
@@ -95,18 +93,18 @@ def run_grid(
 
     Args:
         grid: The table.
-        folder: Its folder.
-        options: How they are run.
-        start: Called first in each process.
+        folder: The table's folder.
+        options: How the trials are run.
+        start: A function that each process calls first.
 
     Yields:
-        Every trial and its results: first those known from before, then the others as
-        they end.
+        Every trial and its results: first the trials that were trained before, then the
+        others in the order in which they end.
 
     Raises:
         RunError: If a trial's folder holds something else.
         OSError: If a folder cannot be written to.
-        KeyboardInterrupt: If Ctrl-C ended it; what is done is kept.
+        KeyboardInterrupt: If Ctrl-C ended the training; finished trials are kept.
     """
     left = []
     for trial in grid.trials:
@@ -125,7 +123,7 @@ def _train(
     options: RunOptions,
     start: Callable[[], None],
 ) -> Iterator[Trained]:
-    # Not forked: TensorFlow's threads do not survive that.
+    # Processes are spawned, as TensorFlow's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
         min(options.jobs, len(trials)),
@@ -149,14 +147,14 @@ def _train(
 
 
 def _start_worker(start: Callable[[], None]) -> None:
-    # Ctrl-C goes to all processes; the first of them ends the others.
+    # Ctrl-C reaches all processes; the parent handles it and ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     start()
 
 
 def _end_with_parent() -> None:
-    """Ends this process if the one that started it is killed."""
+    """Waits for the process that started this one to end, and then ends this one."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

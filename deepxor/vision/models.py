@@ -1,7 +1,7 @@
 """Convolutional networks for pictures, by activation and initializer.
 
-The tables and `build_convnet` itself need no TensorFlow before a network is built, so
-that flags can be checked against them.
+The module loads TensorFlow only when a network is built, so that flags can be checked
+against its tables quickly.
 """
 
 from __future__ import annotations
@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deepxor.checks import (
+    check_at_least,
+    check_choice,
+    check_positive,
+    refuse,
+)
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
 
 if TYPE_CHECKING:
@@ -24,13 +30,13 @@ CONVOLUTION_PIECES, DENSE_PIECES = 2, 5
 
 @dataclass(frozen=True)
 class ConvnetShape:
-    """The widths of a network of 3x3 convolutions.
+    """Describes the widths of a network of 3x3 convolutions.
 
     Attributes:
-        blocks: Filters of the convolutions of each block. A max-pooling of 2 follows
-            each block, but for the last one of a network that ends in a global one.
-        hidden: Units of the dense layer before the logits.
-        has_global_pool: Whether a global max-pooling ends the last block.
+        blocks: The numbers of filters of the convolutions in each block. A max-pooling
+            of 2 follows each block, or a global one the last block.
+        hidden: The number of units of the dense layer before the logits.
+        has_global_pool: Whether a global max-pooling follows the last block.
     """
 
     blocks: tuple[tuple[int, ...], ...]
@@ -39,7 +45,7 @@ class ConvnetShape:
 
     @property
     def smallest_side(self) -> int:
-        """The least height and width of a picture that survives the poolings."""
+        """The smallest height and width in pixels that the poolings leave above 0."""
         return 2 ** (len(self.blocks) - self.has_global_pool)
 
 
@@ -54,11 +60,11 @@ CONVNETS: dict[str, ConvnetShape] = {
 
 @dataclass(frozen=True)
 class KernelInitializer:
-    """One initializer of Keras.
+    """Describes one initializer of Keras.
 
     Attributes:
-        keras_name: Its class in `keras.initializers`.
-        has_gain: Whether it gets the activation's gain.
+        keras_name: The name of the class in `keras.initializers`.
+        has_gain: Whether it is given the gain of the activation.
     """
 
     keras_name: str
@@ -70,7 +76,7 @@ INITIALIZERS: dict[str, KernelInitializer] = {
     "he": KernelInitializer("HeNormal"),
     "orthogonal": KernelInitializer("Orthogonal"),
     "orthogonal_scaled": KernelInitializer("Orthogonal", has_gain=True),
-    # Where it starts; `deepxor.lsuv` then needs a batch.
+    # LSUV starts from orthogonal kernels; `deepxor.lsuv` then scales them on a batch.
     "lsuv": KernelInitializer("Orthogonal"),
 }
 
@@ -87,34 +93,36 @@ def build_convnet(
 ) -> keras.Model:
     """Returns a convolutional network that ends in logits.
 
-    "fitnet4" is that of Mishkin & Matas 2015 (arXiv 1511.06422, table 2), "cnn" a small
-    one. Its layers are called conv1, conv2, ..., hidden and logits. Each linear piece
-    of a maxout layer is drawn like a layer of its own.
+    "fitnet4" is the network of Mishkin & Matas 2015 (arXiv 1511.06422, table 2), "cnn"
+    is a small one. The layers are called conv1, conv2, ..., hidden and logits. Each
+    linear piece of a maxout layer is drawn like the kernel of a layer of its own.
 
     Args:
         network: A key of `CONVNETS`.
-        input_shape: (height, width, channels).
-        classes: The number of logits.
+        input_shape: The shape of a picture, (height, width, channels).
+        classes: The number of logits, at least 2.
         activation: A key of `ACTIVATIONS`. Maxout has 2 pieces in convolutions and 5 in
             the dense layer.
         initializer: A key of `INITIALIZERS`. Every layer has a seed of its own.
-        scale: What the hidden widths are multiplied by; rounded, at least 1.
-        dropout: Whether 0.2 of the input, of each pooling's output and of the hidden
-            layer's are dropped in training.
-        seed: Of weights and dropout. The weights are the same with and without dropout.
+        scale: The factor for the hidden widths, which are rounded to at least 1.
+        dropout: Whether training drops 0.2 of the input, of the output of each pooling
+            and of the output of the hidden layer.
+        seed: The seed of weights and dropout, at least 0. The weights are the same with
+            and without dropout.
 
     Returns:
         A Functional model from [batch, height, width, channels] to [batch, classes].
 
     Raises:
-        ValueError: If an argument is out of range; the message quotes it and says what
-            is allowed.
+        ValueError: If an argument is out of range.
     """
-    _check_choice("network", network, CONVNETS)
-    _check_choice("activation", activation, ACTIVATIONS)
-    _check_choice("initializer", initializer, INITIALIZERS)
+    check_choice("network", network, CONVNETS)
+    check_choice("activation", activation, ACTIVATIONS)
+    check_choice("initializer", initializer, INITIALIZERS)
     shape = CONVNETS[network]
-    _check_numbers(classes, scale, seed)
+    check_at_least("classes", classes, 2)
+    check_positive("scale", scale)
+    check_at_least("seed", seed, 0)
     _check_input_shape(network, input_shape)
     builder = _Builder(activation, initializer, scale, dropout, seed)
     return builder.build(network, shape, tuple(input_shape), classes)
@@ -122,7 +130,7 @@ def build_convnet(
 
 @dataclass(frozen=True)
 class _Builder:
-    """Makes the layers of one network; the fields are those of `build_convnet`."""
+    """Makes the layers of a network; its fields are arguments of `build_convnet`."""
 
     activation: str
     initializer: str
@@ -217,29 +225,13 @@ class _Builder:
         return max(1, round(width * self.scale))
 
     def _seed_of(self, name: str) -> int:
-        """Returns a seed that depends on the layer's name, not on other layers."""
+        """Returns a seed that depends on the layer's name and not on other layers."""
         sequence = np.random.SeedSequence((self.seed, *name.encode()))
         return int(sequence.generate_state(1)[0])
-
-
-def _check_choice(name: str, value: str, allowed: Any) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name}={value!r}: allowed are {', '.join(allowed)}")
-
-
-def _check_numbers(classes: int, scale: float, seed: int) -> None:
-    if classes < 2:
-        raise ValueError(f"classes={classes}: allowed is at least 2")
-    if not 0 < scale < float("inf"):
-        raise ValueError(f"scale={scale}: allowed is a finite number above 0")
-    if seed < 0:
-        raise ValueError(f"seed={seed}: allowed is at least 0")
 
 
 def _check_input_shape(network: str, input_shape: Sequence[int]) -> None:
     side = CONVNETS[network].smallest_side
     if len(input_shape) != 3 or min(input_shape[:2]) < side or input_shape[2] < 1:
-        raise ValueError(
-            f"input_shape={tuple(input_shape)}: allowed for network={network!r} is "
-            f"(height, width, channels) of at least ({side}, {side}, 1)"
-        )
+        allowed = f"(height, width, channels) of at least ({side}, {side}, 1)"
+        refuse("input_shape", tuple(input_shape), f"{allowed} for network={network!r}")

@@ -8,18 +8,19 @@ import keras
 
 
 class DecayedSGD(keras.optimizers.SGD):
-    """Gradient descent with the weight decay of Caffe, but for biases.
+    """Descends the gradient with momentum and the weight decay of Caffe.
 
-    `weight_decay * kernel` is added to a kernel's gradient before the momentum, as if
-    half of it times the squared L2 norm were part of the loss. It is not: a gradient
-    monitor sees the gradient of the loss alone, where a decay of 5e-4 would hide one
-    that has vanished. Keras's own `weight_decay` acts on the weights, past the
-    momentum, which makes it ten times weaker at a momentum of 0.9.
+    It adds `decay * kernel` to the gradient of a kernel before the momentum, as if
+    `decay / 2` times the squared L2 norm of the kernel were part of the loss. As it is
+    not part of the loss, a gradient monitor sees the gradient of the loss alone; a
+    decay of 5e-4 would hide a gradient that has vanished. Biases do not decay.
+    Keras's own `weight_decay` acts on the weights and not through the momentum, which
+    makes it ten times weaker at a momentum of 0.9.
 
     Args:
-        learning_rate: A number or a schedule.
-        momentum: As of `keras.optimizers.SGD`.
-        decay: The weight decay.
+        learning_rate: A number or a schedule of Keras.
+        momentum: The momentum, as `keras.optimizers.SGD` defines it.
+        decay: The weight decay; 0 for none.
         **kwargs: Further arguments of `keras.optimizers.SGD`.
     """
 
@@ -34,11 +35,17 @@ class DecayedSGD(keras.optimizers.SGD):
         self.decay = decay
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Updates a variable; of rank 1 it is a bias and does not decay."""
+        """Updates a variable; one of rank 1 is a bias and does not decay.
+
+        Args:
+            gradient: The gradient of the loss, of the variable's shape.
+            variable: The variable.
+            learning_rate: The learning rate of this step.
+        """
         if self.decay and len(variable.shape) > 1:
             gradient = gradient + self.decay * keras.ops.cast(variable, gradient.dtype)
         super().update_step(gradient, variable, learning_rate)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what makes another like it."""
+        """Returns the settings from which Keras makes an equal optimizer."""
         return super().get_config() | {"decay": self.decay}

@@ -1,10 +1,10 @@
-"""What the paper reports from which the table of activations and initializers is."""
+"""The results of the paper whose table of activations and initializers is redone."""
 
 from __future__ import annotations
 
-# Test accuracy on CIFAR-10 of FitNet-4 in percent, by initializer and activation;
-# Mishkin & Matas 2015, "All you need is a good init" (arXiv 1511.06422), table 3. None:
-# did not converge; what is missing was not tried.
+# The test accuracy of FitNet-4 on CIFAR-10 in percent, by initializer and activation;
+# Mishkin & Matas 2015, "All you need is a good init" (arXiv 1511.06422), table 3. None
+# means that the training did not converge. The paper has no result for other pairs.
 MISHKIN_2015: dict[tuple[str, str], float | None] = {
     ("lsuv", "maxout"): 93.94,
     ("lsuv", "relu"): 92.11,

@@ -1,4 +1,4 @@
-"""The folder of a trial: its event files, and trial.json with settings and results."""
+"""The folder of a trial: its event files, and cell.json with settings and results."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _FILE = "cell.json"
 
 
 class TrialRun:
-    """One trial's folder.
+    """Reads and writes the folder of one trial.
 
     Args:
-        trial: The settings.
-        folder: The table's folder, in which the trial's is or will be.
+        trial: The settings of the trial.
+        folder: The table's folder, in which the trial's folder is or will be.
     """
 
     def __init__(self, trial: Trial, folder: Path) -> None:
@@ -26,10 +26,10 @@ class TrialRun:
         self.path = folder / trial.run_name
 
     def load(self) -> dict[str, Any] | None:
-        """Returns the results of a trial that has been trained, None if it has not.
+        """Returns the results of the trial, or None if it has not been trained.
 
         Raises:
-            RunError: If the folder holds something else.
+            RunError: If the folder holds something else or cannot be read.
         """
         try:
             data = read_json(self.path / _FILE)
@@ -51,10 +51,10 @@ class TrialRun:
         return results if isinstance(results, dict) and results else None
 
     def begin(self) -> None:
-        """Makes the folder afresh, without what an interrupted training left.
+        """Makes an empty folder, in place of one that an interrupted training left.
 
         Raises:
-            OSError: If it cannot be written.
+            OSError: If the folder cannot be written.
         """
         if self.path.exists():
             shutil.rmtree(self.path)
@@ -62,10 +62,10 @@ class TrialRun:
         self._save({})
 
     def end(self, results: dict[str, Any]) -> None:
-        """Writes the results.
+        """Writes the results into the folder.
 
         Args:
-            results: JSON types, None for what is not finite.
+            results: Values of JSON types by name; None for a number that is not finite.
 
         Raises:
             OSError: If they cannot be written.

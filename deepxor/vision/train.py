@@ -38,24 +38,25 @@ HPARAMS = (
 )
 METRICS = tuple(map(hparams.Metric, ("accuracy/test", "cost/test")))
 
-# A network has converged if it is right this many times as often as a guess.
+# A network has converged if its accuracy is above this many times that of guessing.
 CONVERGED = 2
 
 
 def train_trial(
     trial: Trial, folder: Path, options: RunOptions = DEFAULT_OPTIONS
 ) -> dict[str, Any]:
-    """Trains a trial into its folder.
+    """Trains a trial and writes its events and results into its folder.
 
     Args:
-        trial: The settings.
+        trial: The settings of the trial.
         folder: The table's folder.
-        options: Where the pictures are, and over what devices it is trained.
+        options: The folder of the pictures, and the devices to train on.
 
     Returns:
-        The results, JSON types.
+        The results by name, of JSON types.
 
     Raises:
+        RunError: If the batch size is not a multiple of the number of devices.
         OSError: If the folder cannot be written to.
     """
     pictures = _pictures(trial.dataset, options.data_dir)
@@ -75,7 +76,7 @@ def train_trial(
             epochs=trial.recipe.epochs,
             validation_data=evaluation_batches(trial.recipe, pictures, devices),
             callbacks=[monitor, recorder],
-            shuffle=False,  # the batches are
+            shuffle=False,  # as the batches are shuffled already
             verbose=0,
         )
     finally:
@@ -95,16 +96,17 @@ def train_trial(
 
 
 class TrialRecorder(keras.callbacks.Callback):
-    """Writes how good every epoch was, and the row of the HParams tab.
+    """Writes the accuracy and cost of every epoch and the row of the HParams tab.
 
-    It ends a training whose cost is no longer finite.
+    It ends the training once the cost is not finite.
 
-    In TensorBoard: `accuracy` of the training, the mean over the epoch; `cost/test` and
-    `accuracy/test` after it. `cost` is the monitor's.
+    It writes these scalars: `accuracy`, the mean accuracy of the training over the
+    epoch; `cost/test` and `accuracy/test`, the cost and accuracy on the test pictures
+    after the epoch. The monitor writes `cost`.
 
     Args:
-        writer: The trial's event file.
-        trial: The settings.
+        writer: The writer of the trial's event file.
+        trial: The settings of the trial.
     """
 
     def __init__(self, writer: SummaryWriter, trial: Trial) -> None:
@@ -121,7 +123,7 @@ class TrialRecorder(keras.callbacks.Callback):
         self._writer.summary(row, 0)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes how good the epoch was."""
+        """Writes the accuracy and cost of the epoch."""
         logs = logs or {}
         step = int(self.model.optimizer.iterations.numpy()) - 1
         self._last = {
@@ -131,10 +133,10 @@ class TrialRecorder(keras.callbacks.Callback):
             "accuracy/test": logs["val_accuracy"],
         }
         for tag, value in self._last.items():
-            if tag != "cost":  # the monitor has that of the batches
+            if tag != "cost":  # the monitor writes the cost of every batch
                 self._writer.scalar(tag, value, step)
         self._writer.write()
-        # Keras's callback for it prints, across the progress bar.
+        # Keras's own callback for this prints a line across the progress bar.
         if not math.isfinite(logs["loss"]):
             self.model.stop_training = True
 
@@ -144,10 +146,14 @@ class TrialRecorder(keras.callbacks.Callback):
         self._writer.summary(session_end_pb(api_pb2.STATUS_SUCCESS), max(step, 0))
 
     def results(self, classes: int) -> dict[str, Any]:
-        """Returns what came out, None for what is not finite.
+        """Returns the results of the last epoch.
 
         Args:
-            classes: Of the pictures.
+            classes: The number of classes of the pictures.
+
+        Returns:
+            Cost and accuracy by name, None if not finite; and "converged", whether the
+            accuracy on the test pictures is above `CONVERGED` times that of guessing.
         """
         accuracy = self._last.get("accuracy/test", 0.0)
         is_finite = all(map(math.isfinite, self._last.values())) and bool(self._last)
@@ -163,9 +169,12 @@ def training_batches(recipe: Recipe, pictures: Pictures, seed: int) -> tf.data.D
     """Returns the training pictures in batches, shuffled anew in every epoch.
 
     Args:
-        recipe: Gives the batch size, and whether to augment.
-        pictures: The set.
-        seed: Of the order and of mirrors and crops.
+        recipe: The recipe, which has the batch size and says whether to augment.
+        pictures: The set of pictures.
+        seed: The seed of the order and of the mirrors and crops.
+
+    Returns:
+        A data set of pairs (pictures, labels).
     """
     pairs = tf.data.Dataset.from_tensor_slices((pictures.x_train, pictures.y_train))
     batches = pairs.shuffle(len(pictures.x_train), seed=seed).batch(recipe.batch_size)
@@ -180,11 +189,15 @@ def evaluation_batches(
     """Returns the test pictures in batches.
 
     Args:
-        recipe: Gives the batch size, at most.
-        pictures: The set.
-        devices: Keras cannot begin with a batch that does not part evenly among them,
-            nor end with one of fewer pictures; so of several there are two batches at
-            least, nearly of one size.
+        recipe: The recipe, whose batch size is the largest one.
+        pictures: The set of pictures.
+        devices: The number of devices that share a batch. Keras cannot begin with a
+            batch that does not divide evenly among them, nor end with one of fewer
+            pictures than devices. So for several devices there are at least two
+            batches of nearly the same size.
+
+    Returns:
+        A data set of pairs (pictures, labels).
     """
     count = len(pictures.x_test)
     batches = max(math.ceil(count / recipe.batch_size), min(devices, 2))
@@ -196,11 +209,11 @@ def evaluation_batches(
 def schedule(
     recipe: Recipe, steps: int
 ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Returns the learning rate by step.
+    """Returns the schedule of the learning rate.
 
     Args:
-        recipe: The recipe.
-        steps: Of an epoch.
+        recipe: The recipe, which has the learning rate and the milestones.
+        steps: The number of steps of an epoch.
     """
     boundaries = [milestone * steps for milestone in recipe.milestones]
     rates = [recipe.learning_rate / 10**number for number in range(len(boundaries) + 1)]
@@ -208,12 +221,12 @@ def schedule(
 
 
 def _model(trial: Trial, pictures: Pictures, distribute: str) -> keras.Model:
-    """Returns the compiled model at its start."""
+    """Returns the compiled model of a trial with its initial weights."""
     recipe, strategy = trial.recipe, _strategy(distribute)
     if recipe.batch_size % strategy.num_replicas_in_sync:
         raise RunError(
-            f"batch_size={recipe.batch_size}: allowed is a multiple of the "
-            f"{strategy.num_replicas_in_sync} devices"
+            f"`batch_size` must be a multiple of the {strategy.num_replicas_in_sync} "
+            f"devices. Received: batch_size={recipe.batch_size}"
         )
     with strategy.scope():
         model = build_convnet(
@@ -238,8 +251,8 @@ def _model(trial: Trial, pictures: Pictures, distribute: str) -> keras.Model:
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         )
-        # Variables that Keras made while it traced the step, as those of the momentum
-        # and of a metric that is but a name, would have it trace the step again.
+        # The momentum's variables are made here, and the metric is an object and not a
+        # name, as variables made while Keras traces the step would have it trace again.
         model.optimizer.build(model.trainable_variables)
     return model
 

@@ -1,4 +1,4 @@
-"""Checkpoints: all that it takes to go on as if a run had never stopped."""
+"""Checkpoints, from which a run goes on as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def last_record(run_dir: Path) -> int:
         run_dir: The run's folder.
 
     Returns:
-        The step, or -1 if there is no checkpoint.
+        The number of the step, or -1 if there is no checkpoint.
 
     Raises:
         RunError: If the checkpoint cannot be read.
@@ -44,7 +44,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         return {}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(f"broken {path}: remove it to start over") from error
-    if "monitor/loss_seen" not in arrays:  # until 0.1.0
+    if "monitor/loss_seen" not in arrays:  # as before version 0.1.0
         raise RunError(
             f"{path} is of an older version of deepxor: remove it to start over"
         )
@@ -52,15 +52,16 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Writes a checkpoint now and then, at the end of a batch.
+    """Writes a checkpoint now and then, at the end of a training batch.
 
     Args:
         run_dir: The run's folder.
-        monitor: Its history is part of the checkpoint.
-        writer: Writes them, each after the events before it, for which it vouches.
-        num_steps: Optimizer steps of the whole training. The last one needs none: what
-            is written after it is then never written twice.
-        seconds: At least this long from one checkpoint to the next.
+        monitor: The monitor, whose history is part of the checkpoint.
+        writer: The run's writer. Its thread writes each checkpoint after the events
+            before it, so that these are in the event file if the checkpoint is there.
+        num_steps: The number of optimizer steps of the whole training. There is no
+            checkpoint after the last step, so that nothing after it is written twice.
+        seconds: The shortest time from one checkpoint to the next, in seconds.
     """
 
     def __init__(
@@ -82,13 +83,13 @@ class Checkpoints(keras.callbacks.Callback):
 
     @property
     def elapsed(self) -> float:
-        """Seconds of training, those before the last resume included."""
+        """The seconds of training, those before the last resume included."""
         return self._elapsed_before + time.monotonic() - self._start
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Writes a checkpoint where one is due or the training stops."""
+        """Writes a checkpoint if one is due or the training stops early."""
         is_due = time.monotonic() - self._last >= self._seconds
         if not (is_due or self.model.stop_training):
             return
@@ -96,14 +97,14 @@ class Checkpoints(keras.callbacks.Callback):
             self.save()
 
     def save(self) -> None:
-        """Has the writer's thread write one, whole or not at all.
+        """Lets the writer's thread write a checkpoint, whole or not at all.
 
-        If it cannot, the one before stays, and the writer raises, at the latest when it
-        is closed.
+        If that fails, the checkpoint before stays, and a later method of the writer
+        raises the error, `close` at the latest.
         """
         self._last = time.monotonic()
         arrays = {
-            # What is read stays as it is when the next batch assigns to the variable.
+            # A value that has been read does not change with the variable.
             f"optimizer/{i}": variable.value.read_value()
             for i, variable in enumerate(self.model.optimizer.variables)
         }
@@ -124,7 +125,10 @@ class Checkpoints(keras.callbacks.Callback):
         """Sets a model and the monitor to the checkpoint, if there is one.
 
         Args:
-            model: As built for the run's experiment.
+            model: The model, as built for the run's experiment.
+
+        Raises:
+            RunError: If the checkpoint cannot be read.
         """
         arrays = _load(self._path)
         if not arrays:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from deepxor.checks import check_choice, refuse
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
 from deepxor.nn.initializers import INITIALIZERS
 from deepxor.xor.optimizers import OPTIMIZERS
 
 AUTO = "auto"
+MAX_LAYERS, MAX_UNITS = 1000, 10_000
 HYPOTHESIS = "hypothesis"
 
-# The ladder: units of the hidden layers. Every network ends in one sigmoid unit.
+# The networks of the ladder by the units of their hidden layers. Every network ends in
+# one sigmoid unit.
 NETWORKS: dict[str, tuple[int, ...]] = {
     "perceptron": (),
     "two_layer": (2,),
@@ -26,28 +28,28 @@ NETWORKS: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """The settings of one run; two equal experiments train to the same bit.
+    """Holds the settings of one run; equal experiments train to the same bit.
 
     Attributes:
-        network: A rung of the ladder, a key of `NETWORKS`.
-        hidden_units: Units of each hidden layer, in place of the network's; empty for
-            no hidden layer; None for the network's own.
-        activation: A key of `ACTIVATIONS`, for the hidden layers.
-        alpha: Minus the limit of elu at minus infinity.
-        pieces: Linear pieces of each maxout unit.
-        initializer: A key of `INITIALIZERS`, or "auto": uniform for the lecture's
-            network, else what suits the activation.
-        optimizer: A key of `OPTIMIZERS`.
-        learning_rate: The optimizer's step size.
-        num_steps: Optimizer steps, each on the whole truth table.
-        log_every: Steps from one record to the next.
-        replicas: Independent networks trained side by side.
-        seed: Replica r starts from a generator seeded with (seed, r).
-        bits: Inputs; 2 is XOR, more is parity.
+        network: The network, a key of `NETWORKS`.
+        hidden_units: The units of each hidden layer, in place of those of the network;
+            empty for no hidden layer; None for those of the network.
+        activation: The activation of the hidden layers, a key of `ACTIVATIONS`.
+        alpha: Minus the limit of elu at minus infinity, above 0.
+        pieces: The number of linear pieces of each maxout unit, from 2 to 100.
+        initializer: The kernel initializer, a key of `INITIALIZERS`; or "auto" for
+            uniform in the lecture's network, and else the one of the activation.
+        optimizer: The optimizer, a key of `OPTIMIZERS`.
+        learning_rate: The learning rate, above 0.
+        num_steps: The number of optimizer steps, each on the whole truth table.
+        log_every: The number of steps from one record to the next.
+        replicas: The number of independent networks trained side by side.
+        seed: The seed, at least 0; replica r draws from a generator seeded with
+            (seed, r).
+        bits: The number of inputs, from 2 to 10; 2 is XOR, more is parity.
 
     Raises:
-        ValueError: If a setting is out of range, or two do not go together; the message
-            quotes the value and says what is allowed.
+        ValueError: If a setting is out of range, or two do not go together.
     """
 
     network: str = "deep"
@@ -65,10 +67,10 @@ class Experiment:
     bits: int = 2
 
     def __post_init__(self) -> None:
-        _check_choice("network", self.network, NETWORKS)
-        _check_choice("activation", self.activation, ACTIVATIONS)
-        _check_choice("initializer", self.initializer, [AUTO, *INITIALIZERS])
-        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("network", self.network, NETWORKS)
+        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("initializer", self.initializer, [AUTO, *INITIALIZERS])
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_positive("alpha", self.alpha)
         _check_positive("learning_rate", self.learning_rate)
         _check_range("pieces", self.pieces, 2, 100)
@@ -79,51 +81,46 @@ class Experiment:
         _check_range("bits", self.bits, 2, 10)
         if self.hidden_units is not None:
             object.__setattr__(self, "hidden_units", _as_tuple(self.hidden_units))
-            for units in self.hidden_units:
-                _check_range("hidden_units", units, 1, 10_000)
-            if len(self.hidden_units) > 1000:
-                raise ValueError(
-                    f"hidden_units has {len(self.hidden_units)} layers: at most 1000"
-                )
+            _check_units(self.hidden_units)
         self._check_combinations()
 
     def _check_combinations(self) -> None:
         if self.hidden_units is not None and self.network != Experiment.network:
             raise ValueError(
-                f"network={self.network!r} and hidden_units={self.hidden_units!r} both "
-                "name a shape: give one of them"
+                "`network` and `hidden_units` must not both be given. Received: "
+                f"network={self.network!r}, hidden_units={self.hidden_units!r}"
             )
         if self.alpha != Experiment.alpha and self.activation != "elu":
             raise ValueError(
-                f"alpha={self.alpha} does nothing for "
-                f"activation={self.activation!r}: allowed with elu only"
+                "`alpha` must be given with activation='elu' only. Received: "
+                f"alpha={self.alpha}, activation={self.activation!r}"
             )
         if self.pieces != Experiment.pieces and self.activation != MAXOUT:
             raise ValueError(
-                f"pieces={self.pieces} does nothing for "
-                f"activation={self.activation!r}: allowed with maxout only"
+                f"`pieces` must be given with activation={MAXOUT!r} only. Received: "
+                f"pieces={self.pieces}, activation={self.activation!r}"
             )
 
     @property
     def hidden(self) -> tuple[int, ...]:
-        """Units of each hidden layer."""
+        """The units of each hidden layer."""
         return (
             NETWORKS[self.network] if self.hidden_units is None else self.hidden_units
         )
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """Names of the layers in forward order, which are also their scopes."""
+        """The names of the layers in forward order, which are also their scopes."""
         return (*(f"layer{i + 1}" for i in range(len(self.hidden))), HYPOTHESIS)
 
     @property
     def shape(self) -> str:
-        """Units from input to output, as in "2-5-4-1"."""
+        """The units from the input to the output, as in "2-5-4-1"."""
         return "-".join(map(str, (self.bits, *self.hidden, 1)))
 
     @property
     def kernel_initializer(self) -> str:
-        """The key of `INITIALIZERS` that is used, "auto" resolved."""
+        """The key of `INITIALIZERS` that is used, with "auto" resolved."""
         if self.initializer != AUTO:
             return self.initializer
         if self.hidden_units is None and self.network == "lecture":
@@ -132,14 +129,14 @@ class Experiment:
 
     @property
     def run_name(self) -> str:
-        """The folder's name before a number tells it from others of the same name."""
+        """The default name of a run's folder, to which a number may be added."""
         if self.hidden_units is None:
             return f"{self.network}-{self.activation}"
         units = "_".join(map(str, self.hidden_units)) or "none"
         return f"hidden_{units}-{self.activation}"[:200]
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the settings as JSON types; `from_json` reads them."""
+        """Returns the settings by name as JSON types, which `from_json` takes."""
         settings = asdict(self)
         if self.hidden_units is not None:
             settings["hidden_units"] = list(self.hidden_units)
@@ -147,10 +144,10 @@ class Experiment:
 
     @classmethod
     def from_json(cls, settings: dict[str, Any]) -> Experiment:
-        """Returns the experiment whose `to_json` gave `settings`.
+        """Returns the experiment whose `to_json` returned the settings.
 
         Args:
-            settings: Name -> value, of JSON types.
+            settings: The settings by name, of JSON types.
 
         Returns:
             The experiment.
@@ -166,30 +163,32 @@ class Experiment:
 
 def _as_tuple(units: Any) -> tuple[int, ...]:
     if not isinstance(units, (tuple, list)):
-        raise ValueError(f"hidden_units={units!r}: allowed is a tuple of integers")
+        refuse("hidden_units", units, "a tuple of integers")
     return tuple(units)
 
 
-def _check_choice(name: str, value: str, allowed: Collection[str]) -> None:
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name}={value!r}: allowed are {', '.join(allowed)}")
-
-
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if (
-        not isinstance(value, int)
-        or isinstance(value, bool)
-        or not low <= value <= high
-    ):
+def _check_units(units: tuple[int, ...]) -> None:
+    if len(units) > MAX_LAYERS:
         raise ValueError(
-            f"{name}={value!r}: allowed is an integer from {low} to {high}"
+            f"`hidden_units` must have at most {MAX_LAYERS} layers. Received: "
+            f"{len(units)} layers"
         )
+    if not all(_is_integer(each, 1, MAX_UNITS) for each in units):
+        refuse("hidden_units", units, f"integers from 1 to {MAX_UNITS}")
 
 
-def _check_positive(name: str, value: float) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # Beyond these it would be 0 or infinite in float32.
-    if not number or not 1e-37 <= value <= 1e38:
-        raise ValueError(
-            f"{name}={value!r}: allowed is a number above 0, from 1e-37 to 1e38"
-        )
+def _check_range(name: str, value: Any, low: int, high: int) -> None:
+    if not _is_integer(value, low, high):
+        refuse(name, value, f"an integer from {low} to {high}")
+
+
+def _is_integer(value: Any, low: int, high: int) -> bool:
+    # Python takes True for the integer 1.
+    return type(value) is not bool and isinstance(value, int) and low <= value <= high
+
+
+def _check_positive(name: str, value: Any) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # Outside of this range it would be 0 or infinite in float32.
+    if not is_number or not 1e-37 <= value <= 1e38:
+        refuse(name, value, "a number above 0, from 1e-37 to 1e38")

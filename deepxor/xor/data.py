@@ -1,4 +1,4 @@
-"""What the networks learn: XOR, and N-bit parity."""
+"""The truth tables that the networks learn: XOR and its generalisation, parity."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ def xor(bits: int = 2) -> tuple[np.ndarray, np.ndarray]:
         bits: The number of inputs; 2 is XOR.
 
     Returns:
-        x, float32 [2 ** bits, bits], every input in counting order; and y, float32
-        [2 ** bits, 1], 1 where the number of ones is odd.
+        The inputs x in counting order, float32 [2 ** bits, bits]; and the targets y,
+        float32 [2 ** bits, 1], which are 1 where the number of ones is odd.
+
+    Example:
+        >>> x, y = xor()
+        >>> x.tolist()
+        [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+        >>> y[:, 0].tolist()
+        [0.0, 1.0, 1.0, 0.0]
     """
     samples = np.arange(2**bits)
     x = (samples[:, None] >> np.arange(bits)[::-1]) & 1

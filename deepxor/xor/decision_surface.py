@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-# Blue where the network answers 0, orange where it answers 1, white where it does not
-# know: the two ends of a scale that colour-blind people can tell apart.
+# The picture is blue where the network answers 0, orange where it answers 1 and white
+# at a probability of 0.5. Colour-blind people can tell the two ends apart.
 ZERO = np.array([33, 102, 172.0])
 UNSURE = np.array([247, 247, 247.0])
 ONE = np.array([230, 97, 1.0])
@@ -17,7 +17,8 @@ GRID = 17
 PIXELS = 272
 MARK_RADIUS = 9.5
 
-# Of the scale, even, so that one of them is white.
+# The number of steps between the shades of the scale; it is even, so that one shade is
+# white.
 _SHADES = 1000
 
 
@@ -25,11 +26,11 @@ def grid(bits: int) -> np.ndarray:
     """Returns the points at which a surface is sampled.
 
     Args:
-        bits: Inputs of the network; those after the second are 0.
+        bits: The number of inputs of the network; those after the second are 0.
 
     Returns:
-        float32 [GRID * GRID, bits], the second input falling row by row, so that the
-        picture's origin is bottom left.
+        The points, float32 [GRID * GRID, bits]. The second input falls from row to row,
+        so that the origin of the picture is at the bottom left.
     """
     axis = np.linspace(0, 1, GRID)
     second, first = np.meshgrid(axis[::-1], axis, indexing="ij")
@@ -42,10 +43,11 @@ def draw(probabilities: np.ndarray) -> np.ndarray:
     """Draws probabilities as colours, with the four samples of XOR at the corners.
 
     Args:
-        probabilities: [GRID * GRID] in the order of `grid`; NaN is drawn grey.
+        probabilities: The probabilities of a 1 at the points of `grid`, [GRID * GRID];
+            NaN is drawn grey.
 
     Returns:
-        uint8 [PIXELS, PIXELS, 3].
+        The pixels, uint8 [PIXELS, PIXELS, 3].
     """
     values = _interpolate(_interpolate(probabilities.reshape(GRID, GRID)).T).T
     shade = np.where(np.isnan(values), _SHADES + 1, np.rint(values * _SHADES))
@@ -62,7 +64,7 @@ def _palette() -> np.ndarray:
 
 
 def _interpolate(values: np.ndarray) -> np.ndarray:
-    """Returns [GRID, n] as [PIXELS, n], linearly along the first axis."""
+    """Returns [PIXELS, n] from [GRID, n], linear between the rows."""
     position = np.linspace(0, GRID - 1, PIXELS)
     below = np.minimum(position.astype(int), GRID - 2)
     part = (position - below)[:, None]

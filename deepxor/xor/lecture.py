@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class WorkedExample:
-    """Backpropagation through f = g(x y), one multiplication at a time.
+    """Takes the gradient of f = g(x y), one multiplication at a time.
 
-    Sung Kim's lecture 10-1: the derivatives by x and y are the local derivative of g
-    times that of the product. Where x y is far from 0, g is flat.
+    This is the example of Sung Kim's lecture 10-1. The derivatives by x and y are the
+    local derivative of g times that of the product. Where x y is far from 0, g is flat.
 
     Attributes:
-        x: The first input.
-        y: The second, or the weight.
+        x: The input.
+        y: The weight.
     """
 
     x: float
@@ -29,24 +29,24 @@ class WorkedExample:
     @property
     def value(self) -> float:
         """The function's value, f = g(x y)."""
-        # Never the exponential of a large number, which would overflow.
+        # The exponential of a large number would overflow, that of -|x y| does not.
         small = math.exp(-abs(self.product))
         return (1.0 if self.product >= 0 else small) / (1.0 + small)
 
     @property
     def local_derivative(self) -> float:
-        """g'(x y) = g (1 - g), at most 0.25."""
+        """The local derivative, g'(x y) = g (1 - g), which is at most 0.25."""
         small = math.exp(-abs(self.product))
         return small / (1.0 + small) ** 2
 
     @property
     def by_x(self) -> float:
-        """df/dx = g'(x y) y."""
+        """The derivative by x, df/dx = g'(x y) y."""
         return self.local_derivative * self.y
 
     @property
     def by_y(self) -> float:
-        """df/dy = g'(x y) x."""
+        """The derivative by y, df/dy = g'(x y) x."""
         return self.local_derivative * self.x
 
     def __str__(self) -> str:
@@ -58,5 +58,5 @@ class WorkedExample:
         )
 
 
-# The lecture's: at -10 almost nothing of the gradient comes through.
+# The numbers of the lecture: at x y = -10 almost nothing of the gradient is left.
 LECTURE = WorkedExample(x=-2.0, y=5.0)

@@ -21,11 +21,11 @@ def make_optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimize
 
     Args:
         name: A key of `OPTIMIZERS`.
-        learning_rate: Its step size.
+        learning_rate: The learning rate.
 
     Returns:
-        One that can update values in a `keras.StatelessScope`, with Keras's defaults
-        but for the learning rate (and a momentum of 0.9 for "momentum").
+        An optimizer that can update values in a `keras.StatelessScope`. Its other
+        settings are Keras's defaults, but for a momentum of 0.9 in "momentum".
     """
     import keras
 

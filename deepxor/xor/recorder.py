@@ -1,4 +1,4 @@
-"""Writes what TensorBoard shows of a run on XOR, but for the gradients."""
+"""Writes what TensorBoard shows of a run on XOR, except the gradients."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from deepxor.xor.config import NETWORKS, Experiment
 from deepxor.xor.network.snapshot import Snapshot
 from deepxor.xor.optimizers import OPTIMIZERS
 
-# The decision surface is averaged over at most this many replicas: more would change no
-# pixel by a visible shade.
+# The decision surface is the mean over at most this many replicas, as more would change
+# no pixel by a visible shade.
 SURFACE_REPLICAS = 100
 
-# Columns of the HParams tab; few, so that the metrics are in sight.
+# The columns of the HParams tab. They are few, so that the metrics beside them can be
+# seen without scrolling.
 HPARAMS = (
     hparams.HParam("network", hparams.Discrete([*NETWORKS, "hidden_units"])),
     hparams.HParam("activation", hparams.Discrete(list(ACTIVATIONS))),
@@ -42,13 +43,13 @@ HPARAMS = (
 
 
 def scalars(snapshot: Snapshot) -> dict[str, float]:
-    """Returns a run's scalars: tag -> value over the replicas.
+    """Returns a run's scalars by tag.
 
-    Costs are over the replicas whose cost is finite; "diverged" is the fraction of the
-    others.
+    The percentiles of the cost are over the replicas with a finite cost; "diverged" is
+    the fraction of the others.
 
     Args:
-        snapshot: Of its network.
+        snapshot: The snapshot of the run's network.
     """
     cost, accuracy = snapshot.cost, snapshot.accuracy
     p10, median, p90 = finite_percentiles(cost, 10, 50, 90)
@@ -65,14 +66,14 @@ def scalars(snapshot: Snapshot) -> dict[str, float]:
 class RunRecorder(keras.callbacks.Callback):
     """Writes scalars, histograms, pictures, texts, the graph and the layouts of a run.
 
-    At the records: the first step, every `log_every`-th and the last. Cost, accuracy,
+    The records are the first step, every `log_every`-th and the last. Cost, accuracy,
     weights and layer outputs are those after the step.
 
     Args:
-        writer: The run's event file.
-        experiment: The settings.
-        run_name: Names the run's row in the HParams tab.
-        is_resumed: Whether what stands at the head of a run has been written before.
+        writer: The writer of the run's event file.
+        experiment: The settings of the run.
+        run_name: The name of the run's row in the HParams tab.
+        is_resumed: Whether the graph, settings and layouts have been written before.
     """
 
     def __init__(
@@ -91,19 +92,23 @@ class RunRecorder(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Writes a record, where one is due."""
+        """Writes a record if one is due."""
         rows, step = self.model.latest.rows, self.model.latest.step
         if not self._has_head:
             self._write_head()
             self._has_head = True
         if step % self._experiment.log_every and step != self._experiment.num_steps - 1:
             return
-        # The rest is the worker's, while the next steps are trained.
+        # The writer's thread does the rest while the next steps are trained.
         self._writer.add(functools.partial(self._add_record, rows, step), step)
         self._writer.write()
 
     def write_end(self, results: dict[str, Any]) -> None:
-        """Writes the outcome of a run that has finished."""
+        """Writes the outcome of a run that has finished.
+
+        Args:
+            results: The results by name, as in experiment.json.
+        """
         step = self._experiment.num_steps - 1
         self._writer.text(
             "outcome", text_summary.outcome(self._experiment, results), step
@@ -114,7 +119,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._writer.flush()
 
     def _write_head(self) -> None:
-        # The graph of the very step that was just compiled and run.
+        # This is the graph of the step that has just been compiled and run.
         self._writer.graph(self.model.step_graph)
         self._writer.text("settings", text_summary.settings(self._experiment), 0)
         charts = _charts(self._experiment.layer_names)
@@ -153,13 +158,13 @@ class RunRecorder(keras.callbacks.Callback):
             to.image("decision_surface", self._picture(snapshot))
 
     def _is_pictured(self, step: int) -> bool:
-        """Whether a step is the first, the last or a power of ten."""
+        """Returns whether a step is the first, the last or a power of ten."""
         if step in (0, self._experiment.num_steps - 1):
             return True
         return 10 ** round(math.log10(step)) == step
 
     def _picture(self, snapshot: Snapshot) -> np.ndarray:
-        """Draws the mean probability over the replicas where it is finite."""
+        """Returns a picture of the replicas' mean probability where it is finite."""
         weights = [weight[..., :SURFACE_REPLICAS] for weight in snapshot.weights]
         points = decision_surface.grid(self._experiment.bits)
         probability = self.model.hypothesis(weights, points)

@@ -1,7 +1,7 @@
-"""Runs: a folder of the logdir each, with experiment.json in it.
+"""Runs, each of which is a folder of the logdir with experiment.json in it.
 
-A run's folder is locked by its process for as long as that lives, however it ends: the
-lock tells a run that is being trained from one that was killed.
+The process of a run locks the folder for as long as it lives, however it ends. The lock
+tells a run that is being trained from one that was killed.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from deepxor.xor.config import Experiment
 RUNNING = "running"
 FINISHED = "finished"
 INTERRUPTED = "interrupted"
-KILLED = "killed"  # never written: a run that says running but has no process
+KILLED = "killed"  # never written: the file says running, but there is no process
 STATUSES = (RUNNING, FINISHED, INTERRUPTED)
 
 FILE = "experiment.json"
 
 
 class Run:
-    """One run's folder.
+    """Reads and writes the folder of one run.
 
     Attributes:
         path: The folder.
         experiment: The settings.
-        status: `RUNNING`, `FINISHED` or `INTERRUPTED`, or `KILLED` where the file says
+        status: `RUNNING`, `FINISHED` or `INTERRUPTED`; or `KILLED` if the file says
             running and no process holds the lock.
-        results: What came out, once it has ended; else empty.
+        results: The results by name once the run has ended; before, empty.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class Run:
         """Makes the folder of a new run.
 
         Args:
-            logdir: Made if it is not there.
+            logdir: The folder of the runs, which is made if it does not exist.
             experiment: The settings.
-            name: The folder's name; by default the experiment's, with -2, -3 ... if
-                that is taken.
+            name: The folder's name; empty for the experiment's, to which -2, -3 ... is
+                added if it is taken.
 
         Returns:
-            The run, locked, its file written.
+            The run, with its folder locked and its file written.
 
         Raises:
-            ValueError: If the name is not allowed.
+            ValueError: If the name cannot be that of a folder.
             RunError: If the name is taken or nothing can be written.
         """
         if name:
@@ -98,16 +98,16 @@ class Run:
         """Takes up a run that has not finished.
 
         Args:
-            logdir: Where it is.
-            experiment: The settings, which have to be the run's.
-            name: The folder's name; by default the latest unfinished run of the
+            logdir: The folder of the runs.
+            experiment: The settings, which must be those of the run.
+            name: The folder's name; empty for the latest unfinished run of the
                 experiment's name.
 
         Returns:
-            The run, locked.
+            The run, with its folder locked.
 
         Raises:
-            ValueError: If the name is not allowed.
+            ValueError: If the name cannot be that of a folder.
             RunError: If there is no such run, or it has finished, is being trained, or
                 has other settings.
         """
@@ -139,10 +139,10 @@ class Run:
         """Reads a run.
 
         Args:
-            path: Its folder.
+            path: The run's folder.
 
         Returns:
-            The run, not locked.
+            The run, with its folder not locked.
 
         Raises:
             RunError: If the folder holds no run or a broken one.
@@ -171,11 +171,12 @@ class Run:
         """Writes experiment.json, whole or not at all.
 
         Args:
-            status: The new status.
-            results: The new results; JSON types, None for what is not finite.
+            status: The new status, one of `STATUSES`.
+            results: The new results by name, of JSON types; None for a number that is
+                not finite.
 
         Raises:
-            OSError: If it cannot be written.
+            OSError: If the file cannot be written.
         """
         self.status = status
         self.results = results or {}
@@ -185,11 +186,11 @@ class Run:
         )
 
     def close(self) -> None:
-        """Gives the lock back."""
+        """Releases the lock of the folder."""
         self._lock.release()
 
 
-# What tables and charts read of the results; the rest is for people.
+# The results that tables and charts read as numbers.
 _NUMBERS = ("cost", "accuracy", "first_gradient", "last_gradient", "seconds")
 
 
@@ -211,8 +212,8 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]
         logdir: The folder of the runs' folders.
 
     Returns:
-        The runs sorted by name, and of every folder that is none its name and a line
-        saying why.
+        The runs, sorted by name; and for every other folder, by its name, a line that
+        says why it is not a run.
 
     Raises:
         RunError: If the logdir cannot be listed, or is itself a run.
@@ -260,12 +261,12 @@ def unfinished_results(
     """Returns the latest record of a run that is being trained, or was killed.
 
     Args:
-        experiment: Its settings.
-        scalars: tag -> step -> value, as `events.read_run` returns them.
+        experiment: The settings of the run.
+        scalars: The values by tag and step, as `events.reader.read_run` returns them.
 
     Returns:
-        "step", and of the results in experiment.json those that a record has; empty if
-        there is no record yet.
+        The step of the record as "step", and those of the results in experiment.json
+        that a record has; empty if there is no record yet.
     """
     steps = scalars.get("cost", {})
     if not steps:

@@ -1,4 +1,4 @@
-"""A run in words, for TensorBoard's Text tab: Markdown."""
+"""Descriptions of a run in Markdown, for TensorBoard's Text tab."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from deepxor.xor.config import Experiment
 
 
 def settings(experiment: Experiment) -> str:
-    """Returns the settings of an experiment as a paragraph and a table."""
+    """Returns the settings of an experiment as a paragraph and a table, in Markdown.
+
+    Args:
+        experiment: The settings.
+    """
     task = "XOR" if experiment.bits == 2 else f"the parity of {experiment.bits} bits"
     lines = [
         f"**{experiment.replicas} independent networks {experiment.shape}** learn "
@@ -53,11 +57,11 @@ def _slopes(experiment: Experiment) -> str:
 
 
 def outcome(experiment: Experiment, results: dict[str, Any]) -> str:
-    """Returns what came out of an experiment, as Markdown.
+    """Returns the outcome of an experiment, in Markdown.
 
     Args:
         experiment: The settings.
-        results: Of the finished run, as in experiment.json.
+        results: The results of the finished run by name, as in experiment.json.
     """
     cost = results["cost"]
     return "\n".join(

@@ -1,4 +1,4 @@
-"""Trains an experiment: many optimizer steps a compiled call, inside Keras `fit`."""
+"""Trains experiments inside Keras `fit`, with many optimizer steps a compiled call."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ from deepxor.xor.run import FINISHED, INTERRUPTED, Run
 
 
 def plan_batches(start: int, num_steps: int, log_every: int, most: int) -> list[int]:
-    """Cuts the steps to take into training batches, none of which passes a record.
+    """Returns the sizes of the training batches into which the steps are divided.
 
     Args:
-        start: Steps taken already.
-        num_steps: Steps to take in all.
-        log_every: Step 0, every `log_every`-th step and the last are records.
-        most: The most steps in one batch.
+        start: The number of steps taken already.
+        num_steps: The number of steps to take in all.
+        log_every: The number of steps from one record to the next. Step 0, every
+            `log_every`-th step and the last are records.
+        most: The largest number of steps in a batch.
 
     Returns:
         The number of steps of each batch; every record is the last step of its batch.
@@ -54,10 +55,10 @@ def fit(
     """Takes the steps of an experiment that its model has not taken yet.
 
     Args:
-        model: As built for the experiment, or as restored from a checkpoint.
+        model: The model, as built for the experiment or restored from a checkpoint.
         experiment: The settings.
-        callbacks: Any Keras callbacks. One training batch is up to `log_every`
-            optimizer steps, all of them one epoch.
+        callbacks: Any Keras callbacks. A training batch has up to `log_every` optimizer
+            steps, and all batches are one epoch.
     """
     batches = plan_batches(
         int(model.optimizer.iterations),
@@ -68,8 +69,8 @@ def fit(
     if batches:
         steps = tf.data.Dataset.from_tensor_slices(np.array(batches, np.int32))
         options = tf.data.Options()
-        # Nothing to tune in a list of integers, and ending the tuner's thread can take
-        # two seconds.
+        # A list of integers needs no tuning, and ending the tuner's thread can take two
+        # seconds.
         options.autotune.enabled = False
         steps = steps.with_options(options)
         model.fit(steps, callbacks=list(callbacks), shuffle=False, verbose=0)
@@ -82,18 +83,18 @@ def train_experiment(
 
     Args:
         experiment: The settings.
-        logdir: Where the run's folder is made.
-        run_name: The folder's name; by default `<network>-<activation>`, with -2,
-            -3 ... if that is taken.
+        logdir: The folder in which the run's folder is made.
+        run_name: The folder's name; empty for `<network>-<activation>`, to which -2,
+            -3 ... is added if it is taken.
 
     Returns:
-        The run; its `results` are what experiment.json in its folder holds.
+        The run; its `results` are those in experiment.json in its folder.
 
     Raises:
-        ValueError: If `run_name` is not allowed.
+        ValueError: If `run_name` cannot be the name of a folder.
         RunError: If the folder cannot be made.
         OSError: If the run cannot be written to, as on a full disk.
-        KeyboardInterrupt: If Ctrl-C ended it; the run is then interrupted.
+        KeyboardInterrupt: If Ctrl-C ended the training; the run is then interrupted.
     """
     run = Run.create(logdir, experiment, run_name)
     try:
@@ -110,17 +111,18 @@ def train(
 ) -> signal.Signals | None:
     """Trains a run, from its checkpoint if it has one, and writes its results.
 
-    SIGINT and SIGTERM end the training after the batch at hand; the run is then
+    SIGINT and SIGTERM end the training after the current batch; the run is then
     interrupted, and can be resumed.
 
     Args:
-        run: New or resumed; gets its status and results.
-        callbacks: More Keras callbacks.
+        run: A new or a resumed run, whose status and results are set.
+        callbacks: Further Keras callbacks.
 
     Returns:
-        The signal that ended it early, or None.
+        The signal that ended the training early, or None.
 
     Raises:
+        RunError: If the run's checkpoint cannot be read.
         OSError: If the run cannot be written to, as on a full disk.
     """
     with StopOnSignal() as stop:
@@ -152,11 +154,11 @@ def train(
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """Lets SIGINT and SIGTERM end `fit` after the batch at hand.
+    """Lets SIGINT and SIGTERM end `fit` after the current batch.
 
-    To be entered as a context and passed to `fit`. A second signal acts as it would
-    have without. Outside of the main thread, where Python takes no signals, it does
-    nothing.
+    It must be entered as a context and passed to `fit`. A second signal has its usual
+    effect. The callback does nothing outside of the main thread, where Python takes no
+    signals.
 
     Attributes:
         signal: The signal that came, or None.
@@ -170,7 +172,7 @@ class StopOnSignal(keras.callbacks.Callback):
     def __enter__(self) -> StopOnSignal:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                # One that is ignored, as SIGINT is in the background, stays so.
+                # A signal that is ignored, as SIGINT is in the background, stays so.
                 if signal.getsignal(number) != signal.SIG_IGN:
                     self._handlers[number] = signal.signal(number, self._stop)
         return self
@@ -183,7 +185,7 @@ class StopOnSignal(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Ends the fit, if a signal came."""
+        """Ends the `fit` if a signal came."""
         if self.signal is not None:
             self.model.stop_training = True
 
@@ -195,7 +197,7 @@ class StopOnSignal(keras.callbacks.Callback):
 def _results(
     model: ReplicaNetwork, monitor: ReplicaMonitor, seconds: float
 ) -> dict[str, Any]:
-    """Returns what experiment.json says of a run: JSON types, None for not finite."""
+    """Returns the results for experiment.json, with None for what is not finite."""
     numbers = scalars(model.unpack(model.latest.rows))
     history = monitor.history
     diagnosis = monitor.diagnosis

@@ -85,13 +85,19 @@ def two_inputs():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: keras.Sequential([keras.Input((2,)), L.Dense(1)]), "no loss"),
-        (lambda: compiled(Subclassed(name="mine")), "'mine' is a subclass"),
-        (lambda: compiled(keras.Sequential([L.Dense(1)])), "not built"),
-        (branching, "'sum' of model .* has 2 inputs"),
-        (two_inputs, "2 inputs"),
+        (
+            lambda: keras.Sequential([keras.Input((2,)), L.Dense(1)]),
+            "must be compiled with a loss",
+        ),
+        (
+            lambda: compiled(Subclassed(name="mine")),
+            "Functional, .*'mine' of type Subclassed",
+        ),
+        (lambda: compiled(keras.Sequential([L.Dense(1)])), "must be built.*not built"),
+        (branching, "'sum' of model .* with 2 inputs"),
+        (two_inputs, "one input and one output.*with 2 inputs"),
         (lambda: sequential(L.Dense(1, activity_regularizer="l2")), "loss of its own"),
-        (lambda: "a model", "'a model'"),
+        (lambda: "a model", "must be a keras.Model. Received: model='a model'"),
     ],
 )
 def test_what_is_no_chain_is_refused(make, message):
@@ -102,10 +108,10 @@ def test_what_is_no_chain_is_refused(make, message):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.ones((4, 3)), Y, r"\(4, 3\).*\(None, 2\)"),
+        (np.ones((4, 3)), Y, r"\(None, 2\).*\(4, 3\)"),
         (np.ones(4), Y, r"\(4,\)"),
-        (X, Y[:3], "4 samples and y has 3"),
-        (X[:0], Y[:0], "0 samples"),
+        (X, Y[:3], r"Received: len\(x\)=4, len\(y\)=3"),
+        (X[:0], Y[:0], r"Received: len\(x\)=0"),
     ],
 )
 def test_a_batch_that_does_not_suit_the_model_is_refused(x, y, message):

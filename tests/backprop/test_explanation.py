@@ -295,7 +295,7 @@ def test_the_lab_refuses_what_does_not_suit_its_truth_table():
     model = build(Experiment(replicas=2))
     x, y = xor()
     for batch in ((x[:, :1], y), (x, y[:, 0]), (x[:0], y[:0])):
-        with pytest.raises(ValueError, match="has the shape"):
+        with pytest.raises(ValueError, match="must have the shape"):
             explain(model, *batch)
 
 

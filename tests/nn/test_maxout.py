@@ -130,7 +130,7 @@ def test_each_piece_is_drawn_like_a_layer_of_its_own():
     "make", [lambda: MaxoutDense(4, 1), lambda: MaxoutConv2D(4, 3, 0)]
 )
 def test_pieces_out_of_range_are_refused(make):
-    with pytest.raises(ValueError, match=r"pieces=\d: allowed is at least 2"):
+    with pytest.raises(ValueError, match=r"must be at least 2\. Received: pieces=\d"):
         make()
 
 

@@ -25,11 +25,11 @@ def test_milestones_move_with_the_epochs():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"dataset": "mnist"}, "dataset='mnist': allowed are digits"),
-        ({"network": "vgg"}, "network='vgg': allowed are fitnet4, cnn"),
-        ({"activation": "step"}, "activation='step': allowed are sigmoid"),
-        ({"initializer": "zeros"}, "initializer='zeros': allowed are glorot"),
-        ({"seed": -1}, "seed=-1: allowed is at least 0"),
+        ({"dataset": "mnist"}, "one of digits, .*Received: dataset='mnist'"),
+        ({"network": "vgg"}, "one of fitnet4, cnn. Received: network='vgg'"),
+        ({"activation": "step"}, "one of sigmoid, .*Received: activation='step'"),
+        ({"initializer": "zeros"}, "one of glorot, .*Received: initializer='zeros'"),
+        ({"seed": -1}, "at least 0. Received: seed=-1"),
     ],
 )
 def test_settings_that_are_not_allowed_are_quoted(change, message):
@@ -39,7 +39,7 @@ def test_settings_that_are_not_allowed_are_quoted(change, message):
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "learning_rate", "scale"])
 def test_a_recipes_numbers_are_above_zero(name):
-    with pytest.raises(ValueError, match=f"{name}=0: allowed"):
+    with pytest.raises(ValueError, match=f"`{name}` must be .*Received: {name}=0"):
         dataclasses.replace(RECIPES["digits"], **{name: 0})
 
 

@@ -161,7 +161,7 @@ class Hostile:
             "labels",
         ),
         (b"", "EOFError"),
-        (b"garbage", "is no batch of CIFAR-10"),
+        (b"garbage", "must be a batch of CIFAR-10"),
     ],
 )
 def test_hostile_or_garbled_batches_are_refused(tmp_path, monkeypatch, content, reason):
@@ -177,17 +177,29 @@ def test_hostile_or_garbled_batches_are_refused(tmp_path, monkeypatch, content, 
 @pytest.mark.parametrize(
     ("batch", "message"),
     [
-        ({b"data": np.zeros((1, 300), "u1"), b"labels": [1]}, r"shape \(1, 300\)"),
-        ({b"data": np.zeros((0, 3072), "u1"), b"labels": []}, r"shape \(0, 3072\)"),
+        (
+            {b"data": np.zeros((1, 300), "u1"), b"labels": [1]},
+            r"3072\). Received: \(1, 300\)",
+        ),
+        (
+            {b"data": np.zeros((0, 3072), "u1"), b"labels": []},
+            r"3072\). Received: \(0, 3072\)",
+        ),
         ({b"data": np.zeros((2, 3072), "u1"), b"labels": [1]}, "1 labels of 2 pict"),
-        ({b"data": np.zeros((1, 3072), "u1"), b"labels": [10]}, "no class"),
-        ({b"data": np.zeros((1, 3072), "u1"), b"labels": [10**30]}, "no class"),
+        (
+            {b"data": np.zeros((1, 3072), "u1"), b"labels": [10]},
+            "from 0 to 9. Received: 1 other",
+        ),
+        (
+            {b"data": np.zeros((1, 3072), "u1"), b"labels": [10**30]},
+            "from 0 to 9. Received: 1 other",
+        ),
     ],
 )
 def test_batches_of_another_content_are_refused(tmp_path, batch, message):
     folder = write_cifar(tmp_path / CIFAR10_FOLDER)
     (folder / "test_batch").write_bytes(pickle.dumps(batch))
-    with pytest.raises(ValueError, match=f"test_batch has .*{message}"):
+    with pytest.raises(ValueError, match=f"test_batch must have .*{message}"):
         read_cifar10(tmp_path)
 
 
@@ -196,12 +208,12 @@ def test_truncated_files_are_refused(tmp_path):
     archive = make_archive(tmp_path / "cut.tar.gz", folder)
     archive.write_bytes(archive.read_bytes()[:20_000])
     with pytest.raises(
-        ValueError, match=r"cut\.tar\.gz is no archive, or not all of one"
+        ValueError, match=r"cut\.tar\.gz must be .*no archive, or a part of one"
     ):
         read_cifar10(archive)
     batch = folder / "data_batch_3"
     batch.write_bytes(batch.read_bytes()[:5000])
-    with pytest.raises(ValueError, match="data_batch_3 is no batch of CIFAR-10"):
+    with pytest.raises(ValueError, match="data_batch_3 must be a batch of CIFAR-10"):
         read_cifar10(tmp_path)
 
 
@@ -209,10 +221,10 @@ def test_archives_of_something_else_are_refused(tmp_path):
     folder = write_cifar(tmp_path / "x")
     (folder / "data_batch_4").unlink()
     archive = make_archive(tmp_path / "part.tar.gz", folder)
-    with pytest.raises(ValueError, match="has no cifar-10-batches-py/data_batch_4"):
+    with pytest.raises(ValueError, match=r"archive without .*-py/data_batch_4"):
         read_cifar10(archive)
     archive.write_bytes(b"no archive")
-    with pytest.raises(ValueError, match="is no archive"):
+    with pytest.raises(ValueError, match="Received: no archive"):
         read_cifar10(archive)
 
 
@@ -225,7 +237,7 @@ def test_links_in_an_archive_lead_nowhere(tmp_path):
         member = tarfile.TarInfo("../outside")
         member.size = 3
         tar.addfile(member, io.BytesIO(b"abc"))
-    with pytest.raises(ValueError, match="has no cifar-10-batches-py/data_batch_1"):
+    with pytest.raises(ValueError, match=r"archive without .*-py/data_batch_1"):
         read_cifar10(tmp_path)
     assert not (tmp_path.parent / "outside").exists()
 
@@ -266,22 +278,26 @@ def test_fashion_mnist_from_its_files(tmp_path):
 
 
 GARBLED_IDX_FILES = {
-    "no gzip": (0, b"no gzip", "train-images-idx3-ubyte.gz is no gzip file"),
-    "short": (0, gzip.compress(b"abc"), "is no idx file of bytes with 3 axes"),
+    "no gzip": (0, b"no gzip", "train-images-idx3-ubyte.gz must be a gzip file"),
+    "short": (0, gzip.compress(b"abc"), "must be an idx file of bytes with 3 axes"),
     "float": (
         2,
         idx(np.zeros((2, 3, 3), "u1"), kind=0x0D),
-        "t10k-images.*is no idx file",
+        "t10k-images.*must be an idx file",
     ),
     "two axes": (1, idx(np.zeros((30, 1), "u1")), "train-labels.*with 1 axes"),
-    "a label less": (1, idx(np.zeros(29, "u1")), "has 29 labels of 30 pictures"),
-    "unknown labels": (3, idx(np.full(7, 200, "u1")), "labels that are no class"),
-    "other size": (2, idx(np.zeros((7, 9, 9), "u1")), "allowed is one size"),
-    "cut": (0, idx(np.zeros((30, 28, 28), "u1"))[:-30], "not all of one"),
+    "a label less": (1, idx(np.zeros(29, "u1")), "Received: 29 labels of 30 pictures"),
+    "unknown labels": (
+        3,
+        idx(np.full(7, 200, "u1")),
+        "labels from 0 to 9. Received: 7 others",
+    ),
+    "other size": (2, idx(np.zeros((7, 9, 9), "u1")), "pictures of one size"),
+    "cut": (0, idx(np.zeros((30, 28, 28), "u1"))[:-30], "a part of one"),
     "huge": (
         0,
         gzip.compress(b"\0\0\x08\x03" + b"\xff" * 12 + b"1"),
-        "not all of one",
+        "a part of one",
     ),
 }
 
@@ -303,13 +319,13 @@ def test_garbled_idx_files_are_refused(tmp_path, number, content, message):
 def test_a_file_that_grows_beyond_measure_is_refused(tmp_path, monkeypatch):
     write_fashion(tmp_path)
     monkeypatch.setattr("deepxor.vision.dataset_files.MAX_BYTES", 1000)
-    with pytest.raises(ValueError, match="is too large: allowed are 1000 bytes"):
+    with pytest.raises(ValueError, match="must have at most 1000 bytes"):
         load("fashion_mnist", tmp_path)
 
 
 @pytest.mark.parametrize("dataset", ["cifar10", "fashion_mnist"])
 def test_missing_files_are_named_and_nothing_is_downloaded(tmp_path, dataset):
-    with pytest.raises(ValueError, match=r"has no .*: allowed is a folder with") as e:
+    with pytest.raises(ValueError, match=r"must be a folder with .*has no ") as e:
         load(dataset, tmp_path / "nowhere")
     assert not isinstance(e.value, DownloadError)
 
@@ -361,7 +377,7 @@ def test_digits():
 
 
 def test_digits_have_no_folder(tmp_path):
-    with pytest.raises(ValueError, match="does nothing for dataset='digits'"):
+    with pytest.raises(ValueError, match=r"`data_dir` must .*: dataset='digits'"):
         load("digits", tmp_path)
 
 
@@ -372,7 +388,7 @@ def test_digits_need_scikit_learn(monkeypatch):
 
 
 def test_a_set_that_is_none():
-    with pytest.raises(ValueError, match="dataset='mnist': allowed are digits, fash"):
+    with pytest.raises(ValueError, match=r"one of digits, fash.* dataset='mnist'"):
         load("mnist")
 
 

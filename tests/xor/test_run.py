@@ -35,7 +35,7 @@ def test_a_name_of_ones_own_must_be_new(tmp_path):
     "name", ["..", ".", "a/b", "/etc", "-x", ".hidden", "a\nb", "a b", "x" * 201, "ü"]
 )
 def test_names_that_are_no_folder_are_refused(tmp_path, name):
-    with pytest.raises(ValueError, match="run_name"):
+    with pytest.raises(ValueError, match=r"`run_name` must be .*Received: run_name="):
         Run.create(tmp_path, RELU, name)
     assert not any(tmp_path.iterdir())
 

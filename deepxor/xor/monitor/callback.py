@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from deepxor import statistics
+from deepxor.checks import check_at_least
 from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
@@ -21,24 +22,24 @@ from deepxor.xor.network.model import ReplicaNetwork
 
 
 class ReplicaMonitor(keras.callbacks.Callback):
-    """Records the gradient norm of every layer, step and replica of a lab's network.
+    """Records the gradient norms of all layers, steps and replicas of a network.
 
     The network's compiled loop hands the gradients of each step to an observer of the
-    monitor's, which keeps all norms and the last gradients of a training batch. Steps
-    0, `every`, 2 `every` ... and the last are records; each has to be the last step of
-    its training batch, as `training.plan_batches` cuts them.
+    monitor, which keeps all norms and the last gradients of a training batch. Steps 0,
+    `every`, 2 `every` ... and the last one are records. Each of them has to be the last
+    step of its training batch, as it is in those of `xor.train.plan_batches`.
 
-    In TensorBoard: `gradient_norm_log10/<layer>` (the median over replicas),
+    In TensorBoard it shows `gradient_norm_log10/<layer>` (the median over replicas),
     `gradient_zero_fraction/<layer>`, and `gradient_norm_log10_histogram/<layer>` over
     every step since the last record and every replica.
 
     Args:
-        log_dir: Where event files go, or a writer that is open already, which is then
-            shared and left open; None keeps the history in memory only.
-        every: Steps from one record to the next.
+        log_dir: The folder of the event files; or an open writer, which is shared and
+            left open; None to keep the history in memory only.
+        every: The number of steps from one record to the next, at least 1.
 
     Raises:
-        ValueError: If `every` is not allowed.
+        ValueError: If `every` is below 1.
     """
 
     def __init__(
@@ -47,12 +48,11 @@ class ReplicaMonitor(keras.callbacks.Callback):
         every: int = 100,
     ) -> None:
         super().__init__()
-        if every < 1:
-            raise ValueError(f"every={every}: allowed is an integer from 1")
+        check_at_least("every", every, 1)
         self.every = every
         self._log_dir = log_dir
         self._writer: SummaryWriter | None = None
-        # While there is a writer, it changes on the writer's thread only.
+        # If there is a writer, only the writer's thread changes the history.
         self._history = ReplicaHistory([], 0)
         self._observer: GradientObserver | None = None
         self._latest: Observation | None = None
@@ -62,43 +62,43 @@ class ReplicaMonitor(keras.callbacks.Callback):
 
     @property
     def history(self) -> dict[str, Any]:
-        """What was recorded, as a mapping: `GradientMonitor.history`, but for this.
+        """The records as a mapping, like `GradientMonitor.history` but for these keys.
 
-        Norms are medians over the replicas; fractions and counts are over all replicas;
-        what an update changes, activations, recurrence and skill are not recorded. Also
-        "first" [layers, R] and "recent" [up to `verdict.WINDOW`, layers, R], every
-        replica's norms at the first and at the latest records.
+        Norms are medians over the replicas; fractions and counts are over all replicas.
+        Weights, activations, recurrence and skill are not recorded. The keys "first",
+        [layers, R], and "recent", [up to `WINDOW` of xor.monitor.diagnosis, layers, R],
+        are every replica's norms at the first and at the latest records.
 
-        "first_bad" is None, or the first step of all, not only of the records, whose
-        gradient was not finite in some replica, and the layer nearest to the output
-        that had it.
+        The key "first_bad" is None, or the first step at which the gradient of some
+        replica was not finite, and the layer nearest to the output where it was not.
+        All steps count for it, not only the records.
         """
         self._settle()
         return self._history.as_dict()
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What the history says about the training so far."""
+        """The verdict on the training so far."""
         return diagnose(self.history)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all that it has measured, for a checkpoint between two batches.
+        """Returns all that has been measured, for a checkpoint between two batches.
 
-        Where there is a writer, it is to be called on the writer's thread.
+        If there is a writer, the method must be called on the writer's thread.
         """
         return self._history.state()
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state`; to be called before `fit`.
+        """Sets the monitor to a state; it must be called before `fit`.
 
         Args:
-            state: Of a monitor of the same model.
+            state: The state of a monitor of the same model.
         """
         self._history = ReplicaHistory.from_state(state)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Adds its observer to the network, for this fit."""
-        self._stop_writing()  # of a fit that an exception ended
+        """Adds the monitor's observer to the network for this `fit`."""
+        self._stop_writing()  # in case an exception ended the `fit` before
         if isinstance(self._log_dir, SummaryWriter):
             self._writer = self._log_dir
         elif self._log_dir is not None:
@@ -118,7 +118,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Records what the observer has seen, where a record is due."""
+        """Takes what the observer has seen, and makes a record if one is due."""
         latest = self.model.latest
         start, self._seen = self._seen, latest.step + 1
         self._latest = Observation(*latest.kept[self._observer])
@@ -131,18 +131,18 @@ class ReplicaMonitor(keras.callbacks.Callback):
             self._writer.after(take)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Records the last step, if it is not yet, and diagnoses."""
+        """Records the last step if it is not a record yet, and ends the writing."""
         if self._latest is not None and self._last_record < self._seen - 1:
             self._record(lambda: None, logs or {})
         self._stop_writing()
 
     def _settle(self) -> None:
-        """Waits until the writer's thread has kept all that it was given."""
+        """Waits until the writer's thread has done all of its work."""
         if self._writer is not None:
             self._writer.flush()
 
     def _stop_writing(self) -> None:
-        """Has all of it written, and closes the writer if it is the monitor's own."""
+        """Flushes the writer, and closes it if it is the monitor's own."""
         if self._writer is None:
             return
         try:
@@ -154,18 +154,18 @@ class ReplicaMonitor(keras.callbacks.Callback):
             self._writer = None
 
     def _take(self, observed: Observation, start: int, end: int) -> None:
-        """Takes what there is to know of the steps of a batch, from start to end."""
+        """Takes the norms of a batch's steps, from `start` up to `end`."""
         bins = observed.bins_in_order(end - start)
         self._history.look_for_bad(bins, end - len(bins))
-        if self._writer is not None:  # histograms are for it alone
+        if self._writer is not None:  # only the writer shows histograms
             self._history.count(bins)
 
     def _record(self, take: Callable[[], None], logs: dict[str, Any]) -> None:
-        """Makes a record of the last step; if there is a writer, on its thread.
+        """Makes a record of the last step, on the writer's thread if there is one.
 
         Args:
-            take: Takes what has not been taken yet.
-            logs: Of `fit`.
+            take: A function that takes the norms that have not been taken yet.
+            logs: The logs that `fit` passes to callbacks.
         """
         assert self._latest is not None
         self._last_record = step = self._seen - 1
@@ -186,9 +186,9 @@ class ReplicaMonitor(keras.callbacks.Callback):
         """Adds the latest record of the history to its step's summary.
 
         Args:
-            summary: The step's.
-            p10: 10th percentile of the norms over the replicas, [layers].
-            p90: 90th percentile.
+            summary: The summary of the step.
+            p10: The 10th percentiles of the norms over the replicas, [layers].
+            p90: The 90th percentiles of the norms over the replicas, [layers].
         """
         records = self._history.records
         log10 = statistics.log10_norm(records.latest("norm"))

@@ -1,6 +1,6 @@
 """Rules from the recorded norms of replicas to a verdict on all replicas; NumPy only.
 
-The same kinds of fault as for ordinary models, each decided replica by replica.
+The faults are those of ordinary models, and each is decided replica by replica.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.diagnosis.thresholds import THRESHOLDS
 from deepxor.verdicts import DEAD, EXPLODING, HEALTHY, UNDECIDED, VANISHING
 
-# Rules look at this many of the latest records, so that no single one decides. Not at a
-# share of all records, as for ordinary models: of each of them the norms of all
-# replicas are kept.
+# Rules look at this many of the latest records, so that no single one decides. The
+# rules of ordinary models look at a share of all records; here that would take too much
+# memory, as the norms of all replicas are kept for each of them.
 WINDOW = 10
 
-# A fault is the verdict if more than this share of the replicas has it. An ordinary
-# model is one network, so its rules have no such share.
+# A fault is the verdict if more than this share of the replicas has it.
 FAULTY_SHARE = 0.1
 
-# Vanishing, between the first and the last layer; lost before training has begun, not
-# by converging.
+# The gradient vanishes if the norm at the first layer is below this share of that at
+# the last layer before training has begun.
 VANISHING_RATIO = THRESHOLDS.vanishing
 
-# Exploding: TheDeepChecker's bound on gradients that are still finite. An ordinary
-# model's may be large because its loss is, so the bound `THRESHOLDS.huge` is lower but
-# asks for the loss and the weights, too. Here every loss starts near log 2, and the
-# norm alone tells.
+# A finite gradient explodes above this norm, which is the bound of TheDeepChecker. The
+# gradient of an ordinary model may be large because its loss is, so that its rule has a
+# lower bound, `THRESHOLDS.huge`, but looks at the loss and the weights, too. Here every
+# loss starts near log 2, so that the norm alone decides.
 EXPLODING_NORM = 1e6
 
-# A loss below this share of its start has learned, whatever its gradients are.
+# A network whose loss is below this share of its first loss has learned, whatever its
+# gradients are.
 LEARNED_SHARE = THRESHOLDS.learned
 
 
@@ -45,8 +45,8 @@ def diagnose(history: Mapping[str, Any]) -> Diagnosis:
         history: `ReplicaMonitor.history`.
 
     Returns:
-        The fault that most replicas have, if more than `FAULTY_SHARE` have it; healthy
-        otherwise; undecided where nothing has been recorded.
+        The diagnosis: the fault that most replicas have, if more than `FAULTY_SHARE` of
+        them have it; undecided if nothing has been recorded; else healthy.
     """
     if len(history["step"]) == 0:
         return _diagnosis(UNDECIDED, None, "No step was recorded.")
@@ -74,7 +74,7 @@ def exploding_replicas(history: Mapping[str, Any]) -> np.ndarray:
         history: `ReplicaMonitor.history`.
 
     Returns:
-        bool [R].
+        Whether each replica has the fault, bool [R].
     """
     latest = history["recent"][-1]
     return (~np.isfinite(latest) | (latest > EXPLODING_NORM)).any(axis=0)
@@ -84,17 +84,17 @@ def dead_replicas(history: Mapping[str, Any]) -> np.ndarray:
     """Returns which replicas have a first layer whose gradient stays exactly zero.
 
     A layer whose slope is exactly zero for every sample (a dead ReLU layer) cuts off
-    every layer before it. Exact zeros of other layers alone say less: where the inputs
-    no longer matter, the samples' gradients cancel to the last bit.
+    every layer before it. Exact zeros of other layers alone are no sign of it: if the
+    output does not depend on the inputs, the samples' gradients cancel exactly.
 
     Args:
         history: `ReplicaMonitor.history`.
 
     Returns:
-        bool [R].
+        Whether each replica has the fault, bool [R].
     """
     recent = history["recent"]
-    if len(history["layer"]) == 1:  # nothing to cut off: it has converged
+    if len(history["layer"]) == 1:  # no layer can be cut off, so it has converged
         return np.zeros(recent.shape[-1], bool)
     return (recent[:, 0] == 0).all(axis=0)
 
@@ -102,17 +102,17 @@ def dead_replicas(history: Mapping[str, Any]) -> np.ndarray:
 def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
     """Returns which replicas lose the gradient on its way to the first layer.
 
-    At the first record the first layer's norm is less than `VANISHING_RATIO` of the
-    last layer's, and over the latest records it has not grown past that: from the
-    start, and training does not mend it. The last layer's norm at the start is the
-    measure, as its later ones shrink to rounding noise once its bias has fitted the
-    mean. A loss that has fallen says that training did mend it, at some other time.
+    In these replicas the first layer's norm is less than `VANISHING_RATIO` times the
+    last layer's norm at the first record, both at the first record and at the latest
+    ones. The last layer's later norms are no measure, as they shrink to rounding noise
+    once its bias has fitted the mean. If the loss has fallen, the gradient has arrived
+    between the records, and no replica has the fault.
 
     Args:
         history: `ReplicaMonitor.history`.
 
     Returns:
-        bool [R].
+        Whether each replica has the fault, bool [R].
     """
     first, recent = history["first"], history["recent"]
     if _has_learned(history):
@@ -141,7 +141,8 @@ def _exploding_evidence(
 ) -> tuple[str, str]:
     latest = history["recent"][-1][:, mask]
     is_bad = ~np.isfinite(latest) | (latest > EXPLODING_NORM)
-    # Backpropagation runs from the last layer to the first: there it starts.
+    # Backpropagation runs from the last layer to the first, so the fault starts at the
+    # last layer that has it.
     layer = history["layer"][np.flatnonzero(is_bad.any(axis=1))[-1]]
     not_finite = int((~np.isfinite(latest)).any(axis=0).sum())
     what = "NaN or infinite" if not_finite else f"above {EXPLODING_NORM:.0e}"
@@ -155,10 +156,11 @@ def _dead_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, s
     names, depth = history["layer"], int(np.bincount(cut_off).argmax())
     since = history["step"][-len(history["recent"])]
     if depth == len(names):
-        # The rest has converged around the dead layer; norms cannot say which it is.
+        # The layers after the dead one have converged, so that their gradients are
+        # zero, too, and the norms cannot say which layer is dead.
         layer, where = names[0], "most often at every other layer, too"
     else:
-        # Of the layers cut off, the last in forward order is where the gradient stops.
+        # The gradient stops at the last layer, in forward order, that is cut off.
         layer = names[depth - 1]
         where = f"it stops most often at {layer}"
     return layer, (

@@ -1,4 +1,4 @@
-"""What is kept of the gradients of networks side by side; NumPy only."""
+"""The records of the gradients of replicas; NumPy only."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from deepxor.monitor.history import History
 from deepxor.quantities import names
 from deepxor.xor.monitor.diagnosis import WINDOW
 
-# The number that `measure.gradients.log10_bins` gives norms that are NaN or infinite.
+# The number of the bin that `log10_bins` of monitor.measure.gradients gives to norms
+# that are NaN or infinite.
 NOT_FINITE = len(statistics.LOG10_EDGES) - 1
 
 
 class ReplicaHistory:
-    """A `History` of medians over the replicas and, beside it, what replicas had.
+    """Holds a `History` of medians over the replicas, and norms of every replica.
 
-    No array of it is ever changed: what was taken from it stays as it was.
+    Its arrays are replaced and never changed, so that one that was taken stays as it
+    was.
 
     Args:
-        layers: Names in forward order.
-        replicas: R.
+        layers: The names of the layers in forward order.
+        replicas: R, the number of networks.
 
     Attributes:
-        records: Norms are medians over the replicas, fractions and counts over all.
-        first: float32 [layers, R], the norms at the first record; zeros before it.
-        recent: float32 [up to `verdict.WINDOW`, layers, R], those at the latest ones.
-        counts: int64 [layers, bins], of norms since the last record, in the bins of
-            `statistics.LOG10_EDGES`.
+        records: The history, whose norms are medians over the replicas, and whose
+            fractions and counts are over all replicas.
+        first: The norms at the first record, float32 [layers, R]; zeros before it.
+        recent: The norms at the latest records, float32 [up to `WINDOW`, layers, R].
+        counts: The counts of the norms since the last record in the bins of
+            `statistics.LOG10_EDGES`, int64 [layers, bins].
     """
 
     def __init__(self, layers: Sequence[str], replicas: int) -> None:
@@ -40,12 +43,12 @@ class ReplicaHistory:
         self.counts = np.zeros((len(layers), NOT_FINITE), np.int64)
 
     def can_go_on(self, layers: Sequence[str], replicas: int, step: int) -> bool:
-        """Returns whether a training's further steps belong to it.
+        """Returns whether the next steps of a training can be added to the history.
 
         Args:
-            layers: The network's.
-            replicas: R.
-            step: The number of the step to come.
+            layers: The names of the network's layers in forward order.
+            replicas: R, the number of networks.
+            step: The number of the next step.
         """
         steps = self.records.steps
         is_alike = self.records.layers == list(layers)
@@ -58,13 +61,14 @@ class ReplicaHistory:
         """Adds a record.
 
         Args:
-            step: The step.
-            gradients: float32 [weights, R].
-            starts: [layers], where the weights of each layer start.
-            loss: As `fit` logs it.
+            step: The number of the step.
+            gradients: The gradients of all weights, float32 [weights, R].
+            starts: The row in `gradients` at which each layer starts, int [layers].
+            loss: The loss that `fit` logs.
 
         Returns:
-            10th and 90th percentile of the norms over the replicas, [layers] each.
+            The 10th and the 90th percentiles of the norms over the replicas, [layers]
+            each.
         """
         norms = _exact_norms(gradients, starts)
         if not len(self.records):
@@ -77,51 +81,53 @@ class ReplicaHistory:
         return p10, p90
 
     def count(self, bins: np.ndarray) -> None:
-        """Counts the norms of some steps, for the next record's histogram.
+        """Counts the norms of some steps for the next record's histogram.
 
         Args:
-            bins: uint8 [steps, layers, R].
+            bins: The number of the bin of each norm, uint8 [steps, layers, R].
         """
         self.counts = self.counts + statistics.bin_counts(bins)
 
     def take_counts(self) -> np.ndarray:
-        """Returns the counts, and starts again from zero."""
+        """Returns the counts and sets them to zero."""
         counts, self.counts = self.counts, np.zeros_like(self.counts)
         return counts
 
     def look_for_bad(self, bins: np.ndarray, start: int) -> None:
-        """Notes the first gradient that is not finite, if it is among some steps'.
+        """Notes the first gradient that is not finite, if these steps have one.
 
         Args:
-            bins: uint8 [steps, layers, R] of steps after those looked at before.
-            start: The number of the first of them.
+            bins: The number of the bin of each norm, uint8 [steps, layers, R], of steps
+                that follow those of earlier calls.
+            start: The number of the first of the steps.
         """
-        # To find the maximum takes no time beside the steps'.
+        # Finding the maximum takes next to no time compared with the steps.
         if self.records.first_bad is not None or bins.max() < NOT_FINITE:
             return
         is_bad = (bins == NOT_FINITE).any(axis=2)
         step = int(is_bad.any(axis=1).argmax())
-        # Backpropagation runs from the last layer to the first: there it starts.
+        # Backpropagation runs from the last layer to the first, so the fault starts at
+        # the last layer that has it.
         layer = self.records.layers[np.flatnonzero(is_bad[step])[-1]]
         self.records.note_bad((start + step, layer))
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns what `ReplicaMonitor.history` is."""
+        """Returns the mapping that is `ReplicaMonitor.history`."""
         ends = {"first": self.first, "recent": self.recent}
         return {**self.records.as_dict(), **ends}
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all of it as arrays, for `from_state`."""
+        """Returns the whole history as arrays by name, which `from_state` takes."""
         state = dict(self.records.state())
         state |= {"first": self.first, "recent": self.recent, "counts": self.counts}
         return state
 
     @classmethod
     def from_state(cls, state: Mapping[str, np.ndarray]) -> ReplicaHistory:
-        """Returns a history as another's `state` says that it was.
+        """Returns the history whose `state` returned the arrays.
 
         Args:
-            state: The arrays.
+            state: The arrays by name.
         """
         history = cls([], 0)
         history.records = History.from_state(dict(state))
@@ -131,16 +137,17 @@ class ReplicaHistory:
 
 
 def _exact_norms(gradients: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Returns float32 [layers, R]; the norms of the steps underflow below 1e-19.
+    """Returns the norms of the layers, float32 [layers, R], computed in float64.
 
-    A deep sigmoid network has such gradients, and vanishing would look like dead.
+    The norms that the observer computes in float32 underflow below 1e-19. A deep
+    sigmoid network has such gradients, and a vanished one would look like a dead one.
     """
     squares = np.square(gradients.astype(np.float64))
     return np.sqrt(np.add.reduceat(squares, starts)).astype(np.float32)
 
 
 def _table(gradients: np.ndarray, starts: np.ndarray, norm: np.ndarray) -> np.ndarray:
-    """Returns [quantities, layers], as a history's records are."""
+    """Returns the table of a record, float32 [quantities, layers]."""
     sizes = np.diff([*starts, len(gradients)])
 
     def mean(values: np.ndarray) -> np.ndarray:

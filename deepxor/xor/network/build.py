@@ -1,4 +1,4 @@
-"""From an experiment to its compiled model, at its start."""
+"""Builds the compiled model of an experiment with its initial weights."""
 
 from __future__ import annotations
 
@@ -41,15 +41,18 @@ def _make_layer(
 def initial_kernels(
     experiment: Experiment, stack: Sequence[ReplicaDense]
 ) -> list[np.ndarray]:
-    """Draws every replica's kernels from a generator of its own.
+    """Returns the initial kernels, drawn for every replica from its own generator.
+
+    Each linear piece of a maxout layer is drawn like the kernel of a layer of its own.
 
     Args:
-        experiment: Gives the initializer, the seed and the number of replicas.
-        stack: The layers in forward order. Each linear piece of a maxout layer is drawn
-            like a layer of its own.
+        experiment: The settings, which have the initializer, the seed and the number
+            of replicas.
+        stack: The layers in forward order.
 
     Returns:
-        One float64 [inputs, units * pieces, R] a layer, in the order of its units.
+        The kernel of each layer, float64 [inputs, units * pieces, R], where the pieces
+        of a unit lie side by side.
     """
     draw = INITIALIZERS[experiment.kernel_initializer]
     kernels = [np.empty(layer.kernel.shape) for layer in stack]
@@ -64,11 +67,11 @@ def initial_kernels(
 
 
 def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
-    """Returns the compiled model of an experiment, at its start.
+    """Returns the compiled model of an experiment with its initial weights.
 
     Args:
         experiment: The settings.
-        dtype: Of weights and computation; float64 is for checking gradients.
+        dtype: The type of weights and computation; float64 measures smaller gradients.
 
     Returns:
         A model whose `fit` takes a `tf.data.Dataset` of numbers of steps.
@@ -83,7 +86,7 @@ def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
     for layer, kernel in zip(stack, initial_kernels(experiment, stack), strict=True):
         layer.kernel.assign(kernel)
     optimizer = make_optimizer(experiment.optimizer, experiment.learning_rate)
-    # It compiles its loop itself, block by block.
+    # The model compiles its loop itself, block by block.
     model.compile(optimizer=optimizer, jit_compile=False)
     optimizer.build(model.trainable_variables)
     return model

@@ -13,16 +13,17 @@ from deepxor.nn.activations import MAXOUT
 
 
 class ReplicaDense(keras.layers.Layer):
-    """A dense layer of R replicas: activation(x * kernel + bias), each on its own.
+    """A dense layer of R independent replicas, each activation(x * kernel + bias).
 
     Args:
-        units: Outputs of each replica.
-        replicas: R.
-        activation: An elementwise function; None returns the pre-activations.
-        activation_name: Names the activation's scope in the graph.
+        units: The number of outputs of each replica.
+        replicas: R, the number of networks.
+        activation: An elementwise function; None to return the pre-activations.
+        activation_name: The name of the activation's scope in the graph.
 
     Attributes:
-        has_replicas: True; `lsuv`, which is for one network, refuses the layer by it.
+        has_replicas: True, by which `lsuv` recognises and refuses the layer, as it is
+            for a single network.
     """
 
     has_replicas = True
@@ -47,7 +48,8 @@ class ReplicaDense(keras.layers.Layer):
         """Makes the kernel [inputs, units, R] and the bias [units, R].
 
         Args:
-            input_shape: [batch, inputs, R or 1].
+            input_shape: The shape of the inputs, [batch, inputs, R] or
+                [batch, inputs, 1].
         """
         inputs = input_shape[1]
         self.kernel = self.add_weight(
@@ -66,7 +68,7 @@ class ReplicaDense(keras.layers.Layer):
     def call(
         self, x: tf.Tensor, barrier: Callable[[tf.Tensor], tf.Tensor] = tf.identity
     ) -> tf.Tensor:
-        """Maps [batch, inputs, R or 1] to [batch, units, R]; see `pre_activate`."""
+        """Returns outputs [batch, units, R] for the arguments of `pre_activate`."""
         return self.activate(self.pre_activate(x, barrier))
 
     def pre_activate(
@@ -75,21 +77,23 @@ class ReplicaDense(keras.layers.Layer):
         """Returns the pre-activations.
 
         Args:
-            x: [batch, inputs, R or 1].
-            barrier: What they pass, as `gradient_barrier` makes it.
+            x: The inputs, [batch, inputs, R], or [batch, inputs, 1] if they are the
+                same for all replicas.
+            barrier: An identity that is applied to the pre-activations, as
+                `gradient_barrier` returns it.
 
         Returns:
-            [batch, columns, R].
+            The pre-activations, [batch, columns, R].
         """
         with tf.name_scope("multiply"):
-            # Slices with None would be traced more slowly, and be more nodes to show.
+            # Slices with None would take longer to trace and add nodes to the graph.
             kernel = tf.expand_dims(self.kernel.value, 0)
             z = tf.reduce_sum(tf.expand_dims(x, 2) * kernel, axis=1)
         with tf.name_scope("add"):
             return barrier(z + self.bias.value)
 
     def activate(self, z: tf.Tensor) -> tf.Tensor:
-        """Maps pre-activations [batch, columns, R] to [batch, units, R]."""
+        """Returns [batch, units, R] of pre-activations [batch, columns, R]."""
         if self.activation is None:
             return z
         with tf.name_scope(self.activation_name):
@@ -97,14 +101,14 @@ class ReplicaDense(keras.layers.Layer):
 
 
 class ReplicaMaxout(ReplicaDense):
-    """A maxout layer of R replicas: the largest of some linear pieces.
+    """A maxout layer of R independent replicas: each unit is its largest linear piece.
 
     Goodfellow et al. 2013, "Maxout networks", eq. 1.
 
     Args:
-        units: Outputs of each replica.
-        replicas: R.
-        pieces: Linear pieces of each unit.
+        units: The number of outputs of each replica, after the maximum.
+        replicas: R, the number of networks.
+        pieces: The number of linear pieces of each unit.
     """
 
     def __init__(
@@ -121,24 +125,24 @@ class ReplicaMaxout(ReplicaDense):
         return (input_shape[0], self.units // self.pieces, self.replicas)
 
     def activate(self, z: tf.Tensor) -> tf.Tensor:
-        """Maps pre-activations [batch, columns, R] to [batch, units, R]."""
+        """Returns [batch, units, R] of pre-activations [batch, columns, R]."""
         with tf.name_scope(MAXOUT):
-            # Not of all replicas: a block of them, or those of a picture.
+            # The tensor may be of a part of the replicas, such as those of a block.
             replicas = count_replicas(z)
             shape = [-1, self.units // self.pieces, self.pieces, replicas]
             return tf.reduce_max(tf.reshape(z, shape), axis=2)
 
 
 def gradient_barrier(one: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns an identity whose gradient XLA computes once.
+    """Returns an identity whose gradient XLA computes only once.
 
-    The gradient with respect to a layer's pre-activations goes into that of its bias,
-    of each of its weights and of each of its inputs. XLA would rather compute it from
-    the activation's slope in all of these places, for a quarter of a step's time. It
-    never repeats a division; one by 1 changes no bit.
+    The gradient with respect to a layer's pre-activations is used for that of its bias,
+    of each of its weights and of each of its inputs. XLA would compute it again in all
+    of these places, which takes a quarter of a step's time. It never repeats a
+    division, and a division by 1 changes no bit.
 
     Args:
-        one: A scalar 1, of which XLA must not know what it is.
+        one: A scalar 1 whose value XLA must not know when it compiles.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -149,6 +153,6 @@ def gradient_barrier(one: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def count_replicas(value: tf.Tensor | np.ndarray) -> int | tf.Tensor:
-    """Returns R of a tensor [..., R], as a number where it is known."""
+    """Returns R of a tensor [..., R]: an integer if it is known, else a tensor."""
     known = value.shape[-1]
     return tf.shape(value)[-1] if known is None else known

@@ -1,4 +1,4 @@
-"""Many optimizer steps a call: the compiled loop in which networks are trained.
+"""The compiled loop that trains networks, many optimizer steps a call.
 
 A block of replicas is trained in one `tf.while_loop`, which maps the values of its
 variables to new ones. All blocks share the compiled loop and run at the same time, each
@@ -21,43 +21,49 @@ from deepxor.xor.network.snapshot import pack
 
 
 class Observer(Protocol):
-    """Sees the steps of a compiled loop from inside; see `ReplicaNetwork.observers`."""
+    """Measures the steps of a compiled loop from inside of it.
+
+    `ReplicaNetwork.observers` is the list of a network's observers.
+    """
 
     def init(self, replicas: int | tf.Tensor) -> list[tf.Tensor]:
-        """Returns what it keeps before the first step: tensors of [..., replicas].
+        """Returns the tensors to keep before the first step, [..., replicas] each.
 
         Args:
-            replicas: Of the block at hand; the model's variables have as many now.
+            replicas: The number of replicas of the block. The model's variables have
+                the values of this block during the call.
         """
 
     def update(
         self, i: tf.Tensor, gradients: list[tf.Tensor], kept: list[tf.Tensor]
     ) -> list[tf.Tensor]:
-        """Returns what it keeps after a step: tensors as it kept before.
+        """Returns the tensors to keep after a step, of the same shapes as before it.
 
         Args:
-            i: The step's number in the training batch, from 0.
-            gradients: That made the step: [..., replicas] of each trainable variable.
-            kept: What it kept before.
+            i: The number of the step in the training batch, from 0.
+            gradients: The gradients of the step, [..., replicas] for each trainable
+                variable.
+            kept: The tensors kept before the step.
         """
 
     def finalize(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns what it hands over after the last step: few tensors of [..., R].
+        """Returns the tensors to hand over after the last step, [..., R] each.
+
+        They should be few, as each costs Keras some time.
 
         Args:
-            kept: What it kept.
+            kept: The tensors kept after the last step.
         """
 
 
 class Latest(NamedTuple):
-    """What a training batch hands over; nothing changes it any more.
-
-    A few tensors, as each costs Keras some time.
+    """Holds what a training batch hands over; it does not change afterwards.
 
     Attributes:
-        step: The number of its last step; to read it from the optimizer takes longer.
-        rows: For `ReplicaNetwork.unpack`, after its last step.
-        kept: What each of the model's observers hands over.
+        step: The number of the batch's last step, which is quicker to read here than
+            from the optimizer.
+        rows: The state after the last step, as `ReplicaNetwork.unpack` takes it.
+        kept: The tensors that each of the model's observers hands over.
     """
 
     step: int
@@ -65,7 +71,8 @@ class Latest(NamedTuple):
     kept: Mapping[Observer, Sequence[tf.Tensor]]
 
 
-# The key under which a batch's logs have what makes a `Latest`, until Keras gets them.
+# The key of the fields of a `Latest` in a batch's logs. It is removed before Keras gets
+# the logs.
 LATEST = "latest"
 
 
@@ -88,28 +95,29 @@ class Trainable(Protocol):
 
 
 class TrainLoop:
-    """The steps of one training batch.
+    """Runs the steps of training batches.
 
     Args:
-        network: The networks that are trained.
+        network: The network that is trained.
     """
 
     def __init__(self, network: Trainable) -> None:
         self._network = network
 
     def run(self, num_steps: tf.Tensor) -> dict[str, Any]:
-        """Runs `num_steps` optimizer steps; returns the logs before the last of them.
+        """Runs optimizer steps and returns the logs before the last of them.
 
         Blocks of replicas run at the same time, each on a core. The compiled loop of a
-        block maps values of the variables to new ones, so that all of them share it.
+        block maps values of the variables to new ones, so that all blocks share it.
 
         Args:
-            num_steps: An integer scalar of at least 1.
+            num_steps: The number of steps, an integer scalar of at least 1.
 
         Returns:
-            "loss", the mean cost of the replicas where it is finite; "accuracy", the
-            mean; "solved" and "diverged", the fractions of replicas with accuracy 1 and
-            with a cost that is not finite. `LATEST` has what makes a `Latest`.
+            The logs: "loss", the mean of the finite costs of the replicas; "accuracy",
+            the mean over the replicas; "solved" and "diverged", the fractions of
+            replicas with accuracy 1 and with a cost that is not finite. `LATEST` is the
+            key of the fields of a `Latest`.
         """
         variables = [
             *self._network.trainable_variables,
@@ -118,7 +126,7 @@ class TrainLoop:
         sizes = block_sizes(self._network.replicas)
         run = self._compiled_loop(variables, num_steps.dtype, sizes)
         parts = [
-            # A step counter or a learning rate is the same for all.
+            # A step counter or a learning rate is the same for all blocks.
             tf.split(v.value, sizes, -1) if v.shape.rank else [v.value] * len(sizes)
             for v in variables
         ]
@@ -126,14 +134,15 @@ class TrainLoop:
         state, rows, kept, logs = tf.nest.map_structure(_join, *blocks)
         for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
-        # Tuples, as tf.data, by which Keras passes this on, makes one tensor of a list.
+        # These are tuples, as tf.data, with which Keras passes the logs on, would make
+        # one tensor of a list.
         return {**_logs(*logs), LATEST: (rows, tuple(map(tuple, kept)))}
 
     def _compiled_loop(
         self, variables: Sequence[keras.Variable], dtype: tf.DType, sizes: Sequence[int]
     ) -> Callable[[tf.Tensor, list[tf.Tensor]], tuple[Any, ...]]:
-        """Returns `_run`, which is traced once and compiled once for each size."""
-        # Where there is a single block its size is known, and the graph is simpler.
+        """Returns `_run`, traced once and to be compiled once for each size."""
+        # With a single block the size is known, and the graph is simpler.
         size = sizes[0] if len(sizes) == 1 else None
         specs = [
             tf.TensorSpec([*v.shape[:-1], size] if v.shape.rank else [], v.dtype)
@@ -155,13 +164,13 @@ class TrainLoop:
         """Runs the steps of a block.
 
         Args:
-            variables: Those of the model and the optimizer.
-            num_steps: An integer scalar.
-            values: Of the variables, for the block's replicas.
+            variables: The variables of the model and the optimizer.
+            num_steps: The number of steps, an integer scalar.
+            values: The values of the variables for the block's replicas.
 
         Returns:
-            The new values; `Latest.rows`; the observers' results; and costs and
-            accuracies before the last step.
+            The new values; `Latest.rows`; the results of the observers; and the costs
+            and accuracies before the last step, [R] each.
         """
         replicas = count_replicas(values[0])
         none = tf.zeros([replicas], self._network.compute_dtype)
@@ -173,7 +182,7 @@ class TrainLoop:
         def step(
             i: tf.Tensor, state: list[Any], kept: list[Any], *_: tf.Tensor
         ) -> tuple[Any, ...]:
-            # As they are to be called in TensorBoard's graph.
+            # The identities carry the names that TensorBoard's graph shows.
             state = [tf.identity(x, n) for x, n in zip(state, names, strict=True)]
             with _holding(variables, state) as scope:
                 gradients, *logs = self._network.optimizer_step(barrier)
@@ -208,7 +217,7 @@ def _logs(cost: tf.Tensor, accuracy: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def _join(*values: tf.Tensor) -> tf.Tensor:
-    """Returns what blocks have computed, side by side."""
+    """Returns the results of the blocks, joined along the axis of the replicas."""
     return tf.concat(values, -1) if values[0].shape.rank else values[0]
 
 
@@ -216,12 +225,12 @@ def _join(*values: tf.Tensor) -> tf.Tensor:
 def _holding(
     variables: Sequence[keras.Variable], values: Sequence[tf.Tensor]
 ) -> Iterator[keras.StatelessScope]:
-    """Lets variables have other values in this context, and what is assigned to them.
+    """Gives variables other values, which can be changed, while the context is open.
 
-    The values may be those of any number of replicas.
+    The values may be of any number of replicas.
     """
     with keras.StatelessScope() as scope:
         for variable, value in zip(variables, values, strict=True):
-            # The scope's own argument takes a variable's whole shape only.
+            # The scope's own argument takes values of the variable's whole shape only.
             scope.add_update((variable, tf.convert_to_tensor(value)))
         yield scope

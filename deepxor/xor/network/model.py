@@ -1,9 +1,9 @@
 """The Keras model of R independent networks side by side.
 
-R independent networks lie side by side with the replica axis last: kernels are
-[inputs, units, R], activations [batch, units, R]. For layers this small, XLA turns a
-multiply and a sum into a few loops that vectorise over replicas; a batched matmul is
-some thirty times slower. R = 1 is the single network, by the same code.
+The axis of the replicas is the last one: kernels are [inputs, units, R], activations
+[batch, units, R]. For layers this small, XLA turns a multiplication and a sum into a
+few loops that vectorise over replicas; a batched matrix product is some thirty times
+slower. A single network is trained by the same code with R = 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from deepxor.xor.network.loop import LATEST, Latest, Observer, TrainLoop
 from deepxor.xor.network.snapshot import Snapshot, pack, unpack
 
 # A network that has learned nothing ends within a few roundings of 0.5 for every input.
-# Those few make no prediction: its accuracy is 0.5, not whatever they happen to be.
+# Such a difference is no prediction of a 1, so that its accuracy is 0.5 and not random.
 ABOVE_A_HALF = 0.5 + 1e-6
 
 
@@ -34,14 +34,14 @@ class ReplicaNetwork(keras.Model):
     optimizer steps in one compiled loop, every step on the whole truth table.
 
     Args:
-        stack: Layers in forward order; the last gives logits [batch, 1, R].
-        x: float [samples, inputs].
-        y: float [samples, 1], 0 or 1.
+        stack: The layers in forward order; the last one returns logits [batch, 1, R].
+        x: The inputs of the truth table, float [samples, inputs].
+        y: The targets of the truth table, 0 or 1, float [samples, 1].
 
     Attributes:
-        observers: See every step from the next training batch on. Those that callbacks
-            add during a `fit` see that one only.
-        latest: The latest training batch's `Latest`.
+        observers: The observers, which see every step from the next training batch on.
+            Observers that callbacks add during a `fit` are removed at its end.
+        latest: The `Latest` of the latest training batch.
     """
 
     observers: list[Observer]
@@ -70,7 +70,7 @@ class ReplicaNetwork(keras.Model):
             output_shapes.append(shape[:-1])
         self.built = True
         weight_shapes = [tuple(v.shape[:-1]) for v in self.trainable_variables]
-        # Past Keras's own, which would track what is in them.
+        # Keras's own `__setattr__` would track the content of these lists.
         object.__setattr__(self, "observers", [])
         shapes = [*weight_shapes, *output_shapes, (), ()]
         object.__setattr__(self, "_row_shapes", shapes)
@@ -82,15 +82,16 @@ class ReplicaNetwork(keras.Model):
     ) -> list[tf.Tensor]:
         """Returns the outputs of all layers.
 
-        Calls `layer.call` under the layer's own name rather than the layer itself,
+        The method calls `layer.call` under the layer's name and not the layer itself,
         whose `__call__` would open a second scope of that name in TensorBoard's graph.
 
         Args:
-            x: [batch, inputs].
-            barrier: What the pre-activations pass, as `gradient_barrier` makes it.
+            x: The inputs, [batch, inputs].
+            barrier: An identity that is applied to the pre-activations, as
+                `gradient_barrier` returns it.
 
         Returns:
-            A list of [batch, units, R] in forward order; the last are the logits.
+            The outputs, [batch, units, R] each, in forward order; the last are logits.
         """
         outputs = []
         with tf.name_scope("x"):
@@ -105,25 +106,26 @@ class ReplicaNetwork(keras.Model):
         """Returns the hypothesis, the probability of a 1.
 
         Args:
-            x: [batch, inputs].
+            x: The inputs, [batch, inputs].
 
         Returns:
-            [batch, R].
+            The probabilities, [batch, R].
         """
         return self.probability(self.forward(x)[-1])[:, 0]
 
     def hypothesis(self, weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
-        """Returns the hypothesis of networks with other weights.
+        """Returns the hypothesis of networks of the same shape with other weights.
 
-        By matrix products, outside of the compiled loop: for the many points of a
-        picture they take a third of the time of `call`.
+        The method uses matrix products, which for the many points of a picture take a
+        third of the time of `call`.
 
         Args:
-            weights: As the trainable variables, of any number R of replicas.
-            x: [batch, inputs].
+            weights: Values of the trainable variables in their order, of any number R
+                of replicas.
+            x: The inputs, [batch, inputs].
 
         Returns:
-            [batch, R].
+            The probabilities, [batch, R].
         """
         h = np.broadcast_to(x[:, :, None], (*x.shape, weights[0].shape[-1]))
         pairs = zip(weights[::2], weights[1::2], strict=True)
@@ -138,10 +140,10 @@ class ReplicaNetwork(keras.Model):
         """Returns the hypothesis from its logits, in the last layer's scope.
 
         Args:
-            logits: [batch, 1, R].
+            logits: The logits, [batch, 1, R].
 
         Returns:
-            [batch, 1, R].
+            The probabilities, [batch, 1, R].
         """
         with tf.name_scope(f"{self.stack[-1].name}/"):
             return tf.sigmoid(logits)
@@ -149,14 +151,14 @@ class ReplicaNetwork(keras.Model):
     def replica_cost(self, logits: tf.Tensor, y: np.ndarray | None = None) -> tf.Tensor:
         """Returns each replica's cross-entropy, the mean over the samples.
 
-        From logits, as `log(1 - h)` is infinite once h rounds to 1.
+        It is computed from logits, as `log(1 - h)` is infinite once h rounds to 1.
 
         Args:
-            logits: [samples, 1, R].
-            y: [samples, 1], 0 or 1; by default those of the truth table.
+            logits: The logits, [samples, 1, R].
+            y: The targets, 0 or 1, [samples, 1]; None for those of the truth table.
 
         Returns:
-            [R], in nats.
+            The costs in nats, [R].
         """
         with tf.name_scope("cost"):
             y = self.y if y is None else y
@@ -170,10 +172,10 @@ class ReplicaNetwork(keras.Model):
         As in the lecture, a 1 is predicted where the probability is above 0.5.
 
         Args:
-            probability: [samples, 1, R].
+            probability: The probabilities of a 1, [samples, 1, R].
 
         Returns:
-            [R].
+            The accuracies, [R].
         """
         with tf.name_scope("accuracy"):
             is_one = self.y[:, :, None] > 0.5
@@ -187,16 +189,16 @@ class ReplicaNetwork(keras.Model):
     ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
         """Takes one optimizer step on the whole truth table.
 
-        The loss is the sum over replicas, so that no replica feels another.
-
-        The graph it was last traced into is kept as `step_graph`, for TensorBoard.
+        The loss is the sum over the replicas, so that none of them affects another. The
+        attribute `step_graph` keeps the graph of the latest trace for TensorBoard.
 
         Args:
-            barrier: As `forward` takes it.
+            barrier: An identity that is applied to the pre-activations, as
+                `gradient_barrier` returns it.
 
         Returns:
-            The gradients that made the step, one of each trainable variable; cost and
-            accuracy of each replica before the step, both [R].
+            The gradient of each trainable variable in this step; and the costs and the
+            accuracies of the replicas before the step, [R] each.
         """
         self.step_graph = tf.compat.v1.get_default_graph()
         weights = [variable.value for variable in self.trainable_variables]
@@ -214,25 +216,28 @@ class ReplicaNetwork(keras.Model):
     def backprop_chain(self, x: np.ndarray, y: np.ndarray) -> Chain:
         """Returns the layers and the loss as `deepxor.explain` takes them.
 
-        The hypothesis ends in its logits: its sigmoid is a part of the loss.
+        The last layer ends in its logits, and its sigmoid is a part of the loss.
 
         Args:
-            x: [samples, inputs].
-            y: [samples, 1], 0 or 1.
+            x: The inputs, [samples, inputs].
+            y: The targets, 0 or 1, [samples, 1].
 
         Returns:
-            A chain of R replicas.
+            The chain of R replicas.
 
         Raises:
-            ValueError: If x or y do not have these shapes.
+            ValueError: If x or y does not have this shape.
         """
         x, y = np.asarray(x, self.compute_dtype), np.asarray(y, self.compute_dtype)
         if x.ndim != 2 or x.shape[1] != self.x.shape[1] or len(x) == 0:
             raise ValueError(
-                f"x has the shape {x.shape}: allowed is (samples, {self.x.shape[1]})"
+                f"`x` must have the shape (samples, {self.x.shape[1]}), with at least "
+                f"1 sample. Received: x.shape={x.shape}"
             )
         if y.shape != (len(x), 1):
-            raise ValueError(f"y has the shape {y.shape}: allowed is ({len(x)}, 1)")
+            raise ValueError(
+                f"`y` must have the shape ({len(x)}, 1). Received: y.shape={y.shape}"
+            )
         links = [
             Link(
                 layer.name,
@@ -243,7 +248,7 @@ class ReplicaNetwork(keras.Model):
             )
             for layer in self.stack
         ]
-        # One copy of the input a replica, each of which has a gradient of its own.
+        # Each replica gets a copy of the input, as it has a gradient of its own.
         copies = tf.repeat(tf.constant(x)[:, :, None], self.replicas, axis=2)
         return Chain(
             links,
@@ -253,7 +258,7 @@ class ReplicaNetwork(keras.Model):
         )
 
     def snapshot(self) -> Snapshot:
-        """Returns weights, layer outputs, costs and accuracies as they are now."""
+        """Returns the present weights, layer outputs, costs and accuracies."""
         weights = [weight.value for weight in self.trainable_variables]
         return self.unpack(pack([*weights, *self.evaluate()]))
 
@@ -261,14 +266,14 @@ class ReplicaNetwork(keras.Model):
         """Returns the snapshot that a training batch has handed over.
 
         Args:
-            rows: `Latest.rows`.
+            rows: The rows of a `Latest`, [rows, R].
         """
         parts = unpack(rows, self._row_shapes)
         count = len(self.trainable_variables)
         return Snapshot(parts[:count], parts[count:-2], *parts[-2:])
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        """As Keras does; however it ends, the observers are those before it."""
+        """Trains as Keras does, and restores the list of observers at the end."""
         before = list(self.observers)
         try:
             return super().fit(*args, **kwargs)
@@ -276,9 +281,12 @@ class ReplicaNetwork(keras.Model):
             self.observers[:] = before
 
     def make_train_function(self, force: bool = False) -> None:
-        """As Keras does; what the steps hand over beside the logs goes to `latest`.
+        """Makes a train function that also sets `latest` after each training batch.
 
-        A step is traced with the observers at hand; with others it is traced anew.
+        A step is traced again if the observers are others than when it was traced.
+
+        Args:
+            force: Whether to replace a train function that exists.
         """
         if self.train_function is not None and not force:
             return
@@ -300,25 +308,25 @@ class ReplicaNetwork(keras.Model):
 
     def _untraced_function(self) -> Callable[[Any], dict[str, Any]]:
         """Returns a train function of Keras's own."""
-        # A monitor's may be in its place.
+        # A monitor may have put its own train function in the place of this one.
         before = self.train_function
         super().make_train_function(force=True)
         function, self.train_function = self.train_function, before
         return function
 
     def train_step(self, num_steps: tf.Tensor) -> dict[str, Any]:
-        """Runs `num_steps` optimizer steps: see `TrainLoop.run`.
+        """Runs optimizer steps and returns the logs before the last of them.
 
         Args:
-            num_steps: An integer scalar of at least 1.
+            num_steps: The number of steps, an integer scalar of at least 1.
 
         Returns:
-            The logs before the last step, and under `LATEST` what makes a `Latest`.
+            The logs, as `TrainLoop.run` returns them.
         """
         return TrainLoop(self).run(num_steps)
 
     def evaluate(self) -> list[tf.Tensor]:
-        """Returns outputs, cost and accuracy, in the order of a `Snapshot`."""
+        """Returns the outputs, costs and accuracies in the order of a `Snapshot`."""
         *hidden, logits = self.forward(self.x)
         probability = self.probability(logits)
         cost, accuracy = self.replica_cost(logits), self.replica_accuracy(probability)

@@ -1,4 +1,4 @@
-"""What there is to show of networks side by side, and how it leaves a compiled loop."""
+"""The state of replicas to show, and its packing into one tensor of a compiled loop."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from deepxor.xor.network.layers import count_replicas
 
 
 class Snapshot(NamedTuple):
-    """What there is to show of networks side by side.
+    """Holds the state of replicas at one step.
 
     Attributes:
-        weights: Kernel [inputs, units, R] and bias [units, R] of each layer in turn.
-        outputs: [samples, units, R] of each layer on the truth table, the hypothesis as
-            probability.
-        cost: [R].
-        accuracy: [R].
+        weights: The kernel, [inputs, units, R], and the bias, [units, R], of each layer
+            in turn.
+        outputs: The outputs of each layer on the truth table, [samples, units, R]; the
+            last are probabilities.
+        cost: The cost of each replica in nats, [R].
+        accuracy: The accuracy of each replica, [R].
     """
 
     weights: list[np.ndarray]
@@ -30,17 +31,24 @@ class Snapshot(NamedTuple):
 
 
 def pack(values: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Returns tensors of [..., R] as the rows of one [rows, R]."""
+    """Returns tensors as the rows of one tensor.
+
+    Args:
+        values: The tensors, [..., R] each.
+
+    Returns:
+        The rows of all tensors in turn, [rows, R].
+    """
     replicas = count_replicas(values[0])
     return tf.concat([tf.reshape(value, [-1, replicas]) for value in values], 0)
 
 
 def unpack(rows: tf.Tensor, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
-    """Returns what `pack` has packed.
+    """Returns the tensors that `pack` has packed, as arrays.
 
     Args:
-        rows: [rows, R].
-        shapes: Of each tensor, without R.
+        rows: The rows that `pack` returned, [rows, R].
+        shapes: The shape of each tensor without its last axis, R.
 
     Returns:
         An array [..., R] for each shape.

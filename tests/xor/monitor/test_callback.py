@@ -168,7 +168,7 @@ def test_a_history_is_of_one_training():
 
 
 def test_every_is_checked():
-    with pytest.raises(ValueError, match="every=0"):
+    with pytest.raises(ValueError, match=r"at least 1\. Received: every=0"):
         ReplicaMonitor(every=0)
 
 
