@@ -19,12 +19,19 @@ def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the layers that are attributes of a layer, in the attributes' order.
 
     Only models have a public list, `layers`; a custom layer has none.
+
+    Args:
+        layer: Any layer.
     """
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
 def parts(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns a layer and all layers inside of it, at any depth."""
+    """Returns a layer and all layers inside of it, at any depth.
+
+    Args:
+        layer: Any layer.
+    """
     return list(layer._flatten_layers())
 
 
@@ -33,6 +40,9 @@ def known_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variabl
 
     The optimizer's `apply` updates these if it gets no variables, but there is no
     public list of them.
+
+    Args:
+        optimizer: A built optimizer.
     """
     return list(optimizer._trainable_variables)
 
@@ -41,13 +51,20 @@ def is_of_keras(thing: Any) -> bool:
     """Returns whether Keras itself defines a function, or the type of an object.
 
     There is no public list of what Keras defines.
+
+    Args:
+        thing: A function, a type or any other object.
     """
     owner = thing if hasattr(thing, "__qualname__") else type(thing)
     return (getattr(owner, "__module__", None) or "").startswith("keras.")
 
 
 def is_activation_layer(layer: keras.layers.Layer) -> bool:
-    """Returns whether a layer is one of Keras's activations, such as `ReLU`."""
+    """Returns whether a layer is one of Keras's activations, such as `ReLU`.
+
+    Args:
+        layer: Any layer.
+    """
     return type(layer).__module__.startswith("keras.src.layers.activations")
 
 
@@ -56,6 +73,9 @@ def is_composite(layer: keras.layers.Layer) -> bool:
 
     Such a layer stays one row of the records, whatever layers it is made of. A layer
     that derives from `Layer` or `Wrapper` alone is a custom one.
+
+    Args:
+        layer: Any layer.
     """
     plain = (keras.layers.Layer, keras.layers.Wrapper)
     return any(

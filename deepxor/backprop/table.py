@@ -85,7 +85,11 @@ def _remark(zeros: int, not_finite: int, many: bool) -> str:
 
 
 def plain_text(table: Table) -> str:
-    """Returns a table as text without colours, in lines of at most 120 letters."""
+    """Returns a table as text without colours, in lines of at most 120 letters.
+
+    Args:
+        table: The table.
+    """
     console = Console(width=120, color_system=None, highlight=False)
     with console.capture() as capture:
         console.print(table)

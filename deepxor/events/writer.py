@@ -109,25 +109,55 @@ class SummaryWriter:
         self._fills.append(fill)
 
     def scalar(self, tag: str, value: float, step: int) -> None:
-        """Adds a number to a step, as `StepSummary.scalar` does."""
+        """Adds one number of a chart of the Scalars tab to a step.
+
+        Args:
+            tag: The tag, which is the name of the chart.
+            value: The number, which may be NaN or infinite.
+            step: The number of the step.
+        """
         self.add(lambda to: to.scalar(tag, value), step)
 
     def text(self, tag: str, markdown: str, step: int) -> None:
-        """Adds a text to a step, as `StepSummary.text` does."""
+        """Adds a text of the Text tab to a step.
+
+        Args:
+            tag: The tag.
+            markdown: The text, in Markdown.
+            step: The number of the step.
+        """
         self.add(lambda to: to.text(tag, markdown), step)
 
     def summary(self, summary: Message, step: int) -> None:
-        """Adds the values of a summary to a step, as `StepSummary.merge` does."""
+        """Adds values that a TensorBoard plugin's own function has made to a step.
+
+        Args:
+            summary: A Summary of TensorBoard or of TensorFlow.
+            step: The number of the step.
+        """
         self.add(lambda to: to.merge(summary), step)
 
     def flow(
         self, layers: Sequence[str], quantities: Mapping[str, np.ndarray], step: int
     ) -> None:
-        """Adds a record of gradients to a step, as `StepSummary.flow` does."""
+        """Adds a record for the Gradient flow tab to a step.
+
+        Args:
+            layers: The names of the layers in forward order.
+            quantities: The values of any of `gradient_flow.QUANTITIES` by name,
+                [layers] each.
+            step: The number of the step.
+        """
         self.add(lambda to: to.flow(layers, quantities), step)
 
     def flow_diagnosis(self, diagnosis: Mapping[str, object], step: int) -> None:
-        """Adds a diagnosis to a step, as `StepSummary.flow_diagnosis` does."""
+        """Adds the diagnosis at the run's end, for the Gradient flow tab.
+
+        Args:
+            diagnosis: The diagnosis, as `diagnosis_value` of events.gradient_flow takes
+                it.
+            step: The number of the last step.
+        """
         self.add(lambda to: to.flow_diagnosis(diagnosis), step)
 
     def continue_flow(

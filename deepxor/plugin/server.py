@@ -58,7 +58,9 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
 
     def __init__(self, context: base_plugin.TBContext) -> None:
         if context.data_provider is None:
-            raise ValueError("no data provider")
+            raise ValueError(
+                "`context` must have a data provider. Received: data_provider=None"
+            )
         self._provider = context.data_provider
         self._replies: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
         self._lock = threading.Lock()

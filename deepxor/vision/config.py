@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from deepxor.checks import check_at_least, check_choice, check_positive
+from deepxor.checks import check_at_least, check_choice, check_positive, refuse
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.vision.datasets import DATASETS
 from deepxor.vision.models import CONVNETS, INITIALIZERS

@@ -93,7 +93,14 @@ class ReplicaDense(keras.layers.Layer):
             return barrier(z + self.bias.value)
 
     def activate(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns [batch, units, R] of pre-activations [batch, columns, R]."""
+        """Returns the outputs of pre-activations.
+
+        Args:
+            z: The pre-activations, [batch, columns, R].
+
+        Returns:
+            The outputs, [batch, units, R].
+        """
         if self.activation is None:
             return z
         with tf.name_scope(self.activation_name):
@@ -125,7 +132,14 @@ class ReplicaMaxout(ReplicaDense):
         return (input_shape[0], self.units // self.pieces, self.replicas)
 
     def activate(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns [batch, units, R] of pre-activations [batch, columns, R]."""
+        """Returns the outputs of pre-activations.
+
+        Args:
+            z: The pre-activations, [batch, columns, R].
+
+        Returns:
+            The outputs, [batch, units, R].
+        """
         with tf.name_scope(MAXOUT):
             # The tensor may be of a part of the replicas, such as those of a block.
             replicas = count_replicas(z)
@@ -153,6 +167,13 @@ def gradient_barrier(one: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def count_replicas(value: tf.Tensor | np.ndarray) -> int | tf.Tensor:
-    """Returns R of a tensor [..., R]: an integer if it is known, else a tensor."""
+    """Returns R, the number of replicas, of a tensor or an array.
+
+    Args:
+        value: A tensor or an array, [..., R].
+
+    Returns:
+        R, as an integer if the shape is known, else as a tensor.
+    """
     known = value.shape[-1]
     return tf.shape(value)[-1] if known is None else known
