@@ -15,7 +15,7 @@ from absl import flags
 
 from deepxor.checks import refuse
 from deepxor.console import app
-from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.xor.config import AUTO, NETWORKS, Experiment
 
 _D = Experiment()
@@ -30,7 +30,7 @@ ACTIVATIONS = flags.DEFINE_list(
 INITIALIZER = flags.DEFINE_enum(
     "initializer",
     _D.initializer,
-    [AUTO, *INITIALIZERS],
+    [AUTO, *REPLICA_INITIALIZERS],
     "Kernel initializer; auto: as in deepxor.train.",
 )
 REPLICAS = flags.DEFINE_integer(

@@ -13,10 +13,11 @@ from absl import flags
 
 from deepxor.checks import check_at_least
 from deepxor.console import app
+from deepxor.nn.initializers import KERAS_INITIALIZERS
 from deepxor.vision.config import DISTRIBUTIONS, RECIPES, RunOptions
 from deepxor.vision.datasets import DATASETS
 from deepxor.vision.grid import Grid, default_jobs
-from deepxor.vision.models import CONVNETS, INITIALIZERS
+from deepxor.vision.models import CONVNETS
 
 DATASET = flags.DEFINE_enum("dataset", "digits", DATASETS, "The pictures.")
 DATA_DIR = flags.DEFINE_string(
@@ -30,7 +31,7 @@ ACTIVATIONS = flags.DEFINE_list(
 )
 INITIALIZER_NAMES = flags.DEFINE_list(
     "initializers", ["lsuv", "orthogonal", "orthogonal_scaled", "glorot", "he"],
-    f"The rows of the table, of {', '.join(INITIALIZERS)}.",
+    f"The rows of the table, of {', '.join(KERAS_INITIALIZERS)}.",
 )  # fmt: skip
 SEEDS = flags.DEFINE_integer("seeds", 3, "Networks for each place in the table.")
 SCALE = flags.DEFINE_float(

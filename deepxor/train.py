@@ -11,7 +11,7 @@ from absl import flags
 
 from deepxor.console import app
 from deepxor.nn.activations import ACTIVATIONS
-from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.xor.config import AUTO, NETWORKS, Experiment
 from deepxor.xor.network.blocks import thread_count
 from deepxor.xor.optimizers import OPTIMIZERS
@@ -29,7 +29,7 @@ PIECES = flags.DEFINE_integer("pieces", _D.pieces, "maxout's linear pieces, 2 to
 INITIALIZER = flags.DEFINE_enum(
     "initializer",
     _D.initializer,
-    [AUTO, *INITIALIZERS],
+    [AUTO, *REPLICA_INITIALIZERS],
     "Kernel initializer; auto: uniform for the lecture's network, else he for the ReLU "
     "family, lecun for selu, glorot for the others.",
 )

@@ -17,7 +17,7 @@ import pytest
 import deepxor
 from deepxor.diagnosis import rules
 from deepxor.events import gradient_flow
-from deepxor.events.reader import read_scalars
+from deepxor.events.reader import read_run
 from deepxor.xor.run import Run
 from scripts.docs import flags, marked, pictures, tables
 
@@ -121,7 +121,7 @@ def test_every_number_is_explained_with_its_shape():
 def test_every_tag_is_explained(tmp_path):
     fit(log_dir=tmp_path, every=2, histograms=1)
     found = set(re.findall(r"`([^`]+)`", " ".join(table("In TensorBoard"))))
-    written = {re.sub("/.*", "/<layer>", tag) for tag in read_scalars(tmp_path)}
+    written = {re.sub("/.*", "/<layer>", tag) for tag in read_run(tmp_path).scalars}
     others = {"gradient_log10_histogram/<layer>", "diagnosis"}
     others |= {
         gradient_flow.TAG,

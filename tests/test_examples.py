@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepxor.events.reader import read_scalars
+from deepxor.events.reader import read_run
 
 DIGITS = Path(__file__).parent.parent / "examples" / "digits.py"
 
@@ -48,7 +48,7 @@ def test_digits_writes_the_norms_of_every_layer(digits):
     assert f"tensorboard --logdir {logdir}" in printed
     names = [*(f"hidden{number}" for number in range(1, 9)), "output"]
     for run_dir in logdir.iterdir():
-        tags = read_scalars(run_dir)
+        tags = read_run(run_dir).scalars
         found = {tag for tag in tags if tag.startswith("gradient_norm_log10/")}
         assert found == {f"gradient_norm_log10/{name}" for name in names}
 
@@ -59,5 +59,5 @@ def test_digits_has_the_layers_and_the_activation_it_is_given(tmp_path):
     assert done.returncode == 0, done.stderr
     (run_dir,) = tmp_path.iterdir()
     assert run_dir.name.startswith("digits-tanh-")
-    norms = {tag for tag in read_scalars(run_dir) if tag.startswith("weight_norm/")}
+    norms = {tag for tag in read_run(run_dir).scalars if tag.startswith("weight_norm/")}
     assert {tag.split("/")[1] for tag in norms} == {"hidden1", "hidden2", "output"}

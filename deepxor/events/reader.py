@@ -121,20 +121,6 @@ def _file_names(path: Path) -> gradient_flow.Names | None:
     return None
 
 
-def read_scalars(run_dir: str | os.PathLike[str]) -> dict[str, dict[int, float]]:
-    """Reads all scalars of a run.
-
-    Args:
-        run_dir: The run's folder. A file that breaks off in the middle is read up to
-            there.
-
-    Returns:
-        The values by tag and step, with rising steps; if a step was written twice, the
-        later value.
-    """
-    return read_run(run_dir).scalars
-
-
 def read_run(
     run_dir: str | os.PathLike[str], tags: Container[str] | None = None
 ) -> RunEvents:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from deepxor.checks import refuse
 from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.events.writer import SummaryWriter
 
@@ -80,20 +81,20 @@ def check(
         ValueError: If one is not allowed; it says what is.
     """
     if not (log_dir is None or isinstance(log_dir, str | os.PathLike | SummaryWriter)):
-        _refuse("log_dir", log_dir, "None, the path of a folder, or a SummaryWriter")
+        refuse("log_dir", log_dir, "None, the path of a folder, or a SummaryWriter")
     if every is not None:
         every = _integer("every", every, 1, "None or a positive integer")
     if not (layers is None or isinstance(layers, str)):
-        _refuse("layers", layers, "None or a regular expression, a string")
+        refuse("layers", layers, "None or a regular expression, a string")
     try:
         re.compile(layers or "")
     except re.error as error:
-        _refuse("layers", layers, f"a regular expression ({error})")
+        refuse("layers", layers, f"a regular expression ({error})")
     histograms = _integer("histograms", histograms, 0, "an integer of at least 0")
     sample = _integer("sample", sample, 0, "an integer of at least 0")
     is_named = isinstance(on_fault, str) and on_fault in ("warn", "stop")
     if not (on_fault is None or is_named or callable(on_fault)):
-        _refuse("on_fault", on_fault, "None, 'warn', 'stop' or a function")
+        refuse("on_fault", on_fault, "None, 'warn', 'stop' or a function")
     return Arguments(log_dir, every, layers, histograms, sample, on_fault)
 
 
@@ -102,9 +103,5 @@ def _integer(name: str, value: Any, least: int, allowed: str) -> int:
     if not is_right or not least <= value <= MAX_EVERY:
         if is_right and math.fabs(float(value)) > MAX_EVERY:
             allowed += f" of at most {MAX_EVERY}"
-        _refuse(name, value, allowed)
+        refuse(name, value, allowed)
     return int(value)
-
-
-def _refuse(name: str, value: Any, allowed: str) -> None:
-    raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")

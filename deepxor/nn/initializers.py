@@ -1,9 +1,9 @@
-"""Kernel initializers: one table from a name to a function of a random generator.
+"""Kernel initializers: one table, for replicas and for the layers of Keras.
 
-The functions use NumPy and not `keras.initializers`: every replica draws from a
-generator of its own, so that its start depends on the seed and its number alone and not
-on how many replicas there are. Ten thousand Keras initializers a layer would take
-minutes.
+The functions for replicas use NumPy and not `keras.initializers`: every replica draws
+from a generator of its own, so that its start depends on the seed and its number alone
+and not on how many replicas there are. Ten thousand Keras initializers a layer would
+take minutes.
 
 Each function takes a random generator, the number of inputs and the number of units.
 """
@@ -11,12 +11,13 @@ Each function takes a random generator, the number of inputs and the number of u
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 # A function of a random generator, the inputs and the units, which returns a float64
 # kernel [inputs, units].
-Initializer = Callable[[np.random.Generator, int, int], np.ndarray]
+Draw = Callable[[np.random.Generator, int, int], np.ndarray]
 
 
 def uniform(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
@@ -55,11 +56,37 @@ def orthogonal(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
     return q if inputs >= units else q.T
 
 
+@dataclass(frozen=True)
+class Initializer:
+    """One kernel initializer, for replicas, for Keras's layers, or for both.
+
+    Attributes:
+        draw: The function that draws the kernel of a replica; None for none.
+        keras_name: The name of its class in `keras.initializers`; None for none.
+        has_gain: Whether Keras's class gets the activation's gain.
+    """
+
+    draw: Draw | None = None
+    keras_name: str | None = None
+    has_gain: bool = False
+
+
 INITIALIZERS: dict[str, Initializer] = {
-    "uniform": uniform,
-    "normal": normal,
-    "glorot": glorot,
-    "he": he,
-    "lecun": lecun,
-    "orthogonal": orthogonal,
+    "uniform": Initializer(uniform),
+    "normal": Initializer(normal),
+    "glorot": Initializer(glorot, "GlorotUniform"),
+    "he": Initializer(he, "HeNormal"),
+    "lecun": Initializer(lecun),
+    "orthogonal": Initializer(orthogonal, "Orthogonal"),
+    "orthogonal_scaled": Initializer(None, "Orthogonal", has_gain=True),
+    # Where LSUV starts; `deepxor.lsuv` then scales every layer on a batch.
+    "lsuv": Initializer(None, "Orthogonal"),
 }
+
+# The initializers of replicas, and those of Keras's layers.
+REPLICA_INITIALIZERS: dict[str, Draw] = {
+    name: row.draw for name, row in INITIALIZERS.items() if row.draw is not None
+}
+KERAS_INITIALIZERS = tuple(
+    name for name, row in INITIALIZERS.items() if row.keras_name is not None
+)

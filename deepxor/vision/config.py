@@ -11,8 +11,9 @@ from typing import Any
 
 from deepxor.checks import check_at_least, check_choice, check_positive, refuse
 from deepxor.nn.activations import ACTIVATIONS
+from deepxor.nn.initializers import KERAS_INITIALIZERS
 from deepxor.vision.datasets import DATASETS
-from deepxor.vision.models import CONVNETS, INITIALIZERS
+from deepxor.vision.models import CONVNETS
 
 MIRRORED = "mirrored"
 DISTRIBUTIONS = ("none", MIRRORED)
@@ -81,7 +82,7 @@ class Trial:
         dataset: A key of `vision.datasets.DATASETS`.
         network: A key of `vision.models.CONVNETS`.
         activation: A key of `nn.activations.ACTIVATIONS`.
-        initializer: A key of `vision.models.INITIALIZERS`.
+        initializer: One of `nn.initializers.KERAS_INITIALIZERS`.
         seed: The seed of the weights, of dropout and of the order of the pictures, at
             least 0.
         recipe: The recipe of the training.
@@ -101,7 +102,7 @@ class Trial:
         check_choice("dataset", self.dataset, DATASETS)
         check_choice("network", self.network, CONVNETS)
         check_choice("activation", self.activation, ACTIVATIONS)
-        check_choice("initializer", self.initializer, INITIALIZERS)
+        check_choice("initializer", self.initializer, KERAS_INITIALIZERS)
         check_at_least("seed", self.seed, 0)
 
     @property

@@ -26,7 +26,7 @@ class Grid:
         dataset: The data set of every trial, a key of `vision.datasets.DATASETS`.
         network: The network of every trial, a key of `vision.models.CONVNETS`.
         activations: The columns, keys of `nn.activations.ACTIVATIONS`.
-        initializers: The rows, keys of `vision.models.INITIALIZERS`.
+        initializers: The rows, of `nn.initializers.KERAS_INITIALIZERS`.
         seeds: The number of seeds, which count from 0; at least 1.
         recipe: The recipe of every trial.
 

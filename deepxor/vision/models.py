@@ -19,6 +19,7 @@ from deepxor.checks import (
     refuse,
 )
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
+from deepxor.nn.initializers import INITIALIZERS, KERAS_INITIALIZERS
 
 if TYPE_CHECKING:
     import keras
@@ -58,29 +59,6 @@ CONVNETS: dict[str, ConvnetShape] = {
 }
 
 
-@dataclass(frozen=True)
-class KernelInitializer:
-    """Describes one initializer of Keras.
-
-    Attributes:
-        keras_name: The name of the class in `keras.initializers`.
-        has_gain: Whether it is given the gain of the activation.
-    """
-
-    keras_name: str
-    has_gain: bool = False
-
-
-INITIALIZERS: dict[str, KernelInitializer] = {
-    "glorot": KernelInitializer("GlorotUniform"),
-    "he": KernelInitializer("HeNormal"),
-    "orthogonal": KernelInitializer("Orthogonal"),
-    "orthogonal_scaled": KernelInitializer("Orthogonal", has_gain=True),
-    # LSUV starts from orthogonal kernels; `deepxor.lsuv` then scales them on a batch.
-    "lsuv": KernelInitializer("Orthogonal"),
-}
-
-
 def build_convnet(
     network: str,
     input_shape: Sequence[int],
@@ -103,7 +81,7 @@ def build_convnet(
         classes: The number of logits, at least 2.
         activation: A key of `ACTIVATIONS`. Maxout has 2 pieces in convolutions and 5 in
             the dense layer.
-        initializer: A key of `INITIALIZERS`. Every layer has a seed of its own.
+        initializer: One of `KERAS_INITIALIZERS`. Every layer has a seed of its own.
         scale: The factor for the hidden widths, which are rounded to at least 1.
         dropout: Whether training drops 0.2 of the input, of the output of each pooling
             and of the output of the hidden layer.
@@ -118,7 +96,7 @@ def build_convnet(
     """
     check_choice("network", network, CONVNETS)
     check_choice("activation", activation, ACTIVATIONS)
-    check_choice("initializer", initializer, INITIALIZERS)
+    check_choice("initializer", initializer, KERAS_INITIALIZERS)
     shape = CONVNETS[network]
     check_at_least("classes", classes, 2)
     check_positive("scale", scale)
@@ -210,7 +188,7 @@ class _Builder:
         entry = INITIALIZERS[self.initializer]
         gain = ACTIVATIONS[self.activation].gain
         options = {"gain": gain} if entry.has_gain else {}
-        make = getattr(keras.initializers, entry.keras_name)
+        make = getattr(keras.initializers, str(entry.keras_name))
         return make(seed=self._seed_of(name), **options)
 
     def _drop(self, x: Any, name: str) -> Any:

@@ -18,12 +18,13 @@ from tensorboard.plugins.hparams.summary import session_end_pb
 from deepxor.events.writer import SummaryWriter
 from deepxor.monitor.callback import GradientMonitor
 from deepxor.nn.activations import ACTIVATIONS
+from deepxor.nn.initializers import KERAS_INITIALIZERS
 from deepxor.nn.lsuv import lsuv
 from deepxor.runs.folder import RunError
 from deepxor.vision.augment import augmented
 from deepxor.vision.config import MIRRORED, Recipe, RunOptions, Trial
 from deepxor.vision.datasets import Pictures, load
-from deepxor.vision.models import CONVNETS, INITIALIZERS, build_convnet
+from deepxor.vision.models import CONVNETS, build_convnet
 from deepxor.vision.optimizers import DecayedSGD
 from deepxor.vision.run import TrialRun
 
@@ -33,7 +34,7 @@ DEFAULT_OPTIONS = RunOptions()
 HPARAMS = (
     hparams.HParam("network", hparams.Discrete(list(CONVNETS))),
     hparams.HParam("activation", hparams.Discrete(list(ACTIVATIONS))),
-    hparams.HParam("initializer", hparams.Discrete(list(INITIALIZERS))),
+    hparams.HParam("initializer", hparams.Discrete(list(KERAS_INITIALIZERS))),
     hparams.HParam("seed", hparams.IntInterval(0, 1_000_000)),
 )
 METRICS = tuple(map(hparams.Metric, ("accuracy/test", "cost/test")))

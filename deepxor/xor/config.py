@@ -7,7 +7,7 @@ from typing import Any
 
 from deepxor.checks import check_choice, refuse
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
-from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.xor.optimizers import OPTIMIZERS
 
 AUTO = "auto"
@@ -37,8 +37,8 @@ class Experiment:
         activation: The activation of the hidden layers, a key of `ACTIVATIONS`.
         alpha: Minus the limit of elu at minus infinity, above 0.
         pieces: The number of linear pieces of each maxout unit, from 2 to 100.
-        initializer: The kernel initializer, a key of `INITIALIZERS`; or "auto" for
-            uniform in the lecture's network, and else the one of the activation.
+        initializer: The kernel initializer, a key of `REPLICA_INITIALIZERS`; or "auto"
+            for uniform in the lecture's network, and else the one of the activation.
         optimizer: The optimizer, a key of `OPTIMIZERS`.
         learning_rate: The learning rate, above 0.
         num_steps: The number of optimizer steps, each on the whole truth table.
@@ -69,7 +69,7 @@ class Experiment:
     def __post_init__(self) -> None:
         check_choice("network", self.network, NETWORKS)
         check_choice("activation", self.activation, ACTIVATIONS)
-        check_choice("initializer", self.initializer, [AUTO, *INITIALIZERS])
+        check_choice("initializer", self.initializer, [AUTO, *REPLICA_INITIALIZERS])
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_positive("alpha", self.alpha)
         _check_positive("learning_rate", self.learning_rate)
@@ -120,7 +120,7 @@ class Experiment:
 
     @property
     def kernel_initializer(self) -> str:
-        """The key of `INITIALIZERS` that is used, with "auto" resolved."""
+        """The key of `REPLICA_INITIALIZERS` that is used, with "auto" resolved."""
         if self.initializer != AUTO:
             return self.initializer
         if self.hidden_units is None and self.network == "lecture":

@@ -19,7 +19,7 @@ from deepxor.events.gradient_flow import DIAGNOSIS_FIELDS
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
 from deepxor.nn.activations import ACTIVATIONS
-from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.statistics import finite_mean, finite_percentiles
 from deepxor.xor import decision_surface, text_summary
 from deepxor.xor.config import NETWORKS, Experiment
@@ -35,7 +35,7 @@ SURFACE_REPLICAS = 100
 HPARAMS = (
     hparams.HParam("network", hparams.Discrete([*NETWORKS, "hidden_units"])),
     hparams.HParam("activation", hparams.Discrete(list(ACTIVATIONS))),
-    hparams.HParam("initializer", hparams.Discrete(list(INITIALIZERS))),
+    hparams.HParam("initializer", hparams.Discrete(list(REPLICA_INITIALIZERS))),
     hparams.HParam("optimizer", hparams.Discrete(list(OPTIMIZERS))),
     hparams.HParam("learning_rate", hparams.RealInterval(0.0, 1e30)),
     hparams.HParam("bits", hparams.IntInterval(2, 10)),

@@ -10,7 +10,7 @@ from tensorboard.plugins.histogram import summary_v2 as histogram_summary
 
 from deepxor.events import gradient_flow
 from deepxor.events.histogram import count, count_each
-from deepxor.events.reader import cut, event_files, read_scalars
+from deepxor.events.reader import cut, event_files, read_run
 from deepxor.events.writer import SummaryWriter
 
 RNG = np.random.default_rng(0)
@@ -55,7 +55,7 @@ def test_every_kind_is_read_back_by_tensorboard(tmp_path):
         "words": "text",
         "custom_scalars__config__": "custom_scalars",
     }
-    assert read_scalars(tmp_path) == {"cost": {3: 0.25}}
+    assert read_run(tmp_path).scalars == {"cost": {3: 0.25}}
     assert tensors(tmp_path, "weights")[3][:, 2].sum() == values.size
     assert tensors(tmp_path, "counts")[3].tolist() == [[1, 2, 2], [2, 3, 1]]
     width, height, png = tensors(tmp_path, "picture")[3]
@@ -78,7 +78,7 @@ def test_flush_lets_a_reader_see_it(tmp_path):
     writer = SummaryWriter(tmp_path)
     writer.scalar("cost", 1.0, 0)
     writer.flush()
-    assert read_scalars(tmp_path) == {"cost": {0: 1.0}}
+    assert read_run(tmp_path).scalars == {"cost": {0: 1.0}}
     writer.close()
 
 
@@ -87,7 +87,7 @@ def test_two_writers_do_not_share_a_file(tmp_path):
         writer = SummaryWriter(tmp_path)
         writer.scalar("cost", value, int(value))
         writer.close()
-    assert read_scalars(tmp_path) == {"cost": {1: 1.0, 2: 2.0}}
+    assert read_run(tmp_path).scalars == {"cost": {1: 1.0, 2: 2.0}}
 
 
 def test_files_of_one_second_are_read_in_the_order_they_were_made(
@@ -189,11 +189,11 @@ def five_steps(tmp_path):
 
 def test_cut_keeps_what_is_not_after_the_step(five_steps):
     cut(five_steps, 2)
-    assert read_scalars(five_steps) == {"cost": {0: 0, 1: 1, 2: 2}}
+    assert read_run(five_steps).scalars == {"cost": {0: 0, 1: 1, 2: 2}}
     writer = SummaryWriter(five_steps)
     writer.scalar("cost", 30.0, 3)
     writer.close()
-    assert read_scalars(five_steps)["cost"] == {0: 0, 1: 1, 2: 2, 3: 30}
+    assert read_run(five_steps).scalars["cost"] == {0: 0, 1: 1, 2: 2, 3: 30}
 
 
 def test_cut_removes_what_breaks_off(five_steps):
@@ -201,7 +201,7 @@ def test_cut_removes_what_breaks_off(five_steps):
     content = path.read_bytes()
     path.write_bytes(content[:-3])
     cut(five_steps, 10)
-    assert list(read_scalars(five_steps)["cost"]) == [0, 1, 2, 3]
+    assert list(read_run(five_steps).scalars["cost"]) == [0, 1, 2, 3]
     assert content.startswith(path.read_bytes())
 
 
@@ -213,7 +213,7 @@ def test_cut_of_everything_leaves_no_file(five_steps):
 @pytest.mark.parametrize("content", [b"", b"foreign", b"\x00" * 100, b"\xff" * 100])
 def test_a_foreign_file_has_no_scalars(tmp_path, content):
     (tmp_path / "events.out.tfevents.1.host").write_bytes(content)
-    assert read_scalars(tmp_path) == {}
+    assert read_run(tmp_path).scalars == {}
 
 
 def test_a_flow_record_is_one_tensor_with_its_layers_in_the_metadata(tmp_path):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import deepxor
-from deepxor.events.reader import event_files, read_scalars
+from deepxor.events.reader import event_files, read_run
 from deepxor.events.writer import SummaryWriter
 from deepxor.monitor.engine.tensorflow import MonitoredTrainFunction
 from deepxor.monitor.history import MAX_BYTES, History
@@ -95,7 +95,7 @@ def test_frozen_layers_are_left_out():
 def test_it_writes_what_it_keeps(tmp_path):
     monitor = deepxor.GradientMonitor(tmp_path, every=5)
     fit(make_model(), [monitor])
-    history, scalars = monitor.history, read_scalars(tmp_path)
+    history, scalars = monitor.history, read_run(tmp_path).scalars
     for i, layer in enumerate(history["layer"]):
         logged = scalars[f"gradient_norm_log10/{layer}"]
         assert list(logged) == history["step"].tolist()
@@ -110,7 +110,7 @@ def test_a_shared_writer_stays_open(tmp_path):
     fit(make_model(), [deepxor.GradientMonitor(writer)])
     writer.scalar("mine", 1.0, 99)
     writer.close()
-    assert read_scalars(tmp_path)["mine"] == {99: 1.0}
+    assert read_run(tmp_path).scalars["mine"] == {99: 1.0}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import deepxor
-from deepxor.events.reader import read_scalars
+from deepxor.events.reader import read_run
 from deepxor.monitor.measure.recurrence import SAMPLES, time_ratio
 
 L = keras.layers
@@ -158,7 +158,7 @@ def test_it_is_measured_ever_more_rarely_and_written(tmp_path):
     steps = np.flatnonzero(np.isfinite(monitor.history["time_ratio"][:, 0]))
     # 1 + a quarter of the steps so far further on, and with the weights.
     assert steps.tolist() == [0, 1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 29, 39]
-    scalars = read_scalars(tmp_path)
+    scalars = read_run(tmp_path).scalars
     written = scalars["time_ratio_log10/a"]
     assert list(written) == steps.tolist()
     np.testing.assert_allclose(

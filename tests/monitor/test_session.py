@@ -19,7 +19,7 @@ import tensorflow as tf
 from tensorflow.python.framework.func_graph import FuncGraph
 
 import deepxor
-from deepxor.events.reader import event_files, read_run, read_scalars
+from deepxor.events.reader import event_files, read_run
 from deepxor.events.writer import SummaryWriter
 from deepxor.monitor.engine.tensorflow import MonitoredTrainFunction
 from deepxor.monitor.recorder import StepRecorder
@@ -311,7 +311,7 @@ def test_remote_folders_go_through_gfile(tmp_path, scheme, monkeypatch):
     copied = tmp_path / "copied"
     copied.mkdir()
     tf.io.gfile.copy(f"{folder}/{events}", str(copied / events))
-    assert len(read_scalars(copied)["cost"]) == 20
+    assert len(read_run(copied).scalars["cost"]) == 20
     assert not (tmp_path / "ram:").exists() and not (tmp_path / "file:").exists()
 
 

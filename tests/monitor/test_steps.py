@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import deepxor
-from deepxor.events.reader import read_run, read_scalars
+from deepxor.events.reader import read_run
 
 L = keras.layers
 RNG = np.random.default_rng(0)
@@ -370,7 +370,7 @@ def test_after_unfreezing_the_history_goes_on_with_all_layers(tmp_path):
     assert flow.steps.tolist() == list(range(8))
     log10 = flow.quantities["norm_log10"]
     np.testing.assert_allclose(log10, np.log10(history["norm"]), atol=1e-5)
-    cost = read_scalars(tmp_path)["cost"]
+    cost = read_run(tmp_path).scalars["cost"]
     np.testing.assert_allclose(list(cost.values()), history["loss"], rtol=1e-6)
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy.stats import norm
 
 from deepxor.nn.activations import ACTIVATIONS
-from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.nn.keras_activation import activation_function
 from deepxor.xor.data import xor
 from deepxor.xor.optimizers import make_optimizer
@@ -100,7 +100,7 @@ def test_maxout_is_no_elementwise_function():
     ],
 )
 def test_initializers_have_the_variance_of_kerass(name, variance, keras_initializer):
-    kernel = INITIALIZERS[name](np.random.default_rng(0), 300, 200)
+    kernel = REPLICA_INITIALIZERS[name](np.random.default_rng(0), 300, 200)
     # 60,000 samples: the standard error of a normal's variance is 0.6 %.
     assert kernel.shape == (300, 200)
     assert kernel.mean() == pytest.approx(0, abs=4 * np.sqrt(variance / kernel.size))
@@ -110,12 +110,12 @@ def test_initializers_have_the_variance_of_kerass(name, variance, keras_initiali
 
 def test_every_initializer_is_checked():
     checked = {"uniform", "normal", "glorot", "he", "lecun", "orthogonal"}
-    assert set(INITIALIZERS) == checked
+    assert set(REPLICA_INITIALIZERS) == checked
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (2, 7), (7, 2), (1, 1)])
 def test_orthogonal_is_orthogonal(shape):
-    kernel = INITIALIZERS["orthogonal"](np.random.default_rng(0), *shape)
+    kernel = REPLICA_INITIALIZERS["orthogonal"](np.random.default_rng(0), *shape)
     small = kernel.T @ kernel if shape[0] >= shape[1] else kernel @ kernel.T
     np.testing.assert_allclose(small, np.eye(min(shape)), atol=1e-12)
 

@@ -10,9 +10,10 @@ import tensorflow as tf
 
 import deepxor
 from deepxor.nn.activations import ACTIVATIONS
+from deepxor.nn.initializers import KERAS_INITIALIZERS
 from deepxor.nn.keras_activation import activation_function
 from deepxor.vision.datasets import load
-from deepxor.vision.models import CONVNETS, INITIALIZERS, build_convnet
+from deepxor.vision.models import CONVNETS, build_convnet
 
 RNG = np.random.default_rng(0)
 FITNET4 = [32, 32, 32, 48, 48, *[80] * 6, *[128] * 6]
@@ -115,7 +116,7 @@ def test_every_activation_by_stock_keras(activation, tmp_path):
 
 
 @pytest.mark.parametrize("activation", ["relu", "maxout"])
-@pytest.mark.parametrize("initializer", sorted(INITIALIZERS))
+@pytest.mark.parametrize("initializer", sorted(KERAS_INITIALIZERS))
 def test_the_seed_decides(activation, initializer):
     first, again, other = (
         kernels(small(activation, initializer, seed=seed)) for seed in (1, 1, 2)

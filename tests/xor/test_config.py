@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepxor.nn.activations import ACTIVATIONS
-from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.xor.config import NETWORKS, Experiment
 from deepxor.xor.optimizers import OPTIMIZERS
 
@@ -94,7 +94,7 @@ def test_settings_that_do_nothing_together_are_refused(settings):
 @given(
     network=st.sampled_from(sorted(NETWORKS)),
     activation=st.sampled_from(sorted(ACTIVATIONS)),
-    initializer=st.sampled_from(["auto", *sorted(INITIALIZERS)]),
+    initializer=st.sampled_from(["auto", *sorted(REPLICA_INITIALIZERS)]),
     optimizer=st.sampled_from(sorted(OPTIMIZERS)),
     learning_rate=st.floats(1e-6, 1e3),
     num_steps=st.integers(1, 10**9),

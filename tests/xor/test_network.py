@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from deepxor.events.graph import step_graph_def
 from deepxor.nn.activations import ACTIVATIONS
-from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.nn.keras_activation import activation_function
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
@@ -102,7 +102,7 @@ def train_stock(twin, optimizer, num_steps, is_graph):
     return losses[1:], norms[:-1]
 
 
-@pytest.mark.parametrize("initializer", sorted(INITIALIZERS))
+@pytest.mark.parametrize("initializer", sorted(REPLICA_INITIALIZERS))
 @pytest.mark.parametrize("activation", ["sigmoid", "maxout"])
 def test_the_start_of_a_replica_depends_on_the_seed_and_its_number_alone(
     initializer, activation

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import deepxor
-from deepxor.events.reader import event_files, read_scalars
+from deepxor.events.reader import event_files, read_run
 from deepxor.runs.folder import RunError
 from deepxor.xor.run import FINISHED, INTERRUPTED, KILLED, Run
 from deepxor.xor.train import plan_batches, train
@@ -76,14 +76,14 @@ def test_train_experiment_returns_what_it_wrote(small_run):
     assert Run.load(run.path).results == run.results
     assert run.results["steps"] == 301
     assert sorted(path.suffix for path in run.path.iterdir())[-1] == ".json"
-    scalars = read_scalars(run.path)
+    scalars = read_run(run.path).scalars
     assert list(scalars["cost"]) == [0, 50, 100, 150, 200, 250, 300]
     assert run.results["cost"] == pytest.approx(scalars["cost"][300])
 
 
 def test_the_last_step_is_a_record(tmp_path):
     run = deepxor.train_experiment(small(num_steps=275), tmp_path)
-    scalars = read_scalars(run.path)
+    scalars = read_run(run.path).scalars
     for tag in ("cost", "solved", "gradient_norm_log10/layer1"):
         assert list(scalars[tag]) == [0, 50, 100, 150, 200, 250, 274]
 
@@ -145,7 +145,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, whole):
         returned, errors = interrupt(start, path / "checkpoint.npz", number)
         assert returned == code and "Traceback" not in errors
         assert Run.load(path).status == status
-        assert read_scalars(path)["cost"]
+        assert read_run(path).scalars["cost"]
         compare = subprocess.run(
             [sys.executable, "-m", "deepxor.compare", str(tmp_path)],
             capture_output=True, text=True, check=True,

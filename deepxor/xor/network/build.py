@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deepxor.nn.activations import MAXOUT
-from deepxor.nn.initializers import INITIALIZERS
+from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.nn.keras_activation import activation_function
 from deepxor.xor.config import HYPOTHESIS, Experiment
 from deepxor.xor.data import xor
@@ -54,7 +54,7 @@ def initial_kernels(
         The kernel of each layer, float64 [inputs, units * pieces, R], where the pieces
         of a unit lie side by side.
     """
-    draw = INITIALIZERS[experiment.kernel_initializer]
+    draw = REPLICA_INITIALIZERS[experiment.kernel_initializer]
     kernels = [np.empty(layer.kernel.shape) for layer in stack]
     for replica in range(experiment.replicas):
         rng = np.random.default_rng((experiment.seed, replica))
