@@ -13,7 +13,7 @@ from scripts.benchmarks.speed.report import Report
 from scripts.benchmarks.speed.step import table as step
 from scripts.benchmarks.speed.step.c_loop import check_c
 from scripts.benchmarks.speed.timing.process import load_tensorflow
-from scripts.benchmarks.speed.training import instrument, thousand
+from scripts.benchmarks.speed.training import recording, thousand
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def reports(options: Options, is_quick: bool, only: str) -> Iterator[Report]:
         measures = step.quick_rows(options.folder, options.python)
         yield step.report(measures, options.rounds)
         few_steps = [Experiment(activation="relu", num_steps=201)]
-        yield instrument.report(few_steps, options.folder, options.rounds)
+        yield recording.report(few_steps, options.folder, options.rounds)
         return
     for name, measure in TABLES.items():
         if only in ("", name):
@@ -60,9 +60,9 @@ def _step(options: Options) -> Report:
     return step.report(measures, options.rounds)
 
 
-def _instrument(options: Options) -> Report:
+def _recording(options: Options) -> Report:
     experiments = [command.EXPERIMENT, LECTURE]
-    return instrument.report(experiments, options.folder, options.rounds)
+    return recording.report(experiments, options.folder, options.rounds)
 
 
 def _monitor(options: Options) -> Report:
@@ -93,7 +93,7 @@ def _tab(options: Options) -> Report:
 
 TABLES: dict[str, Callable[[Options], Report]] = {
     "step": _step,
-    "instrument": _instrument,
+    "recording": _recording,
     "monitor": _monitor,
     "again": _again,
     "command": _command,

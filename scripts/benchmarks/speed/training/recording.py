@@ -1,4 +1,4 @@
-"""The table of the instrument: what recording a whole training costs."""
+"""What recording a whole training costs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def report(experiments: Sequence[Experiment], folder: Path, rounds: int) -> Repo
         name = f"{experiment.network}, {experiment.activation}"
         recorded = partial(train_recorded, folder)
         times = in_turns(
-            f"the instrument, {name}",
+            f"recording, {name}",
             {
                 "bare": partial(train_alone, experiment, train_bare),
                 "recorded": partial(train_alone, experiment, recorded),
@@ -44,7 +44,7 @@ def report(experiments: Sequence[Experiment], folder: Path, rounds: int) -> Repo
         rows += _rows(name, times["bare"], times["recorded"])
     first = experiments[0]
     return Report(
-        f"The instrument: {first.num_steps:,} steps of {first.replicas} networks",
+        f"What recording costs: {first.num_steps:,} steps of {first.replicas} networks",
         ("", "bare, s", "everything written, s", "ratio", "lowest - highest"),
         rows,
         f"Bare: fit without a callback. Written: a record every {first.log_every} "
