@@ -20,7 +20,8 @@ def test_one_at_a_time_has_it(tmp_path):
 
 def test_it_ends_with_a_process_that_is_killed(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from deepxor.runs.lock import FolderLock\n"
+        "import sys; from pathlib import Path\n"
+        "from deepxor.runs.lock import FolderLock\n"
         "assert FolderLock(Path(sys.argv[1])).take()\n"
         "print('taken', flush=True); sys.stdin.read()\n"
     )
