@@ -211,3 +211,21 @@ export function endsOf(flow, step, quantity) {
   if (quantity.log && finite) text += ` (${decades.toFixed(1)} decades)`;
   return text;
 }
+
+/** Returns the cell that a key moves the cursor to, as [column, layer]; null for none. */
+export function movedBy(key, flow, column, layer) {
+  const last = flow.columns - 1;
+  switch (key) {
+    case 'ArrowLeft': column--; break;
+    case 'ArrowRight': column++; break;
+    case 'PageDown': column -= 10; break;
+    case 'PageUp': column += 10; break;
+    case 'Home': column = 0; break;
+    case 'End': column = last; break;
+    case 'ArrowUp': layer++; break;
+    case 'ArrowDown': layer--; break;
+    default: return null;
+  }
+  const inside = (value, most) => Math.min(most, Math.max(0, value));
+  return [inside(column, last), inside(layer, flow.layers.length - 1)];
+}

@@ -221,23 +221,12 @@ function focus(run) {
 function press(run, event) {
   const flow = cards.get(run).shown?.flow;
   if (!flow) return;
-  const last = flow.columns - 1;
-  let column = Math.max(0, data.columnAt(flow, currentStep()));
-  let layer = Math.min(cursor.layer ?? 0, flow.layers.length - 1);
-  switch (event.key) {
-    case 'ArrowLeft': column--; break;
-    case 'ArrowRight': column++; break;
-    case 'PageDown': column -= 10; break;
-    case 'PageUp': column += 10; break;
-    case 'Home': column = 0; break;
-    case 'End': column = last; break;
-    case 'ArrowUp': layer++; break;
-    case 'ArrowDown': layer--; break;
-    default: return;
-  }
+  const at = [Math.max(0, data.columnAt(flow, currentStep())),
+    Math.min(cursor.layer ?? 0, flow.layers.length - 1)];
+  const moved = data.movedBy(event.key, flow, ...at);
+  if (!moved) return;
   event.preventDefault();
-  column = Math.min(last, Math.max(0, column));
-  layer = Math.min(flow.layers.length - 1, Math.max(0, layer));
+  const [column, layer] = moved;
   Object.assign(cursor, {step: flow.step[column], layer, run});
   schedule();
 }
