@@ -1,7 +1,7 @@
-"""What is used of Keras and TensorFlow that they do not document.
+"""Functions that rely on what Keras and TensorFlow do not document.
 
-Each function is one such use, with the reason for it and a test of its own in
-tests/test_compat.py, which also runs with the oldest Keras allowed.
+Each function is one such use. Its docstring gives the reason, and it has a test of its
+own in tests/test_compat.py, which also runs with the oldest Keras allowed.
 """
 
 from __future__ import annotations
@@ -16,45 +16,47 @@ import tensorflow as tf
 
 
 def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns the layers that are a layer's attributes, in the order of those.
+    """Returns the layers directly inside a layer, in the order of its attributes.
 
-    Only models have a public `layers`; a layer of somebody's own has none.
+    Only models have a public `layers`; a custom layer has no such attribute.
     """
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
 def parts(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns a layer and all that are inside it, however deep."""
+    """Returns a layer and all layers nested inside it, at any depth."""
     return list(layer._flatten_layers())
 
 
 def known_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
-    """Returns the variables that an optimizer was built for, in their order.
+    """Returns the variables that an optimizer was built for, in its own order.
 
-    `apply` without variables means these; there is no public list of them.
+    These are what `apply` updates if it is called without variables. There is no public
+    list of them.
     """
     return list(optimizer._trainable_variables)
 
 
 def is_of_keras(thing: Any) -> bool:
-    """Whether Keras itself defines the type, or the function, and not somebody else.
+    """Whether Keras itself defines a type, a function or the type of an object.
 
-    There is no public list of what Keras defines.
+    There is no public list of what Keras defines, so the module's name decides.
     """
     owner = thing if hasattr(thing, "__qualname__") else type(thing)
     return (getattr(owner, "__module__", None) or "").startswith("keras.")
 
 
 def is_activation_layer(layer: keras.layers.Layer) -> bool:
-    """Whether a layer is one of Keras's activations, such as `ReLU`."""
+    """Whether a layer is one of Keras's activation layers, such as `ReLU`."""
     return type(layer).__module__.startswith("keras.src.layers.activations")
 
 
 def is_composite(layer: keras.layers.Layer) -> bool:
-    """Whether a layer, or what it derives from, is one of Keras's own kinds.
+    """Whether a layer's class is one of Keras's own layers or derives from one.
 
-    Such a layer stays one row, whatever it is made of. What derives from `Layer` or
-    `Wrapper` alone is somebody's own.
+    The monitor shows such a layer as one row, whatever layers it is made of. A class
+    that derives only from `Layer` or `Wrapper` is a custom layer, and a model is not
+    composite either.
     """
     plain = (keras.layers.Layer, keras.layers.Wrapper)
     return any(
@@ -67,14 +69,16 @@ def is_composite(layer: keras.layers.Layer) -> bool:
 def of_python_function(
     step: Callable[..., Any], wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
 ) -> Callable[..., Any]:
-    """Returns a `tf.function` of the same options, but of another Python function.
+    """Returns a `tf.function` with the same options around another Python function.
 
-    A training step under `@tf.function` that has been traced is not traced again, and
-    nothing of it would be seen. The options cannot be read otherwise.
+    A training step under `@tf.function` that has been traced already is not traced
+    again, so the monitor would see nothing of it. The options of a `tf.function` cannot
+    be read in a public way.
 
     Args:
-        step: A function; what is no `tf.function` is wrapped as it is.
-        wrap: Maps the Python function to the other one.
+        step: The training step: a `tf.function`, or a Python function, for which
+            `wrap(step)` is returned.
+        wrap: Maps the Python function of the step to the one that replaces it.
     """
     if not isinstance(step, tf.types.experimental.PolymorphicFunction):
         return wrap(step)
@@ -82,14 +86,14 @@ def of_python_function(
 
 
 def without_dropout(layer: keras.layers.RNN) -> keras.layers.RNN:
-    """Returns a recurrent layer with the same weights, but no dropout and no seed.
+    """Returns a copy of a recurrent layer that shares its weights and has no dropout.
 
-    A cell of Keras's keeps the mask of its dropout, and draws it in inference too: the
-    next training step would find it there. A copy by `from_config` would draw seeds
+    Keras's cells keep their dropout mask and draw it in inference, too, so the next
+    training step would find a mask drawn here. A copy by `from_config` would draw seeds
     from Python's generator, as the layer's own constructor does.
 
     Args:
-        layer: Of Keras's own, with cells of Keras's own.
+        layer: One of Keras's own recurrent layers, with Keras's own cells.
     """
     shallow = _shallow(layer)
     vars(shallow)["cell"] = _shallow_cell(layer.cell)
@@ -109,7 +113,7 @@ def _shallow_cell(cell: Any) -> Any:
 
 
 def _shallow(thing: Any) -> Any:
-    # `copy.copy` would serialize it, and make another with other weights.
+    # `copy.copy` would serialize the object and make one that has other weights.
     shallow = object.__new__(type(thing))
     vars(shallow).update(vars(thing))
     return shallow
@@ -117,14 +121,14 @@ def _shallow(thing: Any) -> Any:
 
 @contextlib.contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Gives an object another attribute for the time of the context.
+    """Replaces an attribute of an object for the duration of the context.
 
-    Past Keras's `__setattr__`, which would track it.
+    It bypasses Keras's `__setattr__`, which would track the value.
 
     Args:
         owner: The object.
         name: The attribute's name.
-        value: What it is in this context.
+        value: The attribute's value inside the context.
     """
     attributes = vars(owner)
     is_own = name in attributes
@@ -140,32 +144,39 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 def keep(owner: Any, name: str, value: Any) -> None:
-    """Gives an object an attribute past Keras's `__setattr__`, which would track it."""
+    """Sets an attribute, bypassing Keras's `__setattr__`, which would track the value.
+
+    Args:
+        owner: The object.
+        name: The attribute's name.
+        value: The attribute's value.
+    """
     vars(owner)[name] = value
 
 
 def has_random_state(graph: tf.Graph) -> bool:
-    """Whether a graph, or a function that it calls, draws random numbers of its own.
+    """Whether a graph, or a function that it calls, has a stateful random operation.
 
-    Such an operation (`tf.random.normal`, not Keras's generators) has its state in the
-    kernel, one for each function in which it stands: two functions are two streams.
+    Such an operation (`tf.random.normal`, but not Keras's generators) keeps its state
+    in its kernel, and each function that contains it has a kernel of its own. So two
+    functions draw two different streams of random numbers.
 
     Args:
-        graph: Being built.
+        graph: The graph that is being built.
     """
     definition = graph.as_graph_def()
     nodes: list[Sequence[Any]] = [definition.node]
     nodes += [function.node_def for function in definition.library.function]
     kinds = {node.op for part in nodes for node in part if "seed2" in node.attr}
-    # What has a seed and is no random number: data sets.
+    # Data sets have a seed, too, but are not random operations.
     return any(not kind.endswith(("Dataset", "DatasetV2", "V3")) for kind in kinds)
 
 
 def has_state(function: tf.types.experimental.ConcreteFunction) -> bool:
-    """Whether a function reads or changes anything but its arguments.
+    """Whether a function reads or changes any state besides its arguments.
 
     Args:
-        function: Traced.
+        function: The traced function.
     """
     graph = function.graph
     if any(tensor.dtype == tf.resource for tensor, _ in graph.captures):
@@ -177,7 +188,8 @@ def has_state(function: tf.types.experimental.ConcreteFunction) -> bool:
     return any(_is_stateful(op) for op in ops)
 
 
-# Of these the state is the graph's own: they call functions, or stand for arguments.
+# These do not count as state: they call functions, whose own operations are looked at as
+# well, or stand for arguments.
 _HARMLESS = {"PartitionedCall", "StatefulPartitionedCall", "Placeholder", "If", "While"}
 
 
@@ -191,10 +203,10 @@ def _is_stateful(op: str) -> bool:
 def was_traced(train_function: Any) -> bool:
     """Whether a train function that Keras made has been traced.
 
-    A step that has been traced keeps to the variables that were trainable then.
+    A traced step goes on updating the variables that were trainable when it was traced.
 
     Args:
-        train_function: `model.train_function`.
+        train_function: The model's `train_function`.
     """
     cells = getattr(train_function, "__closure__", None) or ()
     contents = [cell.cell_contents for cell in cells if cell is not None]
@@ -206,26 +218,27 @@ def was_traced(train_function: Any) -> bool:
 
 
 def producer(tensor: Any) -> tuple[Any, Any]:
-    """Returns the operation of a Functional model that gives a symbolic tensor.
+    """Returns the operation that produces a symbolic tensor of a Functional model.
 
-    Only the tensors of the model's own inputs and outputs are public.
+    Keras makes only the tensors of the model's inputs and outputs public.
 
     Args:
-        tensor: Symbolic, of a Functional model.
+        tensor: A symbolic tensor of a Functional model.
 
     Returns:
-        The operation, a layer for instance, and the node of its call.
+        The operation, for instance a layer, and the node of the call that produces the
+        tensor.
     """
     operation, index, _ = tensor._keras_history
     return operation, operation._inbound_nodes[index]
 
 
 class _StatelessUpdate(keras.optimizers.Optimizer):
-    """Lets an optimizer of Keras update values that a `keras.StatelessScope` holds.
+    """Makes a Keras optimizer update values that a `keras.StatelessScope` holds.
 
-    Under TensorFlow it writes to each `tf.Variable` itself, for the sake of
-    distribution strategies. Assigning to the Keras variable instead, as Keras does
-    under any other backend, is all it takes.
+    Under TensorFlow, Keras's optimizers write to each `tf.Variable` directly, to
+    support distribution strategies. This class assigns to the Keras variable instead,
+    as Keras does under any other backend.
     """
 
     def _var_key(self, variable: keras.Variable) -> int:
@@ -261,11 +274,11 @@ class _StatelessUpdate(keras.optimizers.Optimizer):
 def stateless_optimizer(
     stock: type[keras.optimizers.Optimizer],
 ) -> type[keras.optimizers.Optimizer]:
-    """Returns an optimizer of Keras that can update a `keras.StatelessScope`.
+    """Returns an optimizer class whose updates a `keras.StatelessScope` can hold.
 
-    What it overrides is how Keras's TensorFlow backend writes to variables.
+    The class overrides only how Keras's TensorFlow backend writes to variables.
 
     Args:
-        stock: One of `keras.optimizers`.
+        stock: The optimizer class from `keras.optimizers` to derive from.
     """
     return type(stock.__name__, (_StatelessUpdate, stock), {})

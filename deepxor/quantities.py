@@ -1,25 +1,26 @@
-"""What is recorded of a layer: the one table of quantities.
+"""The table of the quantities that are recorded of each layer.
 
-The history's keys, the tensors of the Gradient flow tab and how they are coded, the
-charts' tags, the tab's menu and the tables of the docs are derived from it. NumPy only.
+From this table are derived: the keys of the history, the tensors of the Gradient flow
+tab and their coding, the tags of the charts, the menu of the tab and the tables of the
+docs. The module loads no TensorFlow.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What measures a quantity.
+# The source of a quantity: the kind of measurement that it comes from.
 GRADIENT = "gradient"
 WEIGHTS = "weights"
 ACTIVATIONS = "activations"
 RECURRENCE = "recurrence"
 
-# How a quantity is shown: log10 of it, floored; a share from 0 to 1; as it is.
+# How a quantity is shown: as its floored log10, as a share from 0 to 1, or unchanged.
 LOG10 = "log10"
 FRACTION = "fraction"
 PLAIN = "plain"
 
-# How the tab's server codes a quantity; see `plugin/payload.py`.
+# How the tab's server encodes a quantity; see `plugin/payload.py`.
 U16 = "u16"
 BYTE_FRACTION = "fraction"
 BYTE_COUNT = "count"
@@ -27,17 +28,21 @@ BYTE_COUNT = "count"
 
 @dataclass(frozen=True)
 class Quantity:
-    """One row of the table.
+    """Describes one recorded quantity: one row of the table.
 
     Attributes:
-        name: Its key in `GradientMonitor.history`.
-        source: What measures it: `GRADIENT`, `WEIGHTS`, `ACTIVATIONS` or `RECURRENCE`.
+        name: The quantity's key in `GradientMonitor.history`.
+        source: The kind of measurement it comes from: `GRADIENT`, `WEIGHTS`,
+            `ACTIVATIONS` or `RECURRENCE`.
         display: How it is shown: `LOG10`, `FRACTION` or `PLAIN`.
-        chart: Of its charts in TensorBoard, `<chart>/<layer>`; None for no chart.
-        label: In the tab's menu; None if it is not offered there.
-        coding: In the tab's payload; None if the tab does not get it.
-        doc: What it is, in a sentence for the docs.
-        has_band: Whether the laboratory records its percentiles over replicas, too.
+        chart: The first part of its tags in TensorBoard, `<chart>/<layer>`; None if it
+            has no charts.
+        label: Its label in the tab's menu; None if the menu does not offer it.
+        coding: How it is encoded in the tab's payload: `U16`, `BYTE_FRACTION` or
+            `BYTE_COUNT`; None if the tab does not get it.
+        doc: A description for the docs.
+        has_band: Whether the XOR laboratory also records its percentiles over the
+            replicas.
     """
 
     name: str
@@ -51,7 +56,7 @@ class Quantity:
 
     @property
     def shown_name(self) -> str:
-        """The name of what is shown: with `_log10` behind it where that is log10."""
+        """Returns the name of the shown values, which ends in `_log10` for log10."""
         return f"{self.name}_log10" if self.display == LOG10 else self.name
 
 
@@ -113,14 +118,14 @@ QUANTITIES: tuple[Quantity, ...] = (
 
 
 def names(*sources: str) -> tuple[str, ...]:
-    """Returns the names of the quantities, in the order of the table.
+    """Returns the names of quantities, in the order of the table.
 
     Args:
-        *sources: Of those that these measure; none for all.
+        *sources: The sources whose quantities to return; without any, all are returned.
     """
     return tuple(q.name for q in QUANTITIES if not sources or q.source in sources)
 
 
 def in_tab() -> tuple[Quantity, ...]:
-    """Returns the quantities that the Gradient flow tab gets, in their order."""
+    """Returns the quantities that the Gradient flow tab gets, in the table's order."""
     return tuple(q for q in QUANTITIES if q.coding is not None)
