@@ -188,8 +188,8 @@ def has_state(function: tf.types.experimental.ConcreteFunction) -> bool:
     return any(_is_stateful(op) for op in ops)
 
 
-# These do not count as state: they call functions, whose own operations are looked at as
-# well, or stand for arguments.
+# These do not count as state: they call functions, whose own operations are looked at
+# as well, or stand for arguments.
 _HARMLESS = {"PartitionedCall", "StatefulPartitionedCall", "Placeholder", "If", "While"}
 
 
