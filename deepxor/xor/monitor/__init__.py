@@ -1,1 +1,1 @@
-"""The gradient monitor of replicas: what is seen of all steps, and the rules on it."""
+"""The gradient monitor of replicas: observes all steps and diagnoses the training."""

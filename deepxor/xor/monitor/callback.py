@@ -1,4 +1,4 @@
-"""The gradient monitor of networks side by side: norms of all steps and replicas."""
+"""The callback that records the gradient norms of replicas at every step."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ from deepxor.xor.network.model import ReplicaNetwork
 
 
 class ReplicaMonitor(keras.callbacks.Callback):
-    """Records the gradient norm of every layer, step and replica of a lab's network.
+    """Records the gradient norm of every layer, step and replica of a `ReplicaNetwork`.
 
-    The network's compiled loop hands the gradients of each step to an observer of the
-    monitor's, which keeps all norms and the last gradients of a training batch. Steps
-    0, `every`, 2 `every` ... and the last are records; each has to be the last step of
-    its training batch, as `training.plan_batches` cuts them.
+    The network's compiled loop hands the gradients of each step to an observer of this
+    monitor. The observer keeps all norms, in bins, and the last gradients of a training
+    batch. Steps 0, `every`, 2 `every` ... and the last step are records. Each of them
+    has to be the last step of its training batch; `xor.train.plan_batches` cuts the
+    batches that way.
 
-    In TensorBoard: `gradient_norm_log10/<layer>` (the median over replicas),
-    `gradient_zero_fraction/<layer>`, and `gradient_norm_log10_histogram/<layer>` over
+    TensorBoard shows `gradient_norm_log10/<layer>`, the median over replicas;
+    `gradient_zero_fraction/<layer>`; and `gradient_norm_log10_histogram/<layer>` over
     every step since the last record and every replica.
 
     Args:
-        log_dir: Where event files go, or a writer that is open already, which is then
-            shared and left open; None keeps the history in memory only.
-        every: Steps from one record to the next.
+        log_dir: The folder for the event files, or an open writer, which is then shared
+            and left open. None keeps the history in memory only.
+        every: The number of steps from one record to the next.
 
     Raises:
         ValueError: If `every` is not allowed.
@@ -52,7 +53,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
         self.every = every
         self._log_dir = log_dir
         self._writer: SummaryWriter | None = None
-        # While there is a writer, it changes on the writer's thread only.
+        # While there is a writer, only the writer's thread changes the history.
         self._history = ReplicaHistory([], 0)
         self._observer: GradientObserver | None = None
         self._latest: Observation | None = None
@@ -62,43 +63,48 @@ class ReplicaMonitor(keras.callbacks.Callback):
 
     @property
     def history(self) -> dict[str, Any]:
-        """What was recorded, as a mapping: `GradientMonitor.history`, but for this.
+        """Returns what was recorded, as a mapping like `GradientMonitor.history`.
 
-        Norms are medians over the replicas; fractions and counts are over all replicas;
-        what an update changes, activations, recurrence and skill are not recorded. Also
-        "first" [layers, R] and "recent" [up to `verdict.WINDOW`, layers, R], every
-        replica's norms at the first and at the latest records.
+        There are these differences. Norms are medians over the replicas; fractions and
+        counts are over all replicas. Weights and their updates, activations, recurrence
+        and skill are not recorded. "first", [layers, R], and "recent", [up to
+        `diagnosis.WINDOW`, layers, R], are the norms of every replica at the first and
+        at the latest records.
 
-        "first_bad" is None, or the first step of all, not only of the records, whose
-        gradient was not finite in some replica, and the layer nearest to the output
-        that had it.
+        "first_bad" is None, or the first step whose gradient was not finite in some
+        replica, and the layer nearest to the output that had it. It is the first of all
+        steps, not only of the records.
         """
         self._settle()
         return self._history.as_dict()
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What the history says about the training so far."""
+        """Returns the diagnosis of the training so far."""
         return diagnose(self.history)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all that it has measured, for a checkpoint between two batches.
+        """Returns all measurements so far, for a checkpoint between two batches.
 
-        Where there is a writer, it is to be called on the writer's thread.
+        If there is a writer, this has to be called on the writer's thread.
         """
         return self._history.state()
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state`; to be called before `fit`.
+        """Restores the measurements of a checkpoint; to be called before `fit`.
 
         Args:
-            state: Of a monitor of the same model.
+            state: The result of the `state` method of a monitor of the same model.
         """
         self._history = ReplicaHistory.from_state(state)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Adds its observer to the network, for this fit."""
-        self._stop_writing()  # of a fit that an exception ended
+        """Adds an observer to the network for this fit, and opens the writer.
+
+        Args:
+            logs: Not used.
+        """
+        self._stop_writing()  # an exception may have ended an earlier fit
         if isinstance(self._log_dir, SummaryWriter):
             self._writer = self._log_dir
         elif self._log_dir is not None:
@@ -118,7 +124,12 @@ class ReplicaMonitor(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Records what the observer has seen, where a record is due."""
+        """Takes over what the observer has seen, and makes a record if one is due.
+
+        Args:
+            batch: Not used.
+            logs: The logs of the batch, whose "loss" is recorded.
+        """
         latest = self.model.latest
         start, self._seen = self._seen, latest.step + 1
         self._latest = Observation(*latest.kept[self._observer])
@@ -131,18 +142,22 @@ class ReplicaMonitor(keras.callbacks.Callback):
             self._writer.after(take)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Records the last step, if it is not yet, and diagnoses."""
+        """Records the last step, if it is not recorded yet, and ends the writing.
+
+        Args:
+            logs: The logs at the end of training, whose "loss" is recorded.
+        """
         if self._latest is not None and self._last_record < self._seen - 1:
             self._record(lambda: None, logs or {})
         self._stop_writing()
 
     def _settle(self) -> None:
-        """Waits until the writer's thread has kept all that it was given."""
+        """Waits until the writer's thread has done all that it was given."""
         if self._writer is not None:
             self._writer.flush()
 
     def _stop_writing(self) -> None:
-        """Has all of it written, and closes the writer if it is the monitor's own."""
+        """Writes what is left, and closes the writer unless it is shared."""
         if self._writer is None:
             return
         try:
@@ -154,18 +169,24 @@ class ReplicaMonitor(keras.callbacks.Callback):
             self._writer = None
 
     def _take(self, observed: Observation, start: int, end: int) -> None:
-        """Takes what there is to know of the steps of a batch, from start to end."""
+        """Looks for gradients that are not finite, and counts the norms of a batch.
+
+        Args:
+            observed: What the observer has handed over.
+            start: The number of the batch's first step.
+            end: The number behind that of its last step.
+        """
         bins = observed.bins_in_order(end - start)
         self._history.look_for_bad(bins, end - len(bins))
-        if self._writer is not None:  # histograms are for it alone
+        if self._writer is not None:  # the counts are only for written histograms
             self._history.count(bins)
 
     def _record(self, take: Callable[[], None], logs: dict[str, Any]) -> None:
         """Makes a record of the last step; if there is a writer, on its thread.
 
         Args:
-            take: Takes what has not been taken yet.
-            logs: Of `fit`.
+            take: A function that takes over what has not been taken over yet.
+            logs: The logs of `fit`.
         """
         assert self._latest is not None
         self._last_record = step = self._seen - 1
@@ -183,12 +204,12 @@ class ReplicaMonitor(keras.callbacks.Callback):
     def _add_record(
         self, summary: StepSummary, p10: np.ndarray, p90: np.ndarray
     ) -> None:
-        """Adds the latest record of the history to its step's summary.
+        """Adds the latest record of the history to the summary of its step.
 
         Args:
-            summary: The step's.
-            p10: 10th percentile of the norms over the replicas, [layers].
-            p90: 90th percentile.
+            summary: The summary of the record's step.
+            p10: [layers], the 10th percentile of the norms over the replicas.
+            p90: [layers], the 90th percentile of the norms over the replicas.
         """
         records = self._history.records
         log10 = statistics.log10_norm(records.latest("norm"))
@@ -212,7 +233,11 @@ class ReplicaMonitor(keras.callbacks.Callback):
 
 
 def _layer_starts(model: ReplicaNetwork) -> np.ndarray:
-    """Returns where each layer's weights start in the rows that `pack` makes."""
+    """Returns the row at which each layer starts in the gradients that `pack` returns.
+
+    Returns:
+        int [layers].
+    """
     shapes = [variable.shape for variable in model.trainable_variables]
     rows = [np.prod(shape[:-1], dtype=int) for shape in shapes]
     return np.cumsum([0, *rows])[:-1:2]

@@ -1,6 +1,6 @@
-"""Rules from the recorded norms of replicas to a verdict on all replicas; NumPy only.
+"""Rules that derive a verdict from the recorded norms of replicas; uses NumPy only.
 
-The same kinds of fault as for ordinary models, each decided replica by replica.
+The kinds of fault are those of ordinary models, and each is decided for every replica.
 """
 
 from __future__ import annotations
@@ -15,38 +15,40 @@ from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.diagnosis.thresholds import THRESHOLDS
 from deepxor.verdicts import DEAD, EXPLODING, HEALTHY, UNDECIDED, VANISHING
 
-# Rules look at this many of the latest records, so that no single one decides. Not at a
-# share of all records, as for ordinary models: of each of them the norms of all
-# replicas are kept.
+# The rules look at this many of the latest records, so that no single record decides.
+# For ordinary models it is a share of all records; here the number is fixed, since the
+# norms of all replicas have to be kept for each of these records.
 WINDOW = 10
 
 # A fault is the verdict if more than this share of the replicas has it. An ordinary
 # model is one network, so its rules have no such share.
 FAULTY_SHARE = 0.1
 
-# Vanishing, between the first and the last layer; lost before training has begun, not
-# by converging.
+# The bound of vanishing, on the ratio of the first layer's norm to the last layer's. It
+# is for gradients that are lost before training has begun, not by converging.
 VANISHING_RATIO = THRESHOLDS.vanishing
 
-# Exploding: TheDeepChecker's bound on gradients that are still finite. An ordinary
-# model's may be large because its loss is, so the bound `THRESHOLDS.huge` is lower but
-# asks for the loss and the weights, too. Here every loss starts near log 2, and the
-# norm alone tells.
+# The bound of exploding, for gradients that are still finite: that of TheDeepChecker.
+# The gradient of an ordinary model may be large because its loss is. So the bound
+# `THRESHOLDS.huge` is lower there, but the rule also looks at the loss and the weights.
+# Here every loss starts near log 2, and the norm alone decides.
 EXPLODING_NORM = 1e6
 
-# A loss below this share of its start has learned, whatever its gradients are.
+# A training whose loss is below this share of the first one has learned, whatever its
+# gradients are.
 LEARNED_SHARE = THRESHOLDS.learned
 
 
 def diagnose(history: Mapping[str, Any]) -> Diagnosis:
-    """Returns the verdict on a history.
+    """Returns the diagnosis of a history.
 
     Args:
-        history: `ReplicaMonitor.history`.
+        history: The `history` of a `ReplicaMonitor`.
 
     Returns:
-        The fault that most replicas have, if more than `FAULTY_SHARE` have it; healthy
-        otherwise; undecided where nothing has been recorded.
+        A diagnosis whose verdict is the fault that most replicas have, if more than the
+        share `FAULTY_SHARE` have it; healthy otherwise; and undecided if nothing has
+        been recorded.
     """
     if len(history["step"]) == 0:
         return _diagnosis(UNDECIDED, None, "No step was recorded.")
@@ -68,10 +70,12 @@ def diagnose(history: Mapping[str, Any]) -> Diagnosis:
 
 
 def exploding_replicas(history: Mapping[str, Any]) -> np.ndarray:
-    """Returns which replicas' gradients are not finite, or huge, at the latest record.
+    """Returns which replicas have a gradient that is not finite or huge at the end.
+
+    A gradient is huge if its norm is above `EXPLODING_NORM`. The latest record decides.
 
     Args:
-        history: `ReplicaMonitor.history`.
+        history: The `history` of a `ReplicaMonitor`.
 
     Returns:
         bool [R].
@@ -88,13 +92,13 @@ def dead_replicas(history: Mapping[str, Any]) -> np.ndarray:
     no longer matter, the samples' gradients cancel to the last bit.
 
     Args:
-        history: `ReplicaMonitor.history`.
+        history: The `history` of a `ReplicaMonitor`.
 
     Returns:
         bool [R].
     """
     recent = history["recent"]
-    if len(history["layer"]) == 1:  # nothing to cut off: it has converged
+    if len(history["layer"]) == 1:  # no layer is cut off: a zero means convergence
         return np.zeros(recent.shape[-1], bool)
     return (recent[:, 0] == 0).all(axis=0)
 
@@ -102,14 +106,16 @@ def dead_replicas(history: Mapping[str, Any]) -> np.ndarray:
 def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
     """Returns which replicas lose the gradient on its way to the first layer.
 
-    At the first record the first layer's norm is less than `VANISHING_RATIO` of the
-    last layer's, and over the latest records it has not grown past that: from the
-    start, and training does not mend it. The last layer's norm at the start is the
-    measure, as its later ones shrink to rounding noise once its bias has fitted the
-    mean. A loss that has fallen says that training did mend it, at some other time.
+    The gradient of a replica vanishes if it is lost from the start and training does
+    not mend it: at the first record the first layer's norm is less than
+    `VANISHING_RATIO` of the last layer's, and it has not grown past that in any of the
+    latest records. The reference is always the last layer's norm at the first record,
+    as its later norms shrink to rounding noise once its bias has fitted the mean. If
+    the loss has fallen far enough, training did mend it at some other time, and no
+    replica counts.
 
     Args:
-        history: `ReplicaMonitor.history`.
+        history: The `history` of a `ReplicaMonitor`.
 
     Returns:
         bool [R].
@@ -141,7 +147,8 @@ def _exploding_evidence(
 ) -> tuple[str, str]:
     latest = history["recent"][-1][:, mask]
     is_bad = ~np.isfinite(latest) | (latest > EXPLODING_NORM)
-    # Backpropagation runs from the last layer to the first: there it starts.
+    # Backpropagation runs from the last layer to the first, so the last layer with such
+    # a gradient is where it starts.
     layer = history["layer"][np.flatnonzero(is_bad.any(axis=1))[-1]]
     not_finite = int((~np.isfinite(latest)).any(axis=0).sum())
     what = "NaN or infinite" if not_finite else f"above {EXPLODING_NORM:.0e}"
@@ -155,10 +162,11 @@ def _dead_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, s
     names, depth = history["layer"], int(np.bincount(cut_off).argmax())
     since = history["step"][-len(history["recent"])]
     if depth == len(names):
-        # The rest has converged around the dead layer; norms cannot say which it is.
+        # The other layers have converged around the dead one, and norms cannot say
+        # which one is dead.
         layer, where = names[0], "most often at every other layer, too"
     else:
-        # Of the layers cut off, the last in forward order is where the gradient stops.
+        # The gradient stops at the last, in forward order, of the layers cut off.
         layer = names[depth - 1]
         where = f"it stops most often at {layer}"
     return layer, (

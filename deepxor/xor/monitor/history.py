@@ -1,4 +1,4 @@
-"""What is kept of the gradients of networks side by side; NumPy only."""
+"""The history of the gradients of replicas; uses NumPy only."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from deepxor.monitor.history import History
 from deepxor.quantities import names
 from deepxor.xor.monitor.diagnosis import WINDOW
 
-# The number that `measure.gradients.log10_bins` gives norms that are NaN or infinite.
+# The bin number that `measure.gradients.log10_bins` gives norms that are NaN or
+# infinite.
 NOT_FINITE = len(statistics.LOG10_EDGES) - 1
 
 
 class ReplicaHistory:
-    """A `History` of medians over the replicas and, beside it, what replicas had.
+    """Keeps a `History` of medians over the replicas, and some norms of each replica.
 
-    No array of it is ever changed: what was taken from it stays as it was.
+    Its arrays are replaced and never changed, so an array taken from it stays as it is.
 
     Args:
-        layers: Names in forward order.
-        replicas: R.
+        layers: The names of the layers in forward order.
+        replicas: The number R of replicas.
 
     Attributes:
-        records: Norms are medians over the replicas, fractions and counts over all.
+        records: The history, in which norms are medians over the replicas, and other
+            quantities are over all replicas.
         first: float32 [layers, R], the norms at the first record; zeros before it.
-        recent: float32 [up to `verdict.WINDOW`, layers, R], those at the latest ones.
-        counts: int64 [layers, bins], of norms since the last record, in the bins of
-            `statistics.LOG10_EDGES`.
+        recent: float32 [up to `diagnosis.WINDOW`, layers, R], the norms at the latest
+            records.
+        counts: int64 [layers, bins], the number of norms since the last record in each
+            bin of `statistics.LOG10_EDGES`.
     """
 
     def __init__(self, layers: Sequence[str], replicas: int) -> None:
@@ -40,11 +43,11 @@ class ReplicaHistory:
         self.counts = np.zeros((len(layers), NOT_FINITE), np.int64)
 
     def can_go_on(self, layers: Sequence[str], replicas: int, step: int) -> bool:
-        """Returns whether a training's further steps belong to it.
+        """Whether the steps of a training to come can continue this history.
 
         Args:
-            layers: The network's.
-            replicas: R.
+            layers: The names of the network's layers in forward order.
+            replicas: The number R of replicas of the network.
             step: The number of the step to come.
         """
         steps = self.records.steps
@@ -58,13 +61,14 @@ class ReplicaHistory:
         """Adds a record.
 
         Args:
-            step: The step.
-            gradients: float32 [weights, R].
-            starts: [layers], where the weights of each layer start.
-            loss: As `fit` logs it.
+            step: The number of the step.
+            gradients: float32 [weights, R], the gradients of the step.
+            starts: int [layers], the row of `gradients` at which each layer starts.
+            loss: The loss that `fit` logs.
 
         Returns:
-            10th and 90th percentile of the norms over the replicas, [layers] each.
+            The 10th and the 90th percentile of the norms over the replicas, [layers]
+            each.
         """
         norms = _exact_norms(gradients, starts)
         if not len(self.records):
@@ -77,51 +81,53 @@ class ReplicaHistory:
         return p10, p90
 
     def count(self, bins: np.ndarray) -> None:
-        """Counts the norms of some steps, for the next record's histogram.
+        """Counts the norms of some steps for the histogram of the next record.
 
         Args:
-            bins: uint8 [steps, layers, R].
+            bins: uint8 [steps, layers, R], the bin numbers of the norms.
         """
         self.counts = self.counts + statistics.bin_counts(bins)
 
     def take_counts(self) -> np.ndarray:
-        """Returns the counts, and starts again from zero."""
+        """Returns the counts, int64 [layers, bins], and resets them to zero."""
         counts, self.counts = self.counts, np.zeros_like(self.counts)
         return counts
 
     def look_for_bad(self, bins: np.ndarray, start: int) -> None:
-        """Notes the first gradient that is not finite, if it is among some steps'.
+        """Notes the first gradient that is not finite, if it is in the given steps.
 
         Args:
-            bins: uint8 [steps, layers, R] of steps after those looked at before.
-            start: The number of the first of them.
+            bins: uint8 [steps, layers, R], the bin numbers of the norms of steps that
+                come after those of earlier calls.
+            start: The number of the first of these steps.
         """
-        # To find the maximum takes no time beside the steps'.
+        # Finding the maximum takes no time compared to the steps themselves.
         if self.records.first_bad is not None or bins.max() < NOT_FINITE:
             return
         is_bad = (bins == NOT_FINITE).any(axis=2)
         step = int(is_bad.any(axis=1).argmax())
-        # Backpropagation runs from the last layer to the first: there it starts.
+        # Backpropagation runs from the last layer to the first, so the last layer with
+        # such a gradient is where it starts.
         layer = self.records.layers[np.flatnonzero(is_bad[step])[-1]]
         self.records.note_bad((start + step, layer))
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns what `ReplicaMonitor.history` is."""
+        """Returns the mapping that `ReplicaMonitor.history` documents."""
         ends = {"first": self.first, "recent": self.recent}
         return {**self.records.as_dict(), **ends}
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all of it as arrays, for `from_state`."""
+        """Returns the history without its notes as arrays, for `from_state`."""
         state = dict(self.records.state())
         state |= {"first": self.first, "recent": self.recent, "counts": self.counts}
         return state
 
     @classmethod
     def from_state(cls, state: Mapping[str, np.ndarray]) -> ReplicaHistory:
-        """Returns a history as another's `state` says that it was.
+        """Returns a history with the contents that `state` has returned.
 
         Args:
-            state: The arrays.
+            state: The result of the `state` method of a history.
         """
         history = cls([], 0)
         history.records = History.from_state(dict(state))
@@ -131,16 +137,24 @@ class ReplicaHistory:
 
 
 def _exact_norms(gradients: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Returns float32 [layers, R]; the norms of the steps underflow below 1e-19.
+    """Returns the L2 norms of the layers' gradients, float32 [layers, R].
 
-    A deep sigmoid network has such gradients, and vanishing would look like dead.
+    They are computed in float64: the norms that the observer computes in every step
+    underflow below 1e-19. A deep sigmoid network has such gradients, and a vanishing
+    gradient would look like a dead one.
     """
     squares = np.square(gradients.astype(np.float64))
     return np.sqrt(np.add.reduceat(squares, starts)).astype(np.float32)
 
 
 def _table(gradients: np.ndarray, starts: np.ndarray, norm: np.ndarray) -> np.ndarray:
-    """Returns [quantities, layers], as a history's records are."""
+    """Returns the table of a record, float32 [quantities, layers].
+
+    Args:
+        gradients: float32 [weights, R].
+        starts: int [layers], the row of `gradients` at which each layer starts.
+        norm: [layers], the norms to put into the table.
+    """
     sizes = np.diff([*starts, len(gradients)])
 
     def mean(values: np.ndarray) -> np.ndarray:

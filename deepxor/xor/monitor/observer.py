@@ -1,4 +1,4 @@
-"""Sees the gradients of every step and replica from inside the compiled loop."""
+"""Observes the gradients of every step and replica from inside the compiled loop."""
 
 from __future__ import annotations
 
@@ -12,49 +12,52 @@ from deepxor.monitor.measure.gradients import log10_bins
 from deepxor.xor.network.model import ReplicaNetwork
 from deepxor.xor.network.snapshot import pack
 
-# In which bin each norm of a training batch counts is kept until its end. With many
-# replicas that comes before they outgrow the cache by far.
+# The bin number of each norm is kept until the end of the training batch, in a buffer
+# of up to this size. With many replicas it ends the batch before the bin numbers
+# outgrow the cache by far.
 BUFFER_BYTES = 16 * 2**20
 
-# The square of more than 1.8e19 is infinite in float32, and a norm that only its
-# squares make infinite would pass for a gradient that is not finite. So what is above
-# the one is not squared but multiplied by the other: of either, 2**15 elements have a
-# finite sum, and a single one makes it more than 1e12, so that the norm counts in the
-# last bin, as the true one does.
+# The square of a number above 1.8e19 is infinite in float32, so that a norm would look
+# like that of a gradient that is not finite. So elements above `MAX_SQUARED` are not
+# squared but multiplied by `BEYOND`. In either case the sum of 2**15 elements is
+# finite. A single element above `MAX_SQUARED` makes the sum larger than 1e12, so that
+# the norm counts in the last bin, as the true norm does.
 MAX_SQUARED, BEYOND = 2.0**56, 2.0**-16
 
 
 def buffer_steps(every: int, layers: int, replicas: int) -> int:
-    """Returns how many steps a training batch may have.
+    """Returns the most steps that a training batch may have.
 
     Args:
-        every: Steps from one record to the next: a batch has at most as many.
+        every: The number of steps from one record to the next; a batch has at most as
+            many.
         layers: The number of layers.
-        replicas: The number of independent networks.
+        replicas: The number R of replicas.
 
     Returns:
-        At least 1 and at most `every`.
+        The number of steps, at least 1 and at most `every`.
     """
     return max(1, min(every, BUFFER_BYTES // (layers * replicas)))
 
 
 class Observation(NamedTuple):
-    """What a `GradientObserver` hands over of a training batch.
+    """Holds what a `GradientObserver` hands over of a training batch.
 
     Attributes:
-        bins: uint8 [steps, layers, R], where `log10_bins` counts the norms.
-            Rows are used again, in turn, if a batch has more steps than there are.
-        gradients: float32 [weights, R], those of the last step, as `pack` makes them.
+        bins: uint8 [steps, layers, R], the bin numbers of the norms as `log10_bins`
+            returns them. If a batch has more steps, the rows are overwritten in turn.
+        gradients: float32 [weights, R], the gradients of the last step as `pack`
+            returns them.
     """
 
     bins: tf.Tensor
     gradients: tf.Tensor
 
     def bins_in_order(self, count: int) -> np.ndarray:
-        """Returns the bins of the latest steps, the last step's last.
+        """Returns the bin numbers of the latest steps in the order of the steps.
 
         Args:
-            count: Steps of the batch.
+            count: The number of steps of the batch.
 
         Returns:
             uint8 [steps, layers, R], at most `count` steps.
@@ -66,11 +69,13 @@ class Observation(NamedTuple):
 
 
 class GradientObserver:
-    """A `networks.Observer` of every step's norms and the last step's gradients.
+    """Observes the norms of every step and the gradients of the last step.
+
+    It implements the protocol `network.loop.Observer`.
 
     Args:
-        model: The network.
-        every: Steps from one record to the next.
+        model: The network to observe.
+        every: The number of steps from one record to the next.
     """
 
     def __init__(self, model: ReplicaNetwork, every: int) -> None:
@@ -79,23 +84,35 @@ class GradientObserver:
         self._steps = buffer_steps(every, self._layers, model.replicas)
 
     def init(self, replicas: int | tf.Tensor) -> list[tf.Tensor]:
-        """As `networks.Observer`: bins of norms, and gradients.
+        """Returns initial tensors for the bin numbers and the gradients.
 
         Args:
-            replicas: R.
+            replicas: The number of replicas of the current block.
 
         Returns:
-            uint8 [steps, layers, R], then float32 [..., R] of each variable.
+            uint8 [steps, layers, replicas], then float32 [..., replicas] for each
+            trainable variable.
         """
         bins = tf.zeros([self._steps, self._layers, replicas], tf.uint8)
-        # Any values of their shapes: a batch has a step. To copy them takes no code.
+        # The gradients may start with any values of the right shapes, as a batch has at
+        # least one step. The weights are at hand.
         weights = [variable.value for variable in self._model.trainable_variables]
         return [bins, *(tf.cast(weight, tf.float32) for weight in weights)]
 
     def update(
         self, i: tf.Tensor, gradients: list[tf.Tensor], kept: list[tf.Tensor]
     ) -> list[tf.Tensor]:
-        """As `networks.Observer`: adds a step's norms; keeps its gradients only."""
+        """Adds the bin numbers of a step's norms, and keeps the step's gradients.
+
+        Args:
+            i: The number of the step in the training batch, counted from 0.
+            gradients: The gradients that made the step, [..., replicas] for each
+                trainable variable.
+            kept: The tensors that were kept before the step.
+
+        Returns:
+            Tensors of the same shapes and types as `kept`.
+        """
         bins, *_ = kept
         with tf.name_scope("gradient_monitor"):
             latest = [tf.cast(gradient, tf.float32) for gradient in gradients]
@@ -105,24 +122,29 @@ class GradientObserver:
             return [bins, *latest]
 
     def finalize(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
-        """As `networks.Observer`: the fields of an `Observation`."""
+        """Returns the fields of an `Observation`.
+
+        Args:
+            kept: The tensors that were kept after the last step.
+        """
         bins, *gradients = kept
         return [*Observation(bins, pack(gradients))]
 
 
 def layer_norms(kernels: Sequence[tf.Tensor], biases: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Returns the L2 norm of each layer's gradient, replica by replica, for the bins.
+    """Returns the L2 norm of each layer's gradient for each replica, for the bins.
 
-    With elements above `MAX_SQUARED` it is some number that counts in the last bin, as
-    the norm does, and finite if, and only if, they are.
+    If there are elements above `MAX_SQUARED`, the result is not the norm, but a number
+    that counts in the last bin as the norm does, and that is finite if, and only if,
+    the elements are.
 
-    Over a kernel's inputs first, then over the units of all layers at once. XLA on a
-    CPU makes one loop over both of a plain sum, which does not vectorise: that costs a
-    fifth of a step, this less than a tenth.
+    The sum is first over the inputs of a kernel, then over the units of all layers at
+    once. From a plain sum XLA would make one loop over both on a CPU, which does not
+    vectorise: that takes a fifth of a step's time, this less than a tenth.
 
     Args:
-        kernels: [inputs, units, R] of each layer.
-        biases: [units, R] of each layer.
+        kernels: The gradient [inputs, units, R] of each layer's kernel.
+        biases: The gradient [units, R] of each layer's bias.
 
     Returns:
         [layers, R].
@@ -132,19 +154,19 @@ def layer_norms(kernels: Sequence[tf.Tensor], biases: Sequence[tf.Tensor]) -> tf
         for kernel, bias in zip(kernels, biases, strict=True)
     ]
     most = max(column.shape[0] for column in columns)
-    # Units first: a sum over the first axis is one that vectorises.
+    # The units become the first axis, as a sum over the first axis vectorises.
     rows = tf.stack([_pad(column, most) for column in columns], axis=1)
     return tf.sqrt(tf.reduce_sum(rows, axis=0))
 
 
 def _squares(values: tf.Tensor) -> tf.Tensor:
-    """Returns squares, but of values above `MAX_SQUARED` no more than a share."""
+    """Returns the squares; values above `MAX_SQUARED` are multiplied by `BEYOND`."""
     absolute = tf.abs(values)
-    # A minimum that lets NaN through would take XLA longer.
+    # XLA would take longer for a minimum, which has to let NaN through.
     return absolute * tf.where(absolute < MAX_SQUARED, absolute, BEYOND)
 
 
 def _pad(rows: tf.Tensor, count: int) -> tf.Tensor:
-    """Returns [rows, R] with zeros below, as [count, R]."""
+    """Returns [rows, R] padded with rows of zeros to [count, R]."""
     missing = count - rows.shape[0]
     return tf.pad(rows, [[0, missing], [0, 0]]) if missing else rows

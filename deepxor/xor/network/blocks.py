@@ -1,24 +1,26 @@
-"""How replicas are shared out among cores; loads no TensorFlow."""
+"""Divides replicas among the processor's cores; loads no TensorFlow."""
 
 from __future__ import annotations
 
 import math
 
-# Replicas of a block whose weights and activations stay in a core's cache.
+# The most replicas of a block, so that weights and activations stay in a core's cache.
 MAX_IN_BLOCK = 512
 
 
 def block_sizes(replicas: int) -> list[int]:
-    """Returns how many replicas each block has.
+    """Returns the number of replicas of each block.
 
-    Blocks are trained at the same time. Their number is even, for two or more cores;
-    few replicas stay in one, since each operation of a step costs something by itself.
+    Blocks are trained at the same time. The number of blocks is even, for two or more
+    cores. Few replicas stay in one block, since each operation of a step has a fixed
+    cost.
 
     Args:
-        replicas: R.
+        replicas: The number R of replicas.
 
     Returns:
-        At most `MAX_IN_BLOCK` each; the same on every machine.
+        The sizes of the blocks, at most `MAX_IN_BLOCK` each; they are the same on every
+        machine.
     """
     if replicas < MAX_IN_BLOCK // 2:
         return [replicas]
@@ -27,14 +29,15 @@ def block_sizes(replicas: int) -> list[int]:
 
 
 def thread_count(replicas: int) -> int:
-    """Returns on how many threads TensorFlow trains replicas best.
+    """Returns the number of threads with which TensorFlow trains replicas best.
+
+    The loop of a single block is too small to be divided: one thread is faster, and
+    leaves the other cores to the writer of summaries.
 
     Args:
-        replicas: R.
+        replicas: The number R of replicas.
 
     Returns:
-        As `console.app.load_tensorflow` takes it. The loop of a single block is too
-        small to share out: one thread is faster, and leaves the other cores to the
-        writer of summaries.
+        1, or 0 for one thread a core: the argument of `console.app.load_tensorflow`.
     """
     return 1 if len(block_sizes(replicas)) == 1 else 0

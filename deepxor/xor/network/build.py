@@ -1,4 +1,4 @@
-"""From an experiment to its compiled model, at its start."""
+"""Builds the compiled model of an experiment with its initial weights."""
 
 from __future__ import annotations
 
@@ -41,15 +41,18 @@ def _make_layer(
 def initial_kernels(
     experiment: Experiment, stack: Sequence[ReplicaDense]
 ) -> list[np.ndarray]:
-    """Draws every replica's kernels from a generator of its own.
+    """Draws the kernels of every replica from a random generator of its own.
+
+    Each linear piece of a maxout layer is drawn like a layer of its own.
 
     Args:
-        experiment: Gives the initializer, the seed and the number of replicas.
-        stack: The layers in forward order. Each linear piece of a maxout layer is drawn
-            like a layer of its own.
+        experiment: The experiment, which gives the initializer, the seed and the number
+            of replicas.
+        stack: The layers in forward order.
 
     Returns:
-        One float64 [inputs, units * pieces, R] a layer, in the order of its units.
+        float64 [inputs, units * pieces, R] for each layer, where the pieces of a unit
+        are next to each other.
     """
     draw = INITIALIZERS[experiment.kernel_initializer]
     kernels = [np.empty(layer.kernel.shape) for layer in stack]
@@ -64,14 +67,15 @@ def initial_kernels(
 
 
 def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
-    """Returns the compiled model of an experiment, at its start.
+    """Returns the compiled model of an experiment with its initial weights.
 
     Args:
-        experiment: The settings.
-        dtype: Of weights and computation; float64 is for checking gradients.
+        experiment: The settings of the experiment.
+        dtype: The type of weights and computation; float64 is for checking gradients.
 
     Returns:
-        A model whose `fit` takes a `tf.data.Dataset` of numbers of steps.
+        A model whose `fit` takes a `tf.data.Dataset` of integers, each the number of
+        steps of a training batch.
     """
     units = (*experiment.hidden, 1)
     stack = [
@@ -83,7 +87,7 @@ def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
     for layer, kernel in zip(stack, initial_kernels(experiment, stack), strict=True):
         layer.kernel.assign(kernel)
     optimizer = make_optimizer(experiment.optimizer, experiment.learning_rate)
-    # It compiles its loop itself, block by block.
+    # The model compiles its training loop itself, for blocks of replicas.
     model.compile(optimizer=optimizer, jit_compile=False)
     optimizer.build(model.trainable_variables)
     return model

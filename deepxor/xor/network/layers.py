@@ -1,4 +1,4 @@
-"""Layers that carry many replicas, the replica axis last."""
+"""Layers of many independent replicas, with the replica axis last."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from deepxor.nn.activations import MAXOUT
 
 
 class ReplicaDense(keras.layers.Layer):
-    """A dense layer of R replicas: activation(x * kernel + bias), each on its own.
+    """Computes activation(x * kernel + bias) for each of R independent replicas.
 
     Args:
-        units: Outputs of each replica.
-        replicas: R.
-        activation: An elementwise function; None returns the pre-activations.
-        activation_name: Names the activation's scope in the graph.
+        units: The number of outputs of each replica.
+        replicas: The number R of replicas.
+        activation: An elementwise function; without one the layer returns the
+            pre-activations.
+        activation_name: The name of the activation's scope in the graph.
 
     Attributes:
-        has_replicas: True; `lsuv`, which is for one network, refuses the layer by it.
+        has_replicas: Always true. `lsuv`, which is for a single network, refuses layers
+            that have this attribute.
     """
 
     has_replicas = True
@@ -47,7 +49,7 @@ class ReplicaDense(keras.layers.Layer):
         """Makes the kernel [inputs, units, R] and the bias [units, R].
 
         Args:
-            input_shape: [batch, inputs, R or 1].
+            input_shape: The shape of the inputs, [batch, inputs, R or 1].
         """
         inputs = input_shape[1]
         self.kernel = self.add_weight(
@@ -66,7 +68,16 @@ class ReplicaDense(keras.layers.Layer):
     def call(
         self, x: tf.Tensor, barrier: Callable[[tf.Tensor], tf.Tensor] = tf.identity
     ) -> tf.Tensor:
-        """Maps [batch, inputs, R or 1] to [batch, units, R]; see `pre_activate`."""
+        """Returns the activations of the layer.
+
+        Args:
+            x: [batch, inputs, R or 1].
+            barrier: A function that the pre-activations are passed through, such as
+                `gradient_barrier` returns.
+
+        Returns:
+            [batch, units, R].
+        """
         return self.activate(self.pre_activate(x, barrier))
 
     def pre_activate(
@@ -76,13 +87,14 @@ class ReplicaDense(keras.layers.Layer):
 
         Args:
             x: [batch, inputs, R or 1].
-            barrier: What they pass, as `gradient_barrier` makes it.
+            barrier: A function that the pre-activations are passed through, such as
+                `gradient_barrier` returns.
 
         Returns:
-            [batch, columns, R].
+            [batch, columns, R]. A column is a unit, or a linear piece of a maxout unit.
         """
         with tf.name_scope("multiply"):
-            # Slices with None would be traced more slowly, and be more nodes to show.
+            # Slices with None would be slower to trace, and more nodes in the graph.
             kernel = tf.expand_dims(self.kernel.value, 0)
             z = tf.reduce_sum(tf.expand_dims(x, 2) * kernel, axis=1)
         with tf.name_scope("add"):
@@ -97,14 +109,14 @@ class ReplicaDense(keras.layers.Layer):
 
 
 class ReplicaMaxout(ReplicaDense):
-    """A maxout layer of R replicas: the largest of some linear pieces.
+    """Computes the largest of several linear pieces, for each of R replicas.
 
     Goodfellow et al. 2013, "Maxout networks", eq. 1.
 
     Args:
-        units: Outputs of each replica.
-        replicas: R.
-        pieces: Linear pieces of each unit.
+        units: The number of outputs of each replica.
+        replicas: The number R of replicas.
+        pieces: The number of linear pieces of each unit.
     """
 
     def __init__(
@@ -123,22 +135,22 @@ class ReplicaMaxout(ReplicaDense):
     def activate(self, z: tf.Tensor) -> tf.Tensor:
         """Maps pre-activations [batch, columns, R] to [batch, units, R]."""
         with tf.name_scope(MAXOUT):
-            # Not of all replicas: a block of them, or those of a picture.
+            # The tensor may have the replicas of a block or of a picture only.
             replicas = count_replicas(z)
             shape = [-1, self.units // self.pieces, self.pieces, replicas]
             return tf.reduce_max(tf.reshape(z, shape), axis=2)
 
 
 def gradient_barrier(one: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns an identity whose gradient XLA computes once.
+    """Returns an identity function whose gradient XLA computes only once.
 
-    The gradient with respect to a layer's pre-activations goes into that of its bias,
-    of each of its weights and of each of its inputs. XLA would rather compute it from
-    the activation's slope in all of these places, for a quarter of a step's time. It
-    never repeats a division; one by 1 changes no bit.
+    The gradient with respect to a layer's pre-activations is used in the gradients of
+    its bias, of each of its weights and of each of its inputs. XLA would compute it
+    from the activation's slope again in all of these places, which takes a quarter of a
+    step's time. But XLA never repeats a division, and a division by 1 changes no bit.
 
     Args:
-        one: A scalar 1, of which XLA must not know what it is.
+        one: A scalar 1 whose value XLA must not know when it compiles.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -149,6 +161,13 @@ def gradient_barrier(one: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def count_replicas(value: tf.Tensor | np.ndarray) -> int | tf.Tensor:
-    """Returns R of a tensor [..., R], as a number where it is known."""
+    """Returns the number R of replicas of a tensor.
+
+    Args:
+        value: [..., R].
+
+    Returns:
+        An integer if the static shape has it, otherwise a scalar tensor.
+    """
     known = value.shape[-1]
     return tf.shape(value)[-1] if known is None else known

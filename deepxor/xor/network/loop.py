@@ -1,8 +1,8 @@
-"""Many optimizer steps a call: the compiled loop in which networks are trained.
+"""The compiled loop that trains networks: it runs many optimizer steps a call.
 
-A block of replicas is trained in one `tf.while_loop`, which maps the values of its
-variables to new ones. All blocks share the compiled loop and run at the same time, each
-on a core.
+The replicas are divided into blocks. A block is trained in one `tf.while_loop`, which
+maps the values of its variables to new ones. All blocks share the compiled loop and run
+at the same time, each on a core.
 """
 
 from __future__ import annotations
@@ -24,40 +24,52 @@ class Observer(Protocol):
     """Sees the steps of a compiled loop from inside; see `ReplicaNetwork.observers`."""
 
     def init(self, replicas: int | tf.Tensor) -> list[tf.Tensor]:
-        """Returns what it keeps before the first step: tensors of [..., replicas].
+        """Returns the tensors that the observer keeps before the first step.
 
         Args:
-            replicas: Of the block at hand; the model's variables have as many now.
+            replicas: The number of replicas of the current block; during this call the
+                model's variables have that many.
+
+        Returns:
+            Tensors [..., replicas].
         """
 
     def update(
         self, i: tf.Tensor, gradients: list[tf.Tensor], kept: list[tf.Tensor]
     ) -> list[tf.Tensor]:
-        """Returns what it keeps after a step: tensors as it kept before.
+        """Returns the tensors that the observer keeps after a step.
 
         Args:
-            i: The step's number in the training batch, from 0.
-            gradients: That made the step: [..., replicas] of each trainable variable.
-            kept: What it kept before.
+            i: The number of the step in the training batch, counted from 0.
+            gradients: The gradients that made the step, [..., replicas] for each
+                trainable variable.
+            kept: The tensors that the observer kept before the step.
+
+        Returns:
+            Tensors of the same shapes and types as `kept`.
         """
 
     def finalize(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns what it hands over after the last step: few tensors of [..., R].
+        """Returns the tensors that the observer hands over after the last step.
 
         Args:
-            kept: What it kept.
+            kept: The tensors that the observer kept after the last step.
+
+        Returns:
+            A few tensors [..., replicas].
         """
 
 
 class Latest(NamedTuple):
-    """What a training batch hands over; nothing changes it any more.
+    """Holds what a training batch hands over; it does not change afterwards.
 
-    A few tensors, as each costs Keras some time.
+    It has only a few tensors, as each costs Keras some time.
 
     Attributes:
-        step: The number of its last step; to read it from the optimizer takes longer.
-        rows: For `ReplicaNetwork.unpack`, after its last step.
-        kept: What each of the model's observers hands over.
+        step: The number of the batch's last step; reading it from the optimizer takes
+            longer.
+        rows: [rows, R], the state after the last step, for `ReplicaNetwork.unpack`.
+        kept: Maps each of the model's observers to the tensors that it handed over.
     """
 
     step: int
@@ -65,12 +77,13 @@ class Latest(NamedTuple):
     kept: Mapping[Observer, Sequence[tf.Tensor]]
 
 
-# The key under which a batch's logs have what makes a `Latest`, until Keras gets them.
+# The key of the logs under which a batch returns the contents of a `Latest`. It is
+# removed before Keras gets the logs.
 LATEST = "latest"
 
 
 class Trainable(Protocol):
-    """What the loop needs of the networks that it trains: see `ReplicaNetwork`."""
+    """Declares what the loop needs of its networks; see `ReplicaNetwork`."""
 
     replicas: int
     compute_dtype: str
@@ -81,14 +94,18 @@ class Trainable(Protocol):
     def optimizer_step(
         self, barrier: Callable[[tf.Tensor], tf.Tensor]
     ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
-        """Takes one optimizer step and returns gradients, costs and accuracies."""
+        """Takes one optimizer step and returns gradients, costs and accuracies.
+
+        Args:
+            barrier: A function that the pre-activations are passed through.
+        """
 
     def evaluate(self) -> list[tf.Tensor]:
-        """Returns outputs, cost and accuracy, in the order of a `Snapshot`."""
+        """Returns layer outputs, cost and accuracy, in the order of a `Snapshot`."""
 
 
 class TrainLoop:
-    """The steps of one training batch.
+    """Runs the steps of one training batch.
 
     Args:
         network: The networks that are trained.
@@ -98,18 +115,19 @@ class TrainLoop:
         self._network = network
 
     def run(self, num_steps: tf.Tensor) -> dict[str, Any]:
-        """Runs `num_steps` optimizer steps; returns the logs before the last of them.
+        """Runs `num_steps` optimizer steps and returns the logs before the last one.
 
-        Blocks of replicas run at the same time, each on a core. The compiled loop of a
-        block maps values of the variables to new ones, so that all of them share it.
+        Blocks of replicas run at the same time, each on a core. The compiled loop maps
+        values of the variables to new values, so that all blocks can share it.
 
         Args:
-            num_steps: An integer scalar of at least 1.
+            num_steps: Integer scalar, at least 1.
 
         Returns:
-            "loss", the mean cost of the replicas where it is finite; "accuracy", the
-            mean; "solved" and "diverged", the fractions of replicas with accuracy 1 and
-            with a cost that is not finite. `LATEST` has what makes a `Latest`.
+            Scalars: "loss", the mean cost over the replicas whose cost is finite;
+            "accuracy", the mean accuracy; "solved" and "diverged", the fractions of
+            replicas with an accuracy of 1 and with a cost that is not finite. The entry
+            `LATEST` has the contents of a `Latest`.
         """
         variables = [
             *self._network.trainable_variables,
@@ -118,7 +136,7 @@ class TrainLoop:
         sizes = block_sizes(self._network.replicas)
         run = self._compiled_loop(variables, num_steps.dtype, sizes)
         parts = [
-            # A step counter or a learning rate is the same for all.
+            # A scalar, a step counter or a learning rate, is the same for all blocks.
             tf.split(v.value, sizes, -1) if v.shape.rank else [v.value] * len(sizes)
             for v in variables
         ]
@@ -126,14 +144,15 @@ class TrainLoop:
         state, rows, kept, logs = tf.nest.map_structure(_join, *blocks)
         for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
-        # Tuples, as tf.data, by which Keras passes this on, makes one tensor of a list.
+        # Tuples are used since Keras passes the result on through tf.data, which would
+        # make one tensor of a list.
         return {**_logs(*logs), LATEST: (rows, tuple(map(tuple, kept)))}
 
     def _compiled_loop(
         self, variables: Sequence[keras.Variable], dtype: tf.DType, sizes: Sequence[int]
     ) -> Callable[[tf.Tensor, list[tf.Tensor]], tuple[Any, ...]]:
-        """Returns `_run`, which is traced once and compiled once for each size."""
-        # Where there is a single block its size is known, and the graph is simpler.
+        """Returns `_run` as a function traced once and compiled once for each size."""
+        # With a single block the size is static, which makes the graph simpler.
         size = sizes[0] if len(sizes) == 1 else None
         specs = [
             tf.TensorSpec([*v.shape[:-1], size] if v.shape.rank else [], v.dtype)
@@ -155,13 +174,13 @@ class TrainLoop:
         """Runs the steps of a block.
 
         Args:
-            variables: Those of the model and the optimizer.
-            num_steps: An integer scalar.
-            values: Of the variables, for the block's replicas.
+            variables: The variables of the model, then those of the optimizer.
+            num_steps: Integer scalar, at least 1.
+            values: The values of the variables for the block's replicas.
 
         Returns:
-            The new values; `Latest.rows`; the observers' results; and costs and
-            accuracies before the last step.
+            The new values; the `rows` of a `Latest`; the results of the observers; and
+            the costs and accuracies before the last step.
         """
         replicas = count_replicas(values[0])
         none = tf.zeros([replicas], self._network.compute_dtype)
@@ -173,7 +192,7 @@ class TrainLoop:
         def step(
             i: tf.Tensor, state: list[Any], kept: list[Any], *_: tf.Tensor
         ) -> tuple[Any, ...]:
-            # As they are to be called in TensorBoard's graph.
+            # The names are those that TensorBoard's graph shows.
             state = [tf.identity(x, n) for x, n in zip(state, names, strict=True)]
             with _holding(variables, state) as scope:
                 gradients, *logs = self._network.optimizer_step(barrier)
@@ -208,7 +227,7 @@ def _logs(cost: tf.Tensor, accuracy: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def _join(*values: tf.Tensor) -> tf.Tensor:
-    """Returns what blocks have computed, side by side."""
+    """Joins results of blocks along the replica axis; of scalars takes the first."""
     return tf.concat(values, -1) if values[0].shape.rank else values[0]
 
 
@@ -216,12 +235,12 @@ def _join(*values: tf.Tensor) -> tf.Tensor:
 def _holding(
     variables: Sequence[keras.Variable], values: Sequence[tf.Tensor]
 ) -> Iterator[keras.StatelessScope]:
-    """Lets variables have other values in this context, and what is assigned to them.
+    """Lets variables have given values in this context, until others are assigned.
 
-    The values may be those of any number of replicas.
+    The values may have any number of replicas. The variables themselves do not change.
     """
     with keras.StatelessScope() as scope:
         for variable, value in zip(variables, values, strict=True):
-            # The scope's own argument takes a variable's whole shape only.
+            # The constructor of the scope takes only values of the variable's shape.
             scope.add_update((variable, tf.convert_to_tensor(value)))
         yield scope

@@ -1,9 +1,9 @@
-"""The Keras model of R independent networks side by side.
+"""The Keras model of R independent networks, called replicas.
 
-R independent networks lie side by side with the replica axis last: kernels are
-[inputs, units, R], activations [batch, units, R]. For layers this small, XLA turns a
-multiply and a sum into a few loops that vectorise over replicas; a batched matmul is
-some thirty times slower. R = 1 is the single network, by the same code.
+The replica axis is the last one: kernels are [inputs, units, R], activations [batch,
+units, R]. For layers this small, XLA turns a multiplication and a sum into a few loops
+that vectorise over replicas; a batched matmul is some thirty times slower. R = 1 is a
+single network, trained by the same code.
 """
 
 from __future__ import annotations
@@ -23,25 +23,27 @@ from deepxor.xor.network.loop import LATEST, Latest, Observer, TrainLoop
 from deepxor.xor.network.snapshot import Snapshot, pack, unpack
 
 # A network that has learned nothing ends within a few roundings of 0.5 for every input.
-# Those few make no prediction: its accuracy is 0.5, not whatever they happen to be.
+# This threshold keeps the roundings from counting as predictions: the accuracy of such
+# a network is 0.5, and not whatever they happen to be.
 ABOVE_A_HALF = 0.5 + 1e-6
 
 
 class ReplicaNetwork(keras.Model):
-    """R networks that learn one truth table; a training batch is a number of steps.
+    """Trains R independent networks on one truth table.
 
-    `fit` takes a data set of integers. For each of them `train_step` runs that many
-    optimizer steps in one compiled loop, every step on the whole truth table.
+    `fit` takes a data set of integers. For each integer, which is one training batch,
+    `train_step` runs that many optimizer steps in one compiled loop. Every step uses
+    the whole truth table.
 
     Args:
-        stack: Layers in forward order; the last gives logits [batch, 1, R].
-        x: float [samples, inputs].
-        y: float [samples, 1], 0 or 1.
+        stack: The layers in forward order; the last one gives logits [batch, 1, R].
+        x: float [samples, inputs], the inputs of the truth table.
+        y: float [samples, 1], the targets of the truth table, 0 or 1.
 
     Attributes:
-        observers: See every step from the next training batch on. Those that callbacks
-            add during a `fit` see that one only.
-        latest: The latest training batch's `Latest`.
+        observers: The observers, which see every step from the next training batch on.
+            Observers that are added during a `fit` are removed at its end.
+        latest: What the latest training batch has handed over.
     """
 
     observers: list[Observer]
@@ -70,7 +72,7 @@ class ReplicaNetwork(keras.Model):
             output_shapes.append(shape[:-1])
         self.built = True
         weight_shapes = [tuple(v.shape[:-1]) for v in self.trainable_variables]
-        # Past Keras's own, which would track what is in them.
+        # Keras's own `__setattr__` would track the contents of the lists.
         object.__setattr__(self, "observers", [])
         shapes = [*weight_shapes, *output_shapes, (), ()]
         object.__setattr__(self, "_row_shapes", shapes)
@@ -82,15 +84,17 @@ class ReplicaNetwork(keras.Model):
     ) -> list[tf.Tensor]:
         """Returns the outputs of all layers.
 
-        Calls `layer.call` under the layer's own name rather than the layer itself,
-        whose `__call__` would open a second scope of that name in TensorBoard's graph.
+        It runs `layer.call` in a scope of the layer's name. The `__call__` of the layer
+        would open a second scope of that name in TensorBoard's graph.
 
         Args:
             x: [batch, inputs].
-            barrier: What the pre-activations pass, as `gradient_barrier` makes it.
+            barrier: A function that the pre-activations are passed through, such as
+                `gradient_barrier` returns.
 
         Returns:
-            A list of [batch, units, R] in forward order; the last are the logits.
+            A list of tensors [batch, units, R] in forward order; the last one has the
+            logits.
         """
         outputs = []
         with tf.name_scope("x"):
@@ -102,7 +106,7 @@ class ReplicaNetwork(keras.Model):
         return outputs
 
     def call(self, x: np.ndarray | tf.Tensor) -> tf.Tensor:
-        """Returns the hypothesis, the probability of a 1.
+        """Returns the hypothesis of each network: the probability of a 1.
 
         Args:
             x: [batch, inputs].
@@ -113,13 +117,14 @@ class ReplicaNetwork(keras.Model):
         return self.probability(self.forward(x)[-1])[:, 0]
 
     def hypothesis(self, weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
-        """Returns the hypothesis of networks with other weights.
+        """Returns the hypothesis of networks of this form with given weights.
 
-        By matrix products, outside of the compiled loop: for the many points of a
+        It uses matrix products, outside of the compiled loop: for the many points of a
         picture they take a third of the time of `call`.
 
         Args:
-            weights: As the trainable variables, of any number R of replicas.
+            weights: An array for each trainable variable in turn, for any number R of
+                replicas.
             x: [batch, inputs].
 
         Returns:
@@ -135,7 +140,7 @@ class ReplicaNetwork(keras.Model):
         return self.probability(h)[:, 0].numpy()
 
     def probability(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns the hypothesis from its logits, in the last layer's scope.
+        """Returns the hypothesis for given logits, in the name scope of the last layer.
 
         Args:
             logits: [batch, 1, R].
@@ -149,11 +154,11 @@ class ReplicaNetwork(keras.Model):
     def replica_cost(self, logits: tf.Tensor, y: np.ndarray | None = None) -> tf.Tensor:
         """Returns each replica's cross-entropy, the mean over the samples.
 
-        From logits, as `log(1 - h)` is infinite once h rounds to 1.
+        It is computed from logits, as `log(1 - h)` is infinite once h rounds to 1.
 
         Args:
             logits: [samples, 1, R].
-            y: [samples, 1], 0 or 1; by default those of the truth table.
+            y: [samples, 1], the targets, 0 or 1; by default those of the truth table.
 
         Returns:
             [R], in nats.
@@ -170,7 +175,7 @@ class ReplicaNetwork(keras.Model):
         As in the lecture, a 1 is predicted where the probability is above 0.5.
 
         Args:
-            probability: [samples, 1, R].
+            probability: [samples, 1, R], the hypothesis.
 
         Returns:
             [R].
@@ -187,16 +192,17 @@ class ReplicaNetwork(keras.Model):
     ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
         """Takes one optimizer step on the whole truth table.
 
-        The loss is the sum over replicas, so that no replica feels another.
-
-        The graph it was last traced into is kept as `step_graph`, for TensorBoard.
+        The loss is the sum over replicas, so that the gradient of a replica does not
+        depend on the others. The graph into which the step was last traced is kept as
+        `step_graph`, for TensorBoard.
 
         Args:
-            barrier: As `forward` takes it.
+            barrier: A function that the pre-activations are passed through, as for
+                `forward`.
 
         Returns:
-            The gradients that made the step, one of each trainable variable; cost and
-            accuracy of each replica before the step, both [R].
+            The gradients that made the step, one for each trainable variable; and the
+            cost and the accuracy of each replica before the step, [R] each.
         """
         self.step_graph = tf.compat.v1.get_default_graph()
         weights = [variable.value for variable in self.trainable_variables]
@@ -212,13 +218,13 @@ class ReplicaNetwork(keras.Model):
         return gradients, cost, accuracy
 
     def backprop_chain(self, x: np.ndarray, y: np.ndarray) -> Chain:
-        """Returns the layers and the loss as `deepxor.explain` takes them.
+        """Returns the layers and the loss in the form that `deepxor.explain` takes.
 
-        The hypothesis ends in its logits: its sigmoid is a part of the loss.
+        The last layer of the chain gives logits, as the sigmoid is part of the loss.
 
         Args:
             x: [samples, inputs].
-            y: [samples, 1], 0 or 1.
+            y: [samples, 1], the targets, 0 or 1.
 
         Returns:
             A chain of R replicas.
@@ -243,7 +249,7 @@ class ReplicaNetwork(keras.Model):
             )
             for layer in self.stack
         ]
-        # One copy of the input a replica, each of which has a gradient of its own.
+        # Each replica gets a copy of the input, so that it has a gradient of its own.
         copies = tf.repeat(tf.constant(x)[:, :, None], self.replicas, axis=2)
         return Chain(
             links,
@@ -253,7 +259,7 @@ class ReplicaNetwork(keras.Model):
         )
 
     def snapshot(self) -> Snapshot:
-        """Returns weights, layer outputs, costs and accuracies as they are now."""
+        """Returns the present weights, layer outputs, costs and accuracies."""
         weights = [weight.value for weight in self.trainable_variables]
         return self.unpack(pack([*weights, *self.evaluate()]))
 
@@ -261,14 +267,21 @@ class ReplicaNetwork(keras.Model):
         """Returns the snapshot that a training batch has handed over.
 
         Args:
-            rows: `Latest.rows`.
+            rows: [rows, R], the `rows` of a `Latest`.
         """
         parts = unpack(rows, self._row_shapes)
         count = len(self.trainable_variables)
         return Snapshot(parts[:count], parts[count:-2], *parts[-2:])
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        """As Keras does; however it ends, the observers are those before it."""
+        """Trains as Keras's `fit`, and then restores the list of observers.
+
+        The list is restored even if an error ends the training.
+
+        Args:
+            *args: The positional arguments of Keras's `fit`.
+            **kwargs: The keyword arguments of Keras's `fit`.
+        """
         before = list(self.observers)
         try:
             return super().fit(*args, **kwargs)
@@ -276,9 +289,14 @@ class ReplicaNetwork(keras.Model):
             self.observers[:] = before
 
     def make_train_function(self, force: bool = False) -> None:
-        """As Keras does; what the steps hand over beside the logs goes to `latest`.
+        """Makes the train function, which also keeps what a batch hands over.
 
-        A step is traced with the observers at hand; with others it is traced anew.
+        It wraps Keras's own train function, and sets `latest` from what the steps
+        return in addition to the logs. The step is traced with the present observers;
+        if they have changed at a later call, it is traced again.
+
+        Args:
+            force: Whether to make a new train function if there is one already.
         """
         if self.train_function is not None and not force:
             return
@@ -299,26 +317,32 @@ class ReplicaNetwork(keras.Model):
         self.train_function = train
 
     def _untraced_function(self) -> Callable[[Any], dict[str, Any]]:
-        """Returns a train function of Keras's own."""
-        # A monitor's may be in its place.
+        """Returns a new train function of Keras's own."""
+        # A monitor may have replaced `train_function`, so it is put back afterwards.
         before = self.train_function
         super().make_train_function(force=True)
         function, self.train_function = self.train_function, before
         return function
 
     def train_step(self, num_steps: tf.Tensor) -> dict[str, Any]:
-        """Runs `num_steps` optimizer steps: see `TrainLoop.run`.
+        """Runs `num_steps` optimizer steps, see `TrainLoop.run`.
 
         Args:
-            num_steps: An integer scalar of at least 1.
+            num_steps: Integer scalar, at least 1.
 
         Returns:
-            The logs before the last step, and under `LATEST` what makes a `Latest`.
+            The logs before the last step and, under `LATEST`, the contents of a
+            `Latest`.
         """
         return TrainLoop(self).run(num_steps)
 
     def evaluate(self) -> list[tf.Tensor]:
-        """Returns outputs, cost and accuracy, in the order of a `Snapshot`."""
+        """Returns layer outputs, cost and accuracy on the truth table.
+
+        Returns:
+            The outputs of each layer, [samples, units, R], the last one as probability;
+            then the cost and the accuracy, [R] each: the order of a `Snapshot`.
+        """
         *hidden, logits = self.forward(self.x)
         probability = self.probability(logits)
         cost, accuracy = self.replica_cost(logits), self.replica_accuracy(probability)

@@ -1,4 +1,4 @@
-"""What there is to show of networks side by side, and how it leaves a compiled loop."""
+"""Snapshots of networks, and how they are packed to leave a compiled loop."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from deepxor.xor.network.layers import count_replicas
 
 
 class Snapshot(NamedTuple):
-    """What there is to show of networks side by side.
+    """Holds weights and results of R networks at one step.
 
     Attributes:
-        weights: Kernel [inputs, units, R] and bias [units, R] of each layer in turn.
-        outputs: [samples, units, R] of each layer on the truth table, the hypothesis as
-            probability.
-        cost: [R].
-        accuracy: [R].
+        weights: The kernel [inputs, units, R] and the bias [units, R] of each layer in
+            turn.
+        outputs: The outputs [samples, units, R] of each layer on the truth table; those
+            of the last layer are probabilities.
+        cost: [R], the cross-entropy of each replica, in nats.
+        accuracy: [R], the fraction of right answers of each replica.
     """
 
     weights: list[np.ndarray]
@@ -30,17 +31,24 @@ class Snapshot(NamedTuple):
 
 
 def pack(values: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Returns tensors of [..., R] as the rows of one [rows, R]."""
+    """Packs tensors into the rows of a single tensor.
+
+    Args:
+        values: Tensors [..., R].
+
+    Returns:
+        [rows, R].
+    """
     replicas = count_replicas(values[0])
     return tf.concat([tf.reshape(value, [-1, replicas]) for value in values], 0)
 
 
 def unpack(rows: tf.Tensor, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
-    """Returns what `pack` has packed.
+    """Returns the tensors that `pack` has packed, as arrays.
 
     Args:
-        rows: [rows, R].
-        shapes: Of each tensor, without R.
+        rows: [rows, R], the result of `pack`.
+        shapes: The shape of each tensor, without R.
 
     Returns:
         An array [..., R] for each shape.
