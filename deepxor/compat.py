@@ -19,12 +19,19 @@ def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the layers directly inside a layer, in the order of its attributes.
 
     Only models have a public `layers`; a custom layer has no such attribute.
+
+    Args:
+        layer: The outer layer.
     """
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
 def parts(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns a layer and all layers nested inside it, at any depth."""
+    """Returns a layer and all layers nested inside it, at any depth.
+
+    Args:
+        layer: The outer layer.
+    """
     return list(layer._flatten_layers())
 
 
@@ -33,6 +40,9 @@ def known_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variabl
 
     These are what `apply` updates if it is called without variables. There is no public
     list of them.
+
+    Args:
+        optimizer: The built optimizer.
     """
     return list(optimizer._trainable_variables)
 
@@ -41,13 +51,20 @@ def is_of_keras(thing: Any) -> bool:
     """Whether Keras itself defines a type, a function or the type of an object.
 
     There is no public list of what Keras defines, so the module's name decides.
+
+    Args:
+        thing: A type, a function or any other object, whose type is then looked at.
     """
     owner = thing if hasattr(thing, "__qualname__") else type(thing)
     return (getattr(owner, "__module__", None) or "").startswith("keras.")
 
 
 def is_activation_layer(layer: keras.layers.Layer) -> bool:
-    """Whether a layer is one of Keras's activation layers, such as `ReLU`."""
+    """Whether a layer is one of Keras's activation layers, such as `ReLU`.
+
+    Args:
+        layer: The layer.
+    """
     return type(layer).__module__.startswith("keras.src.layers.activations")
 
 
@@ -57,6 +74,9 @@ def is_composite(layer: keras.layers.Layer) -> bool:
     The monitor shows such a layer as one row, whatever layers it is made of. A class
     that derives only from `Layer` or `Wrapper` is a custom layer, and a model is not
     composite either.
+
+    Args:
+        layer: A layer or a model.
     """
     plain = (keras.layers.Layer, keras.layers.Wrapper)
     return any(

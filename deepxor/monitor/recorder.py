@@ -340,7 +340,11 @@ class StepRecorder:
         return tf.stack(rows)
 
     def _hidden_rows(self, view: StepView) -> dict[int, tf.Tensor]:
-        """Returns the rows whose gradients were applied in a branch or a loop."""
+        """Returns the statistics of rows with gradients applied in a branch or a loop.
+
+        Returns:
+            Maps the index of a row to float32 [quantities].
+        """
         found: dict[int, list[tuple[tf.Tensor, keras.Variable]]] = {}
         variables = {
             id(variable): variable for row in self._rows for variable in row.variables

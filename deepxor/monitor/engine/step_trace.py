@@ -163,7 +163,7 @@ class StepTrace:
                 "nothing that a GradientMonitor keeps would last: for a network of "
                 "deepxor's lab use deepxor.xor.monitor.callback.ReplicaMonitor"
             )
-        if self._outer_optimizer is not None:  # the inner one of a LossScaleOptimizer
+        if self._outer_optimizer is not None:  # inside a LossScaleOptimizer's `apply`
             return apply(optimizer, gradients, variables)
         gradients = list(gradients)
         variables = None if variables is None else list(variables)

@@ -75,7 +75,7 @@ class _Steps:
         return bool(self._listeners)
 
     def begin(self, listeners: Sequence[Listener]) -> None:
-        """Sets the listeners of a fit."""
+        """Sets the listeners of a fit, in the order of the recorders."""
         self._listeners = listeners
 
     def end(self) -> None:
@@ -204,7 +204,7 @@ class _CompiledSteps:
         return steps
 
     def drop(self, steps: _Steps) -> None:
-        """Forgets steps that could not be traced."""
+        """Forgets compiled steps that could not be measured or traced."""
         self._kept = {key: x for key, x in self._kept.items() if x is not steps}
 
 

@@ -62,7 +62,11 @@ class ReplicaDense(keras.layers.Layer):
     def compute_output_shape(
         self, input_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
-        """Returns the shape of the outputs."""
+        """Returns the shape of the outputs, [batch, units, R].
+
+        Args:
+            input_shape: The shape of the inputs, [batch, inputs, R or 1].
+        """
         return (input_shape[0], self.units, self.replicas)
 
     def call(
@@ -101,7 +105,11 @@ class ReplicaDense(keras.layers.Layer):
             return barrier(z + self.bias.value)
 
     def activate(self, z: tf.Tensor) -> tf.Tensor:
-        """Maps pre-activations [batch, columns, R] to [batch, units, R]."""
+        """Returns the activations, [batch, units, R].
+
+        Args:
+            z: [batch, columns, R], the pre-activations.
+        """
         if self.activation is None:
             return z
         with tf.name_scope(self.activation_name):
@@ -129,11 +137,20 @@ class ReplicaMaxout(ReplicaDense):
     def compute_output_shape(
         self, input_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
-        """Returns the shape of the outputs."""
+        """Returns the shape of the outputs, [batch, units, R].
+
+        Args:
+            input_shape: The shape of the inputs, [batch, inputs, R or 1].
+        """
         return (input_shape[0], self.units // self.pieces, self.replicas)
 
     def activate(self, z: tf.Tensor) -> tf.Tensor:
-        """Maps pre-activations [batch, columns, R] to [batch, units, R]."""
+        """Returns the activations, [batch, units, R].
+
+        Args:
+            z: [batch, columns, R], the pre-activations, where the pieces of a unit are
+                next to each other.
+        """
         with tf.name_scope(MAXOUT):
             # The tensor may have the replicas of a block or of a picture only.
             replicas = count_replicas(z)
