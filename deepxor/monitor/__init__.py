@@ -1,1 +1,1 @@
-"""What is measured: the gradients that train a Keras model."""
+"""The gradient monitor for Keras models: measures and records the gradients of fits."""

@@ -1,4 +1,4 @@
-"""The arguments of a GradientMonitor, checked."""
+"""The checked arguments of a `GradientMonitor`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,22 @@ from deepxor.events.writer import SummaryWriter
 FaultHandler = Callable[[Diagnosis], None]
 LogDir = str | os.PathLike[str] | SummaryWriter
 
-# A step's number is an int32 in TensorBoard's charts.
+# TensorBoard's charts keep the number of a step as an int32.
 MAX_EVERY = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Those of `GradientMonitor`, each of the right type.
+    """Holds the arguments of a `GradientMonitor`, checked and of the right types.
 
     Attributes:
-        log_dir, every, layers, histograms, sample, on_fault: As there.
+        log_dir: The folder for the event files, an open writer, or None for no files.
+        every: The number of steps from one record to the next; None if the length of
+            the fit decides.
+        layers: The regular expression that chooses layers by name; None for all.
+        histograms: The number of records from one histogram to the next; 0 for none.
+        sample: The number of samples whose activations are looked at; 0 for none.
+        on_fault: "warn", "stop", a function that takes a `Diagnosis`, or None.
     """
 
     log_dir: LogDir | None
@@ -38,23 +44,23 @@ class Arguments:
 
     @property
     def compiled(self) -> Hashable:
-        """What of it is compiled into a training step."""
+        """Returns the part of the arguments that is compiled into a training step."""
         return self.layers, self.sample, self.histograms > 0
 
     def chooses(self, name: str) -> bool:
         """Whether a layer is recorded.
 
         Args:
-            name: The layer's.
+            name: The name of the layer.
         """
         return re.search(self.layers or "", name) is not None
 
     def every_of(self, params: dict[str, Any]) -> int:
-        """Returns how often to record in a fit.
+        """Returns the number of steps from one record to the next in a fit.
 
         Args:
-            params: Those that Keras gives the callbacks: "steps" of an epoch, None if
-                they are not known, and "epochs".
+            params: The `params` that Keras gives the callbacks of the fit: "steps", the
+                steps of an epoch or None if they are not known, and "epochs".
         """
         if self.every is not None:
             return self.every
@@ -67,18 +73,18 @@ class Arguments:
 def check(
     log_dir: Any, every: Any, layers: Any, histograms: Any, sample: Any, on_fault: Any
 ) -> Arguments:
-    """Returns arguments that are right.
+    """Checks the arguments of a `GradientMonitor` and returns them.
 
     Args:
-        log_dir: As given to `GradientMonitor`, like the others.
-        every: Likewise.
-        layers: Likewise.
-        histograms: Likewise.
-        sample: Likewise.
-        on_fault: Likewise.
+        log_dir: The folder for the event files, an open writer, or None.
+        every: The number of steps from one record to the next, or None.
+        layers: A regular expression that chooses layers by name, or None.
+        histograms: The number of records from one histogram to the next; 0 for none.
+        sample: The number of samples whose activations are looked at; 0 for none.
+        on_fault: "warn", "stop", a function that takes a `Diagnosis`, or None.
 
     Raises:
-        ValueError: If one is not allowed; it says what is.
+        ValueError: If an argument is not allowed. The message says what is allowed.
     """
     if not (log_dir is None or isinstance(log_dir, str | os.PathLike | SummaryWriter)):
         refuse("log_dir", log_dir, "None, the path of a folder, or a SummaryWriter")

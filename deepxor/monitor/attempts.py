@@ -1,4 +1,4 @@
-"""What a monitor tries, and gives up for good once it fails; training goes on."""
+"""Runs parts of the monitor that may fail, without ending the training."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ T = TypeVar("T")
 
 
 class Attempts:
-    """Sees to it that no error of the monitor's own ends a training.
+    """Keeps errors of the monitor itself from ending a training.
+
+    A part of the monitor that fails once is given up: it is not tried again.
 
     Args:
-        notes: Gets the reason for each thing that was given up.
-        log_dir: Where the monitor writes to, for the warning.
+        notes: The mapping that gets, for each part given up, the reason.
+        log_dir: Where the monitor writes to; the warning names it.
     """
 
     def __init__(self, notes: dict[str, str], log_dir: Any) -> None:
@@ -25,14 +27,18 @@ class Attempts:
         self._stopped: set[str] = set()
 
     def run(self, what: str, act: Callable[[], T]) -> T | None:
-        """Returns what a function returns, or None, and warns, if it fails.
+        """Calls a function; if it fails, warns and returns None.
 
         Args:
-            what: What is tried; what has failed is not tried again.
-            act: The function.
+            what: The name of the part that is tried. A part that has failed before is
+                not tried again: the result is None.
+            act: The function to call.
+
+        Returns:
+            The result of the function, or None.
 
         Raises:
-            ArgumentError: The one error that is the user's.
+            ArgumentError: If the function raises it, as that error is the user's.
         """
         if what in self._stopped:
             return None
@@ -45,11 +51,11 @@ class Attempts:
             return None
 
     def give_up(self, what: str, error: Exception) -> None:
-        """Warns of an error, once for each thing that is given up.
+        """Gives up a part of the monitor, and warns the first time.
 
         Args:
-            what: What is given up.
-            error: Why.
+            what: The name of the part that is given up.
+            error: The error that is the reason.
         """
         if what in self._stopped:
             return
@@ -64,9 +70,9 @@ class Attempts:
         )
 
     def has_stopped(self, what: str) -> bool:
-        """Whether something was given up.
+        """Whether a part of the monitor was given up.
 
         Args:
-            what: As `run` takes it.
+            what: The name of the part, as `run` takes it.
         """
         return what in self._stopped

@@ -1,4 +1,4 @@
-"""GradientMonitor: the gradients that train a Keras model, as they train it."""
+"""The callback that records the gradients of a Keras model while it is trained."""
 
 from __future__ import annotations
 
@@ -19,44 +19,47 @@ from deepxor.verdicts import HEALTHY, UNDECIDED
 
 
 class GradientMonitor(keras.callbacks.Callback):
-    """Records what the gradients of every layer are while `fit` trains a model.
+    """Records the gradients of every layer while `fit` trains a model.
 
-    It sees what the optimizers are given while a training step runs, so it sees the
-    very gradients that update the weights, before clipping, inside the compiled step:
-    no second backward pass, and the weights after training are bit for bit what they
-    are without it. Steps between two records run in a function of their own, compiled
-    without what a record takes.
+    The monitor reads the gradients that the optimizers are given inside the compiled
+    training step. So these are exactly the gradients that update the weights, before
+    clipping, without a second backward pass, and the weights after training are bit for
+    bit what they are without the monitor. Steps between two records run in a function
+    of their own that is compiled without the code that makes a record.
 
-    Steps count from 0, or from the optimizer's own count: a step is a call of the train
-    step that succeeded. Steps 0, `every`, 2 `every` ... are records. The first step
-    with a gradient that is not finite is noticed in between, too.
+    A step is a call of the train step that succeeded. Steps count from 0, or from the
+    optimizer's own count. Steps 0, `every`, 2 `every` ... are records. The first step
+    with a gradient that is not finite is noticed between records, too.
 
-    In TensorBoard: `cost`, `global_gradient_norm_log10`, `skill`, and for every layer
+    TensorBoard shows `cost`, `global_gradient_norm_log10`, `skill`, and for every layer
     the charts of `deepxor.quantities`, such as `gradient_norm_log10/<layer>`. At the
-    end the diagnosis as text, and in the folder as diagnosis.json.
+    end of the training the diagnosis is written as text and, into the folder, as
+    diagnosis.json.
 
-    If something of the monitor's own fails, it warns, and training goes on.
+    If the monitor itself fails, it warns, and training goes on.
 
     Args:
-        log_dir: Where event files go, or a writer that is open already, which is then
-            shared and left open; None keeps the history in memory only, which is
-            bounded: a long one gets sparser in its older half.
-        every: Steps from one record to the next. None: 1 in a `fit` of up to 100 steps,
-            10 up to 1,000, 100 in a longer one or one of unknown length.
-        layers: A regular expression; only layers in whose name it is found are kept.
-            None: all.
-        histograms: Every how many records a histogram of log10 of each layer's gradient
-            elements is written as `gradient_log10_histogram/<layer>`; 0: never.
-        sample: Samples from whose activations the fractions of dead and of saturated
-            units are taken, and from whose predictions the skill; 0: none, and no
-            "time_ratio" either.
-        on_fault: What happens when the diagnosis, which is then made again and again
-            during training, is a fault it was not before: "warn", "stop" or a function
-            of a `Diagnosis`. None: nothing.
+        log_dir: The folder for the event files, or an open writer, which is then shared
+            and left open. None keeps the history in memory only. The history in memory
+            is bounded: a long one gets sparser in its older half.
+        every: The number of steps from one record to the next. None stands for 1 in a
+            `fit` of up to 100 steps, 10 in one of up to 1,000, and 100 in a longer one
+            or one of unknown length.
+        layers: A regular expression. Only layers in whose name it is found are
+            recorded; None records all.
+        histograms: The number of records from one histogram to the next: a histogram of
+            log10 of each layer's gradient elements is written as
+            `gradient_log10_histogram/<layer>`. 0 writes none.
+        sample: The number of samples whose activations give the fractions of dead and
+            of saturated units, and whose predictions give the skill. With 0 none of
+            these is measured, nor is "time_ratio".
+        on_fault: What to do when the diagnosis, which is then repeated during training,
+            becomes a fault that it was not before: "warn", "stop", or a function that
+            takes the `Diagnosis`. None does nothing.
 
     Raises:
         ValueError: If an argument is not allowed.
-        RuntimeError: If Keras runs on a backend whose steps cannot be seen.
+        RuntimeError: If the monitor does not support the backend that Keras runs on.
 
     Example:
         monitor = deepxor.GradientMonitor("logdir/my-run")
@@ -85,40 +88,54 @@ class GradientMonitor(keras.callbacks.Callback):
 
     @property
     def every(self) -> int:
-        """Steps from one record to the next; of no fit yet, 0 for what fits the fit."""
+        """Returns the number of steps from one record to the next.
+
+        Before the first fit it is 0 if the length of the fit is to decide.
+        """
         if self._session is not None:
             return self._session.every
         return self._arguments.every or 0
 
     @property
     def history(self) -> dict[str, Any]:
-        """What was recorded, as a mapping.
+        """Returns what was recorded, as a mapping.
 
-        "step" is int64 [records]; "layer" a list of names in forward order. float32
-        [records, layers] each are the quantities of `deepxor.quantities`; docs/
-        monitor.md says of each what it is. NaN is what was not measured, or not seen.
-        "global_norm", float32 [records], is the L2 norm over all layers, also those not
-        chosen; "loss", float64 [records], that of the batch, known where "loss_seen",
-        bool [records], says so; "skill", float64 [records], that of its predictions
-        (see `skill.skill`), now and then; with steps_per_execution both are those of
-        the call's last step. "samples", int64 [records], is over how many samples
-        activations and predictions were looked at. "first_bad" is None, or the step of
-        the first gradient that was not finite and the layer nearest to the output that
-        had it. "notes" says, by quantity, what is not known and why.
+        "step" is int64 [records]. "layer" is a list of names in forward order. Each
+        quantity of `deepxor.quantities` is float32 [records, layers], NaN where it was
+        not measured or not seen; docs/monitor.md describes each quantity.
+
+        "global_norm", float32 [records], is the L2 norm over all layers, including
+        those not chosen. "loss", float64 [records], is the loss of the batch, and
+        "loss_seen", bool [records], says whether it is known. "skill", float64
+        [records], is the skill of the batch's predictions (see `skill.skill`), measured
+        now and then. With steps_per_execution loss and skill are those of the call's
+        last step. "samples", int64 [records], is the number of samples whose
+        activations and predictions were looked at.
+
+        "first_bad" is None, or the step of the first gradient that was not finite and
+        the layer nearest to the output that had it. "notes" maps a quantity to the
+        reason why it is not known.
         """
         self._settle()
         return self._history.as_dict()
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What the history says about the training so far."""
+        """Returns the diagnosis of the training so far."""
         return diagnose(self.history)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Makes the session of a fit."""
+        """Begins to record a fit.
+
+        Args:
+            logs: Not used.
+
+        Raises:
+            RuntimeError: If this monitor is recording another fit that is running.
+        """
         session = self._session
         if session is not None and session.is_of(self.params):
-            return  # it stands twice among the callbacks
+            return  # this monitor is twice in the list of callbacks
         if session is not None and session.is_still_needed():
             raise RuntimeError(
                 "This GradientMonitor is recording another fit, which is still "
@@ -130,24 +147,38 @@ class GradientMonitor(keras.callbacks.Callback):
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Says which training call comes next."""
+        """Announces that the next training call belongs to this fit.
+
+        Args:
+            batch: Not used.
+            logs: Not used.
+        """
         if self._session is not None:
             self._session.expect_call()
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Acts on a fault, where `on_fault` says so."""
+        """Acts on a fault, if `on_fault` is given.
+
+        Args:
+            batch: Not used.
+            logs: Not used.
+        """
         if self._arguments.on_fault is not None:
             self._act_on_fault()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Writes and diagnoses all there is, and leaves the model as it was."""
+        """Writes the remaining records and the diagnosis, and restores the model.
+
+        Args:
+            logs: The logs at the end of training, whose "loss" is looked at.
+        """
         if self._session is not None and self._session.is_of(self.params):
             self._session.close(logs)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Returns what a copy has: arguments and history, nothing of a model."""
+        """Returns the state of a copy: arguments and history, but no model."""
         self._settle()
         state = dict(vars(self))
         log_dir = self._arguments.log_dir
@@ -162,7 +193,7 @@ class GradientMonitor(keras.callbacks.Callback):
         )
 
     def _begin(self) -> None:
-        """Begins to record a fit."""
+        """Makes the session that records a fit; another model gets a new history."""
         model = self.model
         before = self._session
         is_same = self._trained is not None and self._trained() is model
@@ -176,7 +207,7 @@ class GradientMonitor(keras.callbacks.Callback):
         )
 
     def _settle(self) -> None:
-        """Sees to it that the history has all; ends a session whose fit has ended."""
+        """Completes the history, and closes a session whose fit has ended."""
         session = self._session
         if session is None:
             return
@@ -185,14 +216,15 @@ class GradientMonitor(keras.callbacks.Callback):
             session.close()
 
     def _end(self) -> None:
-        if self._session is not None:  # an exception cut the fit before short
+        if self._session is not None:  # an exception may have ended the fit before
             self._session.close()
 
     def _act_on_fault(self) -> None:
-        """Makes the diagnosis now and then, and acts if it has become a fault."""
+        """Makes the diagnosis now and then, and acts if it is a new fault."""
         if self._history.made < self._next_check:
             return
-        # Each time a tenth more records: in all, no more work than a few diagnoses.
+        # The next diagnosis waits for a tenth more records, so that all diagnoses
+        # together cost no more than a few of the whole history.
         self._next_check = self._history.made + 1 + self._history.made // 10
         diagnosis = self.diagnosis
         quiet = (HEALTHY, UNDECIDED, self._last_verdict)

@@ -1,4 +1,7 @@
-"""Records as they wait on the device, where several calls may go by unread."""
+"""The buffer on the device that holds records until they are read.
+
+Several training calls may pass before the records are read.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,24 @@ from deepxor.monitor.measure.tracing import step_variable
 from deepxor.quantities import GRADIENT, names
 from deepxor.statistics import LOG10_EDGES
 
-# Records that it holds; after so many the oldest are overwritten.
+# The number of records that a buffer holds; further ones overwrite the oldest.
 CAPACITY = 64
 
 
 class Record(NamedTuple):
-    """What was kept of one step.
+    """Holds what was kept of one step.
 
     Attributes:
-        step: Its number.
-        gradients: float32 [quantities, rows], those of `quantities.GRADIENT`; NaN for a
-            row whose gradient no optimizer got.
-        saturated: float32 [rows].
-        global_norm: L2 norm over all gradients that were seen, those of no row, too.
-        loss: Of the batch; NaN where it was not seen.
-        samples: Those whose activations were looked at; 0 for none.
-        counts: int [rows, bins] of log10 of the gradients' elements, or None.
+        step: The number of the step.
+        gradients: float32 [quantities, rows], the quantities whose source is
+            `quantities.GRADIENT`; NaN for a row whose gradient no optimizer got.
+        saturated: float32 [rows], the fraction of saturated outputs of each row.
+        global_norm: The L2 norm over all gradients that were seen, including those of
+            variables that belong to no row.
+        loss: The loss of the batch; NaN if it was not seen.
+        samples: The number of samples whose activations were looked at; 0 for none.
+        counts: int [rows, bins], the histogram of log10 of the absolute gradient
+            elements; None if they are not counted.
     """
 
     step: int
@@ -39,16 +44,16 @@ class Record(NamedTuple):
 
 
 class DeviceBuffer:
-    """A ring of variables with the latest records.
+    """Keeps the latest records in variables that are used as a ring buffer.
 
     Args:
-        rows: Rows of a record's table.
-        has_counts: Whether the gradients' elements are counted, too.
+        rows: The number of rows, one for each recorded layer.
+        has_counts: Whether records have a histogram of the gradient elements.
     """
 
     def __init__(self, rows: int, has_counts: bool) -> None:
         self.has_counts = has_counts
-        # One row more for the gradients of no row.
+        # The last row is for gradients of variables that belong to no row.
         self._height = rows + 1
         self._columns = len(names(GRADIENT))
         size = self._height * self._columns + rows + 2
@@ -69,16 +74,19 @@ class DeviceBuffer:
         samples: tf.Tensor,
         counts: tf.Tensor | None,
     ) -> None:
-        """Adds to the step being traced, or run eagerly, what writes a record.
+        """Writes a record, inside the step that is being traced or run eagerly.
 
         Args:
-            count: Records before it, an int64 scalar.
-            step: Its number, likewise.
-            table: float32 [rows + 1, quantities], the last row of no row's gradients.
-            saturated: float32 [rows].
-            loss: A scalar.
-            samples: Those whose activations were looked at, a float32 scalar.
-            counts: int [rows, bins]; None without.
+            count: int64 scalar, the number of records before this one.
+            step: int64 scalar, the number of the step.
+            table: float32 [rows + 1, quantities]; the last row is for gradients of
+                variables that belong to no row.
+            saturated: float32 [rows], the fraction of saturated outputs.
+            loss: Scalar, the loss of the batch.
+            samples: float32 scalar, the number of samples whose activations were looked
+                at.
+            counts: int [rows, bins], the histogram of the gradient elements; None if
+                the buffer has no counts.
         """
         ends = tf.stack([tf.reshape(loss, []), samples])
         values = tf.concat([tf.reshape(table, [-1]), saturated, ends], axis=0)
@@ -89,16 +97,16 @@ class DeviceBuffer:
             _put(self._counts, index, counts)
 
     def read(self, start: int, end: int) -> list[Record]:
-        """Returns records, as many of them as it still holds.
+        """Returns a range of records, without those that have been overwritten.
 
         Args:
-            start: The number of the first, counted from 0.
-            end: One more than that of the last.
+            start: The index of the first record, counted from 0.
+            end: The index behind the last record.
         """
         slots = [index % CAPACITY for index in range(max(start, end - CAPACITY), end)]
         if not slots:
             return []
-        # Reading from the device takes its time.
+        # Reading from the device is slow, so each variable is read once for all.
         rows, steps = self._slots.numpy()[slots], self._steps.numpy()[slots]
         counts = None if self._counts is None else self._counts.numpy()[slots]
         return [
@@ -110,7 +118,7 @@ class DeviceBuffer:
         size = self._height * self._columns
         table = row[:size].reshape(self._height, self._columns).T
         norms = table[names(GRADIENT).index("norm")].astype(np.float64)
-        # Of no gradient at all, the extra row's is 0; of rows not seen, it is NaN.
+        # Without any gradient the extra row's norm is 0; that of unseen rows is NaN.
         is_seen = ~np.isnan(table[names(GRADIENT).index("non_finite")])
         total = np.sqrt(np.square(norms[is_seen]).sum()) if is_seen.any() else np.nan
         if not is_seen[:-1].any() and not norms[-1]:

@@ -1,4 +1,4 @@
-"""What a monitor has recorded, bounded in memory."""
+"""The records of a monitor, kept in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from deepxor.events.gradient_flow import joined_layers
 from deepxor.quantities import names
 
-# A history that outgrows this drops every second record of its older half.
+# A history with more bytes than this drops every second record of its older half.
 MAX_BYTES = 2**25
 
-# The first records are the baseline of a diagnosis, and are never dropped.
+# So many first records are the baseline of a diagnosis, and are never dropped.
 MIN_FIRST = 8
 
 
@@ -28,17 +28,18 @@ class _Record(NamedTuple):
 
 
 class History:
-    """Records of the layers of one model.
+    """Keeps the records of the layers of one model.
 
     Args:
-        layers: Names in forward order.
+        layers: The names of the layers in forward order.
 
     Attributes:
-        layers: As given; with others, once `join` has been called.
-        made: How many records were added, those dropped since included.
-        first_bad: Step and layer of the first gradient that was not finite, or None;
-            the layer is None if it is not one of these.
-        notes: What is not known -> why.
+        layers: The names of the layers in forward order, including those that `join`
+            has added.
+        made: The number of records that were added, including those dropped since.
+        first_bad: The step and the layer of the first gradient that was not finite, or
+            None; the layer is None if it is not one of `layers`.
+        notes: Maps what is not known to the reason.
     """
 
     def __init__(self, layers: Sequence[str]) -> None:
@@ -53,17 +54,17 @@ class History:
 
     @property
     def steps(self) -> list[int]:
-        """The step of each record, rising."""
+        """Returns the step of each record, in rising order."""
         return [record.step for record in self._records]
 
     def join(self, layers: Sequence[str]) -> list[int]:
-        """Goes on with other layers, beside those so far.
+        """Adds the layers of a later phase of the training to those so far.
 
         Args:
-            layers: Names in forward order.
+            layers: The names of the later phase's layers in forward order.
 
         Returns:
-            The column of each.
+            The column of each of these layers in the tables of the history.
         """
         joined = joined_layers(self.layers, layers) if self.layers else list(layers)
         if joined != self.layers:
@@ -89,14 +90,15 @@ class History:
         """Adds a record.
 
         Args:
-            step: Later than those before.
-            table: float32 [quantities, layers], in the order of the table of
-                quantities.
-            global_norm: L2 norm over all layers.
-            loss: Of the batch.
-            skill: Of its predictions, NaN if it was not measured.
-            samples: Whose activations were looked at; 0 for none.
-            is_loss_seen: Whether the loss is known; otherwise NaN says nothing.
+            step: The number of the step, larger than those of earlier records.
+            table: float32 [quantities, layers], in the order of
+                `quantities.QUANTITIES`.
+            global_norm: The L2 norm of the gradient over all layers.
+            loss: The loss of the batch.
+            skill: The skill of the batch's predictions; NaN if it was not measured.
+            samples: The number of samples whose activations were looked at; 0 for none.
+            is_loss_seen: Whether the loss is known. If not, a loss of NaN does not mean
+                that the loss was NaN.
         """
         table = np.asarray(table, np.float32)
         self._records.append(
@@ -107,20 +109,27 @@ class History:
             self._thin_out()
 
     def note_bad(self, bad: tuple[int, str | None] | None) -> None:
-        """Keeps the first step with a gradient that is not finite.
+        """Notes a gradient that is not finite, if it is earlier than the one noted.
 
         Args:
-            bad: Step and layer of one; None for none.
+            bad: The step and the layer of such a gradient; None if there is none.
         """
         if bad is not None and (self.first_bad is None or bad[0] < self.first_bad[0]):
             self.first_bad = bad
 
     def latest(self, quantity: str) -> np.ndarray:
-        """Returns a quantity of the latest record, float32 [layers]."""
+        """Returns a quantity of the latest record.
+
+        Args:
+            quantity: The name of the quantity.
+
+        Returns:
+            float32 [layers].
+        """
         return self._records[-1].table[names().index(quantity)]
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns what `GradientMonitor.history` is."""
+        """Returns the mapping that `GradientMonitor.history` documents."""
         shape = (len(self), len(names()), len(self.layers))
         tables = np.array([r.table for r in self._records], np.float32).reshape(shape)
         columns = {name: tables[:, i] for i, name in enumerate(names())}
@@ -139,7 +148,7 @@ class History:
         }
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all of it as arrays, for `from_state`."""
+        """Returns the history without its notes as arrays, for `from_state`."""
         arrays = self.as_dict()
         del arrays["notes"]
         step, layer = self.first_bad or (-1, "")
@@ -148,7 +157,11 @@ class History:
 
     @classmethod
     def from_state(cls, state: dict[str, np.ndarray]) -> History:
-        """Returns a history with the records of another's `state`."""
+        """Returns a history with the records that `state` has returned.
+
+        Args:
+            state: The result of the `state` method of a history.
+        """
         history = cls([str(name) for name in state["layer"]])
         tables = np.stack([state[name] for name in names()], axis=1)
         columns = ("global_norm", "loss", "skill", "samples", "loss_seen")

@@ -1,4 +1,4 @@
-"""The layers of a Keras model, as the monitor names, orders and recognizes them."""
+"""Names, orders and recognizes the layers of a Keras model for the monitor."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from deepxor import compat
 
 @dataclass(frozen=True)
 class Row:
-    """A layer with something to train.
+    """Describes a layer that has trainable variables: one row of the records.
 
     Attributes:
-        name: As the monitor names it.
-        layer: The layer, or the model whose own weights these are.
-        variables: Those of it that are trained.
-        is_inner: Whether there are layers inside it that have rows of their own.
+        name: The name that the monitor gives the layer.
+        layer: The layer, or the model or container that holds the variables itself.
+        variables: The layer's trainable variables.
+        is_inner: Whether the layer is a container, whose inner layers have rows of
+            their own.
     """
 
     name: str
@@ -29,7 +30,7 @@ class Row:
 
 
 class _Part(NamedTuple):
-    """A layer that is looked at as a whole, or one that others are inside of."""
+    """Describes a layer that is looked at as a whole, or a container of layers."""
 
     path: str
     layer: keras.layers.Layer
@@ -37,18 +38,21 @@ class _Part(NamedTuple):
 
 
 def named_rows(model: keras.Model) -> list[Row]:
-    """Returns the layers of a model that have something to train, as declared.
+    """Returns the layers of a model that have trainable variables.
+
+    Inner models, and custom layers that are made of layers, are containers: their inner
+    layers get rows of their own. A Keras layer that is made of layers, such as
+    `Bidirectional`, is one row.
 
     Args:
-        model: Built; models inside it, and layers of somebody's own that are made of
-            layers, are looked into. A layer of Keras's that is made of layers, such as
-            `Bidirectional`, is one.
+        model: The built model.
 
     Returns:
-        In the order of the attributes. A layer of an inner model or layer is named
-        `inner/layer`. A layer that is used twice is named once; of two layers of the
-        same name the second gets a `_2`, and so on. Weights that a model or such a
-        layer holds itself come last of it, under its own name.
+        The rows in the order of the attributes. A layer inside a container is named
+        `inner/layer`. A layer that is used twice has one row; of two layers with the
+        same name the second gets the suffix `_2`, and so on. Weights that a model or
+        another container holds itself come after those of its layers, under its own
+        name.
     """
     rows: list[Row] = []
     names: set[str] = set()
@@ -93,7 +97,7 @@ def children(owner: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def is_container(layer: keras.layers.Layer) -> bool:
-    """Whether the layers inside a layer are looked at in its place.
+    """Whether the layers inside a layer are looked at instead of the layer itself.
 
     Args:
         layer: A layer or a model.
@@ -104,17 +108,21 @@ def is_container(layer: keras.layers.Layer) -> bool:
 
 
 def tensor_key(tensor: Any) -> Hashable:
-    """Returns what a tensor is known by, as long as somebody holds it."""
+    """Returns a key that identifies a tensor as long as the tensor exists.
+
+    Args:
+        tensor: A tensor, eager, of a graph or symbolic.
+    """
     graph = getattr(tensor, "graph", None) if hasattr(tensor, "op") else None
     return id(tensor) if graph is None else (id(graph), tensor.name)
 
 
 class CallLog:
-    """Which layers a training step has called, in which order, with which tensors.
+    """Logs which layers a training step calls, in which order and with which tensors.
 
     Args:
-        parents: Returns the tensors that a tensor was computed from, as far as they
-            are known; none for one that is computed eagerly.
+        parents: A function that returns the tensors that a tensor was computed from, as
+            far as they are known; none for an eager tensor.
     """
 
     def __init__(self, parents: Callable[[Any], Sequence[Any]]) -> None:
@@ -123,53 +131,60 @@ class CallLog:
         self._begun: dict[int, int] = {}
         self._ended: dict[int, int] = {}
         self._producers: dict[Hashable, tuple[keras.layers.Layer, list[Any]]] = {}
-        # Lest an id be given to another one.
+        # Python may reuse the id of an object that is gone, so these are kept alive.
         self._held: list[Any] = []
 
     def begin(self, layer: keras.layers.Layer) -> None:
-        """Takes note that a layer is called.
+        """Logs that a call of a layer begins.
 
         Args:
-            layer: The layer.
+            layer: The layer that is called.
         """
         self._clock += 1
         self._begun.setdefault(id(layer), self._clock)
         self._held.append(layer)
 
     def end(self, layer: keras.layers.Layer, inputs: Any, outputs: Any) -> None:
-        """Takes note of what a layer has made.
+        """Logs that a call of a layer has ended, and what it returned.
 
         Args:
-            layer: The layer.
-            inputs: Its arguments, nested.
-            outputs: What it returns, nested.
+            layer: The layer that was called.
+            inputs: The arguments of the call, a nested structure.
+            outputs: The result of the call, a nested structure.
         """
         self._clock += 1
         self._ended.setdefault(id(layer), self._clock)
         if is_container(layer):
-            return  # the layers inside have made it
+            return  # the layers inside it have produced the outputs
         tensors = _tensors(inputs)
         for output in _tensors(outputs):
             self._held.append(output)
             self._producers.setdefault(tensor_key(output), (layer, tensors))
 
     def position(self, layer: keras.layers.Layer, is_inner: bool = False) -> int | None:
-        """Returns when a layer was called first, or had ended; None if it was not.
+        """Returns the position of a layer's first call in the order of all calls.
 
         Args:
             layer: The layer.
-            is_inner: Whether to return when it had ended, after the layers inside.
+            is_inner: Whether to return the position at which the call ended, which is
+                after the calls of the layers inside it, and not where it began.
+
+        Returns:
+            A number that rises with time, or None if the layer was not called.
         """
         return (self._ended if is_inner else self._begun).get(id(layer))
 
     def latest_before(
         self, layer: keras.layers.Layer, others: Iterable[keras.layers.Layer]
     ) -> keras.layers.Layer | None:
-        """Returns which of some layers was called last before another one.
+        """Returns the layer that was called last before a given layer.
 
         Args:
-            layer: The one.
-            others: Those to choose from.
+            layer: The given layer.
+            others: The layers to choose from.
+
+        Returns:
+            One of `others`, or None if none of them was called before.
         """
         end = self._begun.get(id(layer), 0)
         before = [x for x in others if self._begun.get(id(x), end) < end]
@@ -178,14 +193,14 @@ class CallLog:
     def sources(
         self, tensor: Any, is_source: Callable[[keras.layers.Layer], bool]
     ) -> list[keras.layers.Layer]:
-        """Returns the nearest layers of a kind that a tensor was computed from.
+        """Returns the nearest layers of some kind that a tensor was computed from.
 
         Args:
             tensor: The tensor.
-            is_source: Whether a layer is of the kind.
+            is_source: A function that returns whether a layer is of that kind.
 
         Returns:
-            The layers, the one called last in front.
+            The layers; the one that was called last comes first.
         """
         found: dict[int, keras.layers.Layer] = {}
         seen: set[Hashable] = set()
@@ -214,13 +229,14 @@ def _tensors(nested: Any) -> list[Any]:
 def in_forward_order(
     rows: Sequence[Row], log: CallLog, unreached: Collection[str] = ()
 ) -> list[Row]:
-    """Returns rows in the order in which data passes their layers.
+    """Returns rows in the order in which data passes through their layers.
 
     Args:
-        rows: As declared.
-        log: Of a training step. A layer that was not called, since somebody calls its
-            `call`, stays behind the one declared before it.
-        unreached: Names of those that the loss does not depend on; they come last.
+        rows: The rows in the order in which the model declares them.
+        log: The calls of a training step. A layer without a call in it, for instance
+            since the model uses its `call` directly, follows the layer that is declared
+            before it.
+        unreached: The names of layers that the loss does not depend on; they come last.
     """
     positions: list[float] = []
     for row in rows:
@@ -234,12 +250,12 @@ def in_forward_order(
 
 
 class Owners:
-    """Says whose units an activation acts on.
+    """Finds the layer whose units an activation acts on.
 
     Args:
-        model: Built.
-        rows: Those of its layers that have one.
-        log: Of the training step.
+        model: The built model.
+        rows: The rows of the model's layers.
+        log: The calls of the training step.
     """
 
     def __init__(self, model: keras.Model, rows: Sequence[Row], log: CallLog) -> None:
@@ -252,26 +268,27 @@ class Owners:
                     self._whole.setdefault(id(part), layer)
 
     def whole(self, layer: keras.layers.Layer) -> keras.layers.Layer:
-        """Returns the layer that a layer is a part of, most often itself.
+        """Returns the whole layer that a layer is part of, most often the layer itself.
 
         Args:
-            layer: The layer.
+            layer: The layer, perhaps one inside a composite layer of Keras.
         """
         return self._whole.get(id(layer), layer)
 
     def row(self, layer: keras.layers.Layer, inputs: Any) -> int | None:
         """Returns the row of the units that an activation acts on.
 
-        Its own layer's; or, of one without weights, such as `ReLU`, that of the nearest
-        layer with weights that its inputs come from, and of several, as behind an
-        addition, the one called last.
+        If the activation's layer has weights, this is the row of that layer. For a
+        layer without weights, such as `ReLU`, it is the row of the nearest layer with
+        weights that the inputs come from. Of several such layers, as behind an
+        addition, it is the one called last.
 
         Args:
-            layer: The layer whose activation it is.
-            inputs: What the activation got.
+            layer: The layer that the activation belongs to.
+            inputs: The tensor that the activation was applied to.
 
         Returns:
-            Its number, or None where that is frozen, or there is none.
+            The index of the row, or None if the layer is frozen or none was found.
         """
         whole = self.whole(layer)
         if whole.weights:
@@ -283,7 +300,10 @@ class Owners:
     def _eager_source(
         self, layer: keras.layers.Layer, inputs: Any
     ) -> keras.layers.Layer | None:
-        """Where no graph tells: the layer with weights called last before."""
+        """Returns the layer with weights called last before an eager activation.
+
+        In eager mode no graph says which layers the inputs were computed from.
+        """
         if hasattr(inputs, "op"):
             return None
         weighted = [x for x in self._whole.values() if x.weights]
@@ -291,10 +311,10 @@ class Owners:
 
 
 def unit_axis(layer: keras.layers.Layer) -> int:
-    """Returns which axis of a layer's outputs has its units.
+    """Returns the axis of a layer's outputs along which its units lie.
 
     Args:
-        layer: The layer that makes them.
+        layer: The layer that produces the outputs.
     """
     if isinstance(layer, keras.layers.BatchNormalization):
         return layer.axis if isinstance(layer.axis, int) else -1

@@ -1,4 +1,4 @@
-"""The optimizers of a model."""
+"""Finds the optimizers of a model and reads their step counts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import keras
 
 
 def named_optimizers(model: keras.Model) -> dict[str, keras.optimizers.Optimizer]:
-    """Returns the optimizers that are attributes of a model, in lists and dicts, too.
+    """Returns the optimizers among a model's attributes, also those in lists and dicts.
 
     Args:
         model: The model.
 
     Returns:
-        As one writes it, such as `d_optimizer` or `optimizers[0]` -> the optimizer;
-        each once.
+        A mapping from the attribute as code would write it, such as `d_optimizer` or
+        `optimizers[0]`, to the optimizer. Each optimizer occurs once.
     """
     found: dict[int, tuple[str, keras.optimizers.Optimizer]] = {}
     for name, value in vars(model).items():

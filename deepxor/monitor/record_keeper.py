@@ -1,4 +1,4 @@
-"""From what the device has recorded to rows of the history and of the run."""
+"""Turns the records of the device into records of the history and of the run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from deepxor.quantities import GRADIENT, RECURRENCE, WEIGHTS, names
 
 @dataclass
 class _Held:
-    """A record that waits for the samples of the steps right after it."""
+    """Holds a record that waits for the samples of the steps right after it."""
 
     record: Record
     table: np.ndarray
@@ -35,14 +35,15 @@ class RecordKeeper:
     """Completes records with what is measured outside of the step, and keeps them.
 
     Args:
-        arguments: The monitor's.
-        history: What is added to.
-        schedule: Which steps are records.
-        attempts: What may fail.
-        to_writer: Calls a function with the writer, where there is one.
+        arguments: The arguments of the monitor.
+        history: The history that the records are added to.
+        schedule: The schedule that says which steps are records.
+        attempts: Runs the measurements that may fail.
+        to_writer: A function that calls its argument with the run's writer, if there is
+            one.
 
     Attributes:
-        last_logs: Of the latest training call.
+        last_logs: The logs of the latest training call.
     """
 
     def __init__(
@@ -67,11 +68,11 @@ class RecordKeeper:
         self._recorder: StepRecorder
 
     def start(self, step: int, optimizers: Mapping[str, Any]) -> None:
-        """Begins with the first step of a fit.
+        """Prepares for the first step of a fit.
 
         Args:
-            step: Its number.
-            optimizers: Name -> optimizer of the model.
+            step: The number of that step.
+            optimizers: The optimizers of the model by their names.
         """
         self._sparse = BackoffSchedule(step)
         self._counts_before = {
@@ -79,10 +80,10 @@ class RecordKeeper:
         }
 
     def take(self, recorder: StepRecorder) -> None:
-        """Begins to read from a recorder.
+        """Begins to read from a recorder, whose layers join the history.
 
         Args:
-            recorder: Of the steps to come.
+            recorder: The recorder of the steps to come.
         """
         self._recorder = recorder
         self._columns = self._history.join(recorder.layers)
@@ -91,7 +92,7 @@ class RecordKeeper:
         )
 
     def read(self) -> None:
-        """Takes over the records since the last reading."""
+        """Reads the records since the last reading, and keeps them."""
         recorder = self._recorder
         updated, weights = recorder.updates.finish(self._schedule.step)
         reading = recorder.read()
@@ -118,7 +119,7 @@ class RecordKeeper:
         weights: np.ndarray | None,
         is_latest: bool,
     ) -> None:
-        """Makes a record's row; it is kept once its samples are together."""
+        """Makes the table of a record, and holds it until it has enough samples."""
         self.release()
         table = np.full((len(names()), len(recorder.layers)), np.nan, np.float32)
         table[_rows(GRADIENT)] = record.gradients
@@ -139,7 +140,7 @@ class RecordKeeper:
                 self._pool.keep_latest()
 
     def _look(self, record: Record, recorder: StepRecorder) -> None:
-        """Takes in the samples of a step."""
+        """Adds the samples of a step to the pool."""
         look = recorder.latest_samples()
         if look is None:
             return
@@ -154,7 +155,7 @@ class RecordKeeper:
         self._pool.add(Looked(record.samples, silent, pair))
 
     def release(self) -> None:
-        """Keeps and writes the record that has waited."""
+        """Completes the record that waits for samples, keeps it and writes it."""
         held, self._held = self._held, []
         for one in held:
             record, table = one.record, one.table
@@ -172,7 +173,7 @@ class RecordKeeper:
             self._write(one, table, skill)
 
     def _widened(self, table: np.ndarray) -> np.ndarray:
-        """Returns the table with the columns of the history's other layers."""
+        """Returns the table with columns for all layers of the history."""
         wide = np.full((len(table), len(self._history.layers)), np.nan, np.float32)
         wide[:, self._columns] = table
         return wide
@@ -196,7 +197,7 @@ class RecordKeeper:
         return float("nan") if found is None else found
 
     def _note_bad(self, record: Record, recorder: StepRecorder) -> None:
-        """Keeps the first step with a gradient that is not finite, or not seen."""
+        """Notes the first gradients of a record that are not finite or not seen."""
         non_finite = record.gradients[names(GRADIENT).index("non_finite")]
         unseen = [recorder.layers[row] for row in np.flatnonzero(np.isnan(non_finite))]
         if unseen:

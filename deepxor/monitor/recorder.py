@@ -1,4 +1,4 @@
-"""The part of the monitor that runs inside the training step, and its variables."""
+"""The part of the monitor that runs inside the training step, with its variables."""
 
 from __future__ import annotations
 
@@ -28,25 +28,28 @@ from deepxor.monitor.sample_recorder import KeptSamples, SampleRecorder
 from deepxor.monitor.schedule import Detail
 from deepxor.quantities import GRADIENT, names
 
-# Gradients of up to this many elements, biases most of them, are looked at in every
-# step for NaN and infinity: those of one layer spread to all layers before it.
+# Gradients of up to this many elements, mostly those of biases, are searched in every
+# step for NaN and infinity. These few tell, since NaN and infinity in the gradient of
+# one layer spread to all layers before it.
 WATCHED_SIZE = 1024
 
-# A step that does not come.
+# Stands for no step: larger than any number of a step.
 NEVER = np.iinfo(np.int64).max
 
-# Where the numbers of the state stand; behind them, for each row, the first step
-# watched whose gradient was not finite.
+# Positions in the state vector: the number of the step to come, the count of records,
+# the number of the latest look at samples (-1 for none), and from `_BAD` on, for each
+# row, the first watched step whose gradient was not finite.
 _STEP, _COUNT, _LOOK, _BAD = range(4)
 
 
 class Reading(NamedTuple):
-    """What there is to read after a call.
+    """Holds what is read from the device after a training call.
 
     Attributes:
-        records: Since the last reading, steps rising.
-        first_bad: The first step watched with a gradient that was not finite, and its
-            row, of several the last; None for no row, or for no such step.
+        records: The records since the last reading, in the order of their steps.
+        first_bad: The first watched step with a gradient that was not finite, and the
+            row of that gradient: the last one of several, None if the variable belongs
+            to no row. None if there was no such step.
     """
 
     records: list[Record]
@@ -54,7 +57,7 @@ class Reading(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """The latest gradient of a variable in a step."""
+    """Holds the latest gradient of a variable in a step."""
 
     variable: keras.Variable
     gradient: Any
@@ -62,26 +65,26 @@ class _Entry(NamedTuple):
 
 
 class StepRecorder:
-    """Measures the steps that are records, into a small ring of variables.
+    """Measures the steps that are records, and keeps the results on the device.
 
     Args:
-        view: Of the first step.
-        rows: Those of the table, in forward order.
-        sample: Samples of a batch to look at, at most; 0 for none.
-        has_histograms: Whether the elements are counted, too.
+        view: The view of the first step.
+        rows: The recorded layers in forward order.
+        sample: The most samples of a batch to look at; 0 for none.
+        has_histograms: Whether records have a histogram of the gradient elements.
 
     Attributes:
-        layers: The rows' names.
-        updates: Compares the weights of the rows.
-        recurrence: Measures the recurrent layers among them.
-        skill: Measures that of the predictions.
-        reasons: What cannot be measured -> why.
-        applied: How often a step calls each row's optimizers, [rows].
-        seen_optimizers: The ids of those whose `apply` was seen.
-        first_step: Where a first call is to be compared with the weights before it, its
-            number; otherwise None.
-        sees_loss: Whether the loss was seen in the step, in its latest trace.
-        trainable_ids: Those of the variables that were trainable at the first step.
+        layers: The names of the rows.
+        updates: Compares the weights of the rows before and after a call.
+        recurrence: Measures the recurrent layers among the rows.
+        skill: Measures the skill of the predictions.
+        reasons: Maps what cannot be measured to the reason.
+        applied: int [rows], the number of gradient applications of a step to each row.
+        seen_optimizers: The ids of the optimizers whose `apply` was seen.
+        first_step: The number of a first step whose weights are to be compared with
+            those before it; otherwise None.
+        sees_loss: Whether the latest trace of the step has seen the loss.
+        trainable_ids: The ids of the variables that were trainable at the first step.
     """
 
     def __init__(
@@ -103,7 +106,7 @@ class StepRecorder:
         self.seen_optimizers: set[int] = set()
         self._samples = SampleRecorder(self._rows, sample, self.reasons)
         self._read_count = 0
-        # One row more for the gradients of no row.
+        # The last row is for gradients of variables that belong to no row.
         self._height = len(rows) + 1
         self._columns = len(names(GRADIENT))
         self._buffer = DeviceBuffer(len(rows), has_histograms)
@@ -114,26 +117,28 @@ class StepRecorder:
         self.trainable_ids = {id(v) for v in view.model.trainable_variables}
 
     def start(self, step: int, every: int) -> None:
-        """Begins anew, before the first step of a fit.
+        """Resets the state before the first step of a fit.
 
         Args:
             step: The number of the step to come.
-            every: Steps from one record to the next.
+            every: The number of steps from one record to the next.
         """
         self._every.assign(every)
         self._state.assign(self._initial_state(step))
         self._read_count = 0
 
     def observe(self, view: StepView, detail: Detail, is_conditional: bool) -> None:
-        """Adds to the step being traced, or run eagerly, what measures it.
+        """Measures a step from inside, while it is being traced or run eagerly.
 
         Args:
-            view: What the step worked with.
+            view: The tensors and variables that the step worked with.
             detail: How much to record.
-            is_conditional: Whether only those steps are records that are due.
+            is_conditional: Whether the step itself decides, by its number, if it is a
+                record. Otherwise it is one unless `detail` is `Detail.NONE`.
         """
         if self.first_step is not None:
-            # Not before: what the first trace makes has no value until the second one.
+            # Not earlier: variables that the first trace makes have no value until the
+            # second trace.
             with tf.init_scope():
                 self.updates.start_with(self.first_step, view.weights)
         with tf.name_scope("gradient_monitor"):
@@ -160,14 +165,14 @@ class StepRecorder:
             if detail is Detail.NONE or is_conditional:
                 bad = self._watch(step, bad, entries, view.is_compiled)
             head = [step + 1, state[_COUNT] + tf.cast(is_record, tf.int64), look]
-            # At an end of data that nobody foresaw TensorFlow runs what does not
-            # depend on the batch: that is no step.
+            # If the data end unexpectedly, TensorFlow still runs what does not depend
+            # on the batch. Such a call must not count as a step.
             known = [] if view.data is None or view.is_eager else [view.data]
             with tf.control_dependencies(known):
                 self._state.assign(tf.concat([tf.stack(head), bad], axis=0))
 
     def read(self) -> Reading:
-        """Returns what has been recorded since the last call."""
+        """Returns what has been recorded since the last call of this method."""
         state = self._state.numpy()
         count = int(state[_COUNT])
         records = self._buffer.read(self._read_count, count)
@@ -175,10 +180,10 @@ class StepRecorder:
         return Reading(records, self._first_bad(state[_BAD:]))
 
     def has_room(self, made: int) -> bool:
-        """Whether one record more can be kept before those so far are read.
+        """Whether one more record can be kept before the existing ones are read.
 
         Args:
-            made: Records since the last reading.
+            made: The number of records since the last reading.
         """
         return made < CAPACITY - 1
 
@@ -187,7 +192,7 @@ class StepRecorder:
         return int(self._state.numpy()[_STEP])
 
     def latest_samples(self) -> KeptSamples | None:
-        """Returns what was kept of the latest record with activations, if anything."""
+        """Returns the samples of the latest record with activations, None without."""
         number = int(self._state.numpy()[_LOOK])
         return self._samples.kept(number) if number >= 0 else None
 
@@ -215,7 +220,7 @@ class StepRecorder:
         return recurrence
 
     def _entries(self, view: StepView) -> dict[int, _Entry]:
-        """Returns the latest gradient of each variable that an optimizer got."""
+        """Returns the latest gradient that an optimizer got for each variable."""
         entries: dict[int, _Entry] = {}
         applied = np.zeros(len(self._rows), int)
         for application in view.applications:
@@ -233,7 +238,7 @@ class StepRecorder:
         return entries
 
     def _grouped(self, entries: Mapping[int, _Entry]) -> list[list[_Entry]]:
-        """Returns the entries of each row, those of no row last."""
+        """Returns the entries of each row; the last list has those without a row."""
         groups: list[list[_Entry]] = [[] for _ in range(self._height)]
         for key, entry in entries.items():
             groups[self._row_of.get(key, -1)].append(entry)
@@ -246,14 +251,24 @@ class StepRecorder:
         entries: Mapping[int, _Entry],
         is_compiled: bool,
     ) -> tf.Tensor:
-        """Returns the first steps with a gradient that is not finite, [rows + 1]."""
+        """Updates each row's first step with a gradient that is not finite.
+
+        Args:
+            step: int64 scalar, the number of the step.
+            bad: int64 [rows + 1], the first such step so far, `NEVER` for none.
+            entries: The latest gradients by the ids of their variables.
+            is_compiled: Whether XLA compiles the step.
+
+        Returns:
+            int64 [rows + 1], as `bad`.
+        """
         small = [
             (number, entry)
             for number, group in enumerate(self._grouped(entries))
             for entry in group
             if isinstance(entry.gradient, tf.Tensor)
             and np.prod(entry.variable.shape) <= WATCHED_SIZE
-            # The optimizer leaves such a step out.
+            # Such an optimizer skips steps whose gradients are not finite.
             and not entry.application.may_skip
         ]
         if not small:
@@ -263,12 +278,13 @@ class StepRecorder:
         ]
         numbers = np.array([number for number, _ in small])
         if is_compiled:
-            # XLA makes a loop over the elements of a segment sum.
+            # XLA would turn a segment sum into a loop over the elements.
             zeros = tf.stack([tf.reduce_sum(vector * 0) for vector in vectors])
         else:
             zeros = tf.concat(vectors, axis=0) * 0
             numbers = np.repeat(numbers, [x.shape[0] for x in vectors])
-        # 0, unless something is not finite: no mask to build, and no overflow.
+        # The sums are 0 unless an element is not finite. So no mask has to be built,
+        # and nothing can overflow.
         sums = tf.math.unsorted_segment_sum(zeros, numbers, self._height)
         return tf.where((sums != 0) & (bad == NEVER), step, bad)
 
@@ -281,7 +297,7 @@ class StepRecorder:
         count: tf.Tensor,
         detail: Detail,
     ) -> tf.Tensor:
-        """Writes a record into its slot; returns the number of its look, or -1."""
+        """Writes a record; returns the number of its kept samples, -1 for none."""
         groups = self._grouped(entries)
         gradients = [
             [
@@ -309,7 +325,7 @@ class StepRecorder:
     def _without_unseen(
         self, table: tf.Tensor, groups: Sequence[Sequence[_Entry]], view: StepView
     ) -> tf.Tensor:
-        """Puts NaN where no gradient was seen, and what came out of branches."""
+        """Sets unseen rows to NaN, and fills in rows that were applied in branches."""
         rows = tf.unstack(table)
         nan = tf.fill([self._columns], float("nan"))
         hidden = self._hidden_rows(view)
@@ -324,7 +340,11 @@ class StepRecorder:
         return tf.stack(rows)
 
     def _hidden_rows(self, view: StepView) -> dict[int, tf.Tensor]:
-        """Returns the rows whose gradients were applied in a branch or a loop."""
+        """Returns the statistics of rows with gradients applied in a branch or a loop.
+
+        Returns:
+            Maps the index of a row to float32 [quantities].
+        """
         found: dict[int, list[tuple[tf.Tensor, keras.Variable]]] = {}
         variables = {
             id(variable): variable for row in self._rows for variable in row.variables
@@ -342,7 +362,7 @@ class StepRecorder:
 
 
 def _is_skipped(application: Application) -> tf.Tensor:
-    """Whether an optimizer leaves out a step: its gradients are not all finite."""
+    """Returns whether an optimizer skips a step, as a gradient is not finite."""
     finite = [
         tf.reduce_all(tf.math.is_finite(getattr(gradient, "values", gradient)))
         for gradient in application.gradients
@@ -354,7 +374,7 @@ def _is_skipped(application: Application) -> tf.Tensor:
 def _over_replicas(
     entries: dict[int, _Entry], loss: Any
 ) -> tuple[dict[int, _Entry], Any]:
-    """Returns sums over the replicas of a distribution strategy, if there is one."""
+    """Sums gradients and loss over the replicas of a distribution strategy, if any."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return entries, loss

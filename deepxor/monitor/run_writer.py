@@ -1,4 +1,4 @@
-"""What a monitor writes of its records into a run's folder."""
+"""Writes the records of a monitor into the folder of a run."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from deepxor.quantities import GRADIENT, LOG10, QUANTITIES, Quantity, in_tab
 
 @dataclasses.dataclass(frozen=True)
 class Written:
-    """A record, as it is written.
+    """Holds a record in the form in which it is written.
 
     Attributes:
-        layers: Names in forward order.
-        table: A quantity's name -> float32 [layers].
-        global_norm: L2 norm over all layers.
-        loss: Of the batch; None if it is not known.
-        skill: NaN if it was not measured.
-        counts: int [layers, bins] of log10 of the gradients' elements, or None.
+        layers: The names of the layers in forward order.
+        table: Maps the name of a quantity to its values, float32 [layers].
+        global_norm: The L2 norm of the gradient over all layers.
+        loss: The loss of the batch; None if it is not known.
+        skill: The skill of the predictions; NaN if it was not measured.
+        counts: int [layers, bins], the histogram of log10 of the absolute gradient
+            elements; None to write none.
     """
 
     layers: Sequence[str]
@@ -40,10 +41,10 @@ class Written:
 
 
 class RunWriter:
-    """Writes records and the diagnosis of one fit.
+    """Writes the records and the diagnosis of one fit.
 
     Args:
-        log_dir: A folder, or a writer that is open already and stays so.
+        log_dir: The folder to write to, or an open writer, which is left open.
     """
 
     def __init__(self, log_dir: str | os.PathLike[str] | SummaryWriter) -> None:
@@ -53,34 +54,34 @@ class RunWriter:
         )
 
     def record(self, step: int, record: Written) -> None:
-        """Has a record written, at once, by the writer's thread.
+        """Hands a record to the writer's thread, which writes it at once.
 
         Args:
-            step: Its step.
-            record: Not to be changed any more.
+            step: The number of the record's step.
+            record: The record, which must not be changed any more.
         """
         self._writer.check()
         self._writer.add(functools.partial(_add, record), step)
         self._writer.write()
 
     def diagnosis(self, diagnosis: Diagnosis, step: int) -> None:
-        """Writes what there is to say at the end.
+        """Writes the diagnosis, and diagnosis.json if the writer is not shared.
 
         Args:
-            diagnosis: Of all records.
-            step: That of the latest.
+            diagnosis: The diagnosis of all records.
+            step: The step of the latest record.
         """
         fields = dataclasses.asdict(diagnosis)
         self._writer.text("diagnosis", diagnosis.markdown(), step)
         self._writer.flow_diagnosis(fields, step)
         self._writer.flush()
         if not self._is_shared:
-            # Last, so that whoever waits for it finds all the rest.
+            # The file comes last, so that a program that waits for it finds the rest.
             text = json.dumps(fields, indent=2)
             write_text(self._writer.log_dir, "diagnosis.json", text + "\n")
 
     def close(self) -> None:
-        """Sees to it that all is written, and closes a file of its own."""
+        """Flushes the writer, and closes it unless it is shared."""
         if self._is_shared:
             self._writer.flush()
         else:
@@ -88,11 +89,11 @@ class RunWriter:
 
 
 def shown(quantity: Quantity, values: np.ndarray) -> np.ndarray:
-    """Returns the numbers of a chart or of the tab.
+    """Returns the values of a quantity as a chart or the tab shows them.
 
     Args:
-        quantity: Of the table.
-        values: As recorded.
+        quantity: The quantity.
+        values: The recorded values, of any shape.
     """
     is_log = quantity.display == LOG10
     return statistics.log10_norm(values) if is_log else values
@@ -118,7 +119,8 @@ def _add(record: Written, summary: StepSummary) -> None:
 
 def _add_chart(summary: StepSummary, record: Written, quantity: Quantity) -> None:
     values = record.table[quantity.name]
-    # NaN says that it was not measured; but that of a gradient that was is one itself.
+    # NaN means that a quantity was not measured, except for a gradient's quantities,
+    # which may be NaN themselves. There `non_finite` says whether it was measured.
     is_known = ~np.isnan(values)
     if quantity.source == GRADIENT:
         is_known = ~np.isnan(record.table["non_finite"])

@@ -1,4 +1,4 @@
-"""What a record looks at in some samples of the batch: activations, predictions."""
+"""Records activations, and keeps predictions, of some samples of the batch."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from deepxor.monitor.measure.tracing import outside_of_step, step_variable
 
 @dataclass
 class KeptSamples:
-    """What one traced form of the step keeps of a batch's samples.
+    """Holds what one traced form of the step keeps of a batch's samples.
 
     Attributes:
-        pair: Targets and predictions.
-        sequences: A recurrent layer's id -> what it got.
-        silent: uint8 [units], in eager mode a tensor; None without units.
-        unit_rows: The row of each unit.
+        pair: The samples of targets and predictions.
+        sequences: Maps the id of a recurrent layer to the samples of its inputs.
+        silent: uint8 [units], 1 for units that are zero for all samples: a variable, or
+            a tensor in eager mode; None if there are no units.
+        unit_rows: int [units], the index of each unit's row.
     """
 
     pair: Samples
@@ -36,12 +37,12 @@ class KeptSamples:
 
 
 class SampleRecorder:
-    """Measures activations inside the step, and keeps samples for outside of it.
+    """Measures activations inside the step, and keeps samples for use outside of it.
 
     Args:
-        rows: Those of the table, in forward order.
-        sample: Samples of a batch to look at, at most.
-        reasons: What cannot be measured -> why; is added to.
+        rows: The recorded layers in forward order.
+        sample: The most samples of a batch to look at.
+        reasons: Maps what cannot be measured to the reason; entries are added to it.
     """
 
     def __init__(
@@ -57,19 +58,19 @@ class SampleRecorder:
         """Returns what a traced form of the step has kept of its latest record.
 
         Args:
-            number: As `record` returns it.
+            number: The number that `record` returned for that form of the step.
         """
         return self._kept[number]
 
     def record(self, view: StepView) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Adds what measures activations, and keeps samples for outside of the step.
+        """Measures activations, and keeps samples for use outside of the step.
 
         Args:
-            view: Of the step being traced, or run eagerly.
+            view: The view of the step that is being traced or run eagerly.
 
         Returns:
-            The saturated fraction of each row, the number of samples, and the number by
-            which what was kept is found.
+            The saturated fraction of each row, float32 [rows]; the number of samples, a
+            float32 scalar; and the number for `kept`, an int64 scalar.
         """
         kept = KeptSamples(
             Samples(self._sample, view.pair),
@@ -112,7 +113,8 @@ class SampleRecorder:
         """Returns the saturated fraction of each row, and which units are silent.
 
         Returns:
-            float32 [rows], and pairs of a row and bool [units].
+            float32 [rows], NaN where it is not known; and for each activation the index
+            of its row and bool [units].
         """
         owners = Owners(view.model, self._rows, view.calls)
         calls: dict[tuple[int, int], list[Any]] = {}

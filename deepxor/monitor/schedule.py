@@ -1,31 +1,33 @@
-"""Which training calls bring a record, and how much of it."""
+"""Decides which training calls make a record, and how much it contains."""
 
 from __future__ import annotations
 
 import enum
 
-# What takes longer to measure than gradients comes ever more rarely: s steps after the
-# start of a fit, and again at s + 1 + s / this, or later. So the latter third of any
-# fit has it, and a long one few.
+# What takes longer to measure than gradients is measured more and more rarely. If it is
+# measured s steps after the start of a fit, the next time is at step
+# s + 1 + s / SPARSENESS or later. So it is measured in the last third of any fit, but
+# only a few times in a long one.
 SPARSENESS = 4
 
-# So do activations and weights, but for the first records of a fit, which have them
-# all; and they come again after this many steps at the latest.
+# Activations and weights get rarer in the same way, with two exceptions: the first
+# `FULL_RECORDS` records of a fit all have them, and so does the next record once
+# `FULL_EVERY` steps have passed.
 FULL_RECORDS = 32
 FULL_EVERY = 100
 
-# Where batches are small, activations are looked at in the steps right after a record,
-# too, but in no more than this share of all steps.
+# Where batches are small, activations are also looked at in the steps right after a
+# record, but in no more than this share of all steps.
 MAX_LOOKS = 0.1
 
 
 class Detail(enum.Enum):
-    """How much a training call records.
+    """Names how much a training call records.
 
     Attributes:
-        NONE: No step of it is a record.
-        GRADIENTS: Gradients only.
-        FULL: Activations and weights, too.
+        NONE: The call records nothing.
+        GRADIENTS: The call records gradients only.
+        FULL: The call records gradients, activations and weights.
     """
 
     NONE = enum.auto()
@@ -34,20 +36,20 @@ class Detail(enum.Enum):
 
 
 class BackoffSchedule:
-    """Says which records have what is measured more and more rarely.
+    """Decides which records have a measurement that is made more and more rarely.
 
     Args:
-        start: The first step of the fit.
+        start: The number of the first step of the fit.
     """
 
     def __init__(self, start: int) -> None:
         self._start = self._due = start
 
     def is_due(self, step: int) -> bool:
-        """Returns whether it is to be measured now; to be asked once a record.
+        """Whether the measurement is due at a record; to be asked once a record.
 
         Args:
-            step: That of the record.
+            step: The number of the record's step.
         """
         if step < self._due:
             return False
@@ -56,16 +58,16 @@ class BackoffSchedule:
 
 
 class Schedule:
-    """Says of every training call, before it, how much it is to record.
+    """Decides before every training call how much the call has to record.
 
-    Records are the steps whose number `every` divides.
+    Records are the steps whose number is a multiple of `every`.
 
     Args:
-        every: Steps from one record to the next.
-        steps_per_call: The most steps of a call.
+        every: The number of steps from one record to the next.
+        steps_per_call: The most steps that one call runs.
 
     Attributes:
-        every: As given.
+        every: The number of steps from one record to the next.
         step: The number of the step to come.
     """
 
@@ -78,7 +80,7 @@ class Schedule:
         self.step = self._start = 0
 
     def start(self, step: int) -> None:
-        """Begins, before the first call.
+        """Sets the number of the first step, before the first call.
 
         Args:
             step: The number of the step to come.
@@ -89,12 +91,12 @@ class Schedule:
         """Whether a step is a record.
 
         Args:
-            step: Its number.
+            step: The number of the step.
         """
         return step % self.every == 0
 
     def detail(self) -> Detail:
-        """Returns what the call to come is to record; to be asked once a call."""
+        """Returns how much the coming call has to record; to be asked once a call."""
         if -self.step % self.every >= self._most:
             if not self._more_looks:
                 return Detail.NONE
@@ -110,13 +112,14 @@ class Schedule:
         return Detail.FULL
 
     def look_again(self, calls: int) -> bool:
-        """Has some more calls look at activations, right after a record.
+        """Plans that the next calls, right after a record, look at activations, too.
 
         Args:
-            calls: How many.
+            calls: The number of such calls.
 
         Returns:
-            Whether they do: on at most `MAX_LOOKS` of all steps.
+            Whether they will. They will not if they are more than the share `MAX_LOOKS`
+            of all steps, or if a call runs several steps.
         """
         if self._most > 1 or calls > self.every * MAX_LOOKS:
             return False
@@ -125,15 +128,15 @@ class Schedule:
 
     @property
     def looks_again(self) -> bool:
-        """Whether the call to come looks at activations though it is no record."""
+        """Whether the coming call looks at activations although it is no record."""
         return self._more_looks > 0
 
     def count_call(self) -> None:
-        """Takes note that a call of one step has succeeded."""
+        """Counts a call of one step that has succeeded."""
         self.step += 1
 
     def go_to(self, step: int) -> None:
-        """Takes note of the steps of a call that may have had several.
+        """Sets the number of the step to come, after a call of several steps.
 
         Args:
             step: The number of the step to come.
@@ -142,5 +145,9 @@ class Schedule:
 
 
 def _pause(steps: int) -> int:
-    """Returns after how many more steps to measure again what takes long."""
+    """Returns how many steps to wait before the next long measurement.
+
+    Args:
+        steps: The number of steps from the start of the fit to this measurement.
+    """
     return 1 + steps // SPARSENESS

@@ -1,4 +1,4 @@
-"""All that lives for one `fit` with a monitor."""
+"""Holds together all parts of the monitor for the duration of one `fit`."""
 
 from __future__ import annotations
 
@@ -29,25 +29,29 @@ from deepxor.monitor.schedule import Detail, Schedule
 
 T = TypeVar("T")
 
-# Reading from the device takes as long as a small step. Where records follow closely,
-# those without weights wait for the next one that has them, or this many seconds.
+# Reading from the device takes as long as a small step. So where records follow each
+# other closely, those of gradients only wait for the next full record, or until this
+# many seconds have passed since the last reading.
 MAX_WAIT = 0.5
 
-# How often it is looked whether `fit` has ended by an error, of which Keras tells
-# nobody, in seconds.
+# Seconds between two checks whether `fit` has ended by an error, which Keras does not
+# report to its callbacks.
 PULSE = 0.25
 
 
 class FitSession:
-    """Records one `fit`: measures, keeps, writes and judges, and ends on every way out.
+    """Records one `fit`: measures, keeps, writes and diagnoses, until the fit ends.
+
+    The session is closed however the fit ends.
 
     Args:
-        model: What is trained.
-        params: Those that Keras gives the callbacks of this fit.
-        arguments: The monitor's.
-        history: What is added to.
-        next_step: The least number that the first step may have.
-        owner: Whose end, or that of the interpreter, ends it, too.
+        model: The model that is trained.
+        params: The `params` that Keras gives the callbacks of this fit.
+        arguments: The arguments of the monitor.
+        history: The history that records are added to.
+        next_step: The smallest number that the first step may have.
+        owner: The object, the monitor, whose deletion closes the session; so does the
+            end of the interpreter.
     """
 
     def __init__(
@@ -86,30 +90,41 @@ class FitSession:
 
     @property
     def key(self) -> Hashable:
-        """As `engine.Listener`: what of the arguments is compiled into a step."""
+        """Returns the part of the arguments that is compiled into a step."""
         return self._arguments.compiled
 
     @property
     def every(self) -> int:
-        """Steps from one record to the next."""
+        """Returns the number of steps from one record to the next."""
         return self._every
 
     def expect_call(self) -> None:
-        """Says that the next training step is one of this fit."""
+        """Announces that the next training call belongs to this fit."""
         self._attachment.expect_call()
 
     def is_of(self, params: dict[str, Any]) -> bool:
-        """Whether it is that of the fit with these params."""
+        """Whether the session is open and records the fit with these params.
+
+        Args:
+            params: The `params` that Keras gives the callbacks of a fit.
+        """
         return self.params is params and not self._is_closed.is_set()
 
     def is_still_needed(self) -> bool:
-        """Whether its fit runs elsewhere: on another thread, or around this one."""
+        """Whether its fit runs in another thread or around the current `fit`."""
         return not self._is_closed.is_set() and self.fit.is_elsewhere
 
-    # The listener's side.
+    # The methods of `engine.base.Listener`, which the engine calls.
 
     def make_recorder(self, view: StepView) -> StepRecorder:
-        """As `engine.Listener`."""
+        """Returns a recorder for the model, once its first step has been seen.
+
+        Args:
+            view: The view of that step.
+
+        Raises:
+            ArgumentError: If the monitor's `layers` is found in the name of no layer.
+        """
         arguments = self._arguments
         rows = named_rows(view.model)
         reached = {
@@ -133,11 +148,16 @@ class FitSession:
         return recorder
 
     def begin(self, recorder: StepRecorder | None) -> None:
-        """As `engine.Listener`."""
+        """Prepares for the first step of the fit.
+
+        Args:
+            recorder: The recorder of an earlier fit with an equal key; None if there is
+                none.
+        """
         self._attempts.run("recording", lambda: self._begin(recorder))
 
     def _begin(self, recorder: StepRecorder | None) -> None:
-        """Finds the number of the first step."""
+        """Finds the number of the first step, and starts the parts of the session."""
         optimizers = named_optimizers(self._model)
         own = getattr(self._model, "optimizer", None)
         counted = [x for x in optimizers.values() if x.built] or [own]
@@ -155,21 +175,30 @@ class FitSession:
         self._watch_fit()
 
     def before_call(self) -> Detail:
-        """As `engine.Listener`."""
+        """Returns how much the coming call has to record."""
         self._detail = self._attempts.run("recording", self._next_detail) or Detail.NONE
         return self._detail
 
     def after_call(self, recorder: StepRecorder, logs: dict[str, Any]) -> None:
-        """As `engine.Listener`."""
+        """Takes note of a call that has succeeded, and reads its records if due.
+
+        Args:
+            recorder: The recorder of the call.
+            logs: The logs that the call returned.
+        """
         with self._lock:
             self._attempts.run("recording", lambda: self._after_call(recorder, logs))
 
     def stop(self, error: Exception) -> None:
-        """As `engine.Listener`."""
+        """Gives up recording, since the step cannot be seen.
+
+        Args:
+            error: The error that is the reason.
+        """
         self._attempts.give_up("recording", error)
 
     def abandon(self) -> None:
-        """As `engine.Listener`."""
+        """Closes the session, as its fit has ended without telling the callbacks."""
         self.close()
 
     def _next_detail(self) -> Detail:
@@ -193,47 +222,49 @@ class FitSession:
             self._read(recorder)
 
     def _may_wait(self, recorder: StepRecorder) -> bool:
-        """Whether the record just made can be read later."""
+        """Whether the record that was just made can be read later."""
         return (
-            recorder.sees_loss  # otherwise it is in this call's logs
+            recorder.sees_loss  # otherwise the loss has to come from this call's logs
             and self._arguments.on_fault is None
             and self._model.steps_per_execution == 1
             and recorder.has_room(self._waiting)
             and time.monotonic() - self._last_read < MAX_WAIT
         )
 
-    # What has been recorded.
+    # Reading what has been recorded.
 
     def settle(self) -> None:
-        """Sees to it that every record made is in the history."""
+        """Puts every record that has been made into the history."""
         with self._lock:
             if self._recorders:
                 self._attempts.run("recording", lambda: self._read(self._recorders[0]))
                 self._attempts.run("recording", self._keeper.release)
 
     def diagnosis(self) -> Diagnosis:
-        """Returns what the history says, and what could not be seen."""
+        """Returns the diagnosis of the history so far."""
         return diagnose(self._history.as_dict())
 
     def _take(self, recorder: StepRecorder) -> None:
-        """Begins to read from a recorder."""
+        """Starts a recorder and begins to read from it."""
         recorder.start(self._schedule.step, self._every)
         self._recorders = [recorder]
         self._keeper.take(recorder)
 
     def _read(self, recorder: StepRecorder) -> None:
-        """Takes over the records since the last reading."""
+        """Reads the records since the last reading into the history."""
         self._waiting = 0
         self._last_read = time.monotonic()
         self._keeper.read()
 
-    # Ways out.
+    # The end of the session.
 
     def close(self, logs: dict[str, Any] | None = None) -> None:
-        """Keeps and writes all that was recorded; to be called at any end, once.
+        """Keeps and writes all that was recorded, and detaches from the model.
+
+        It is to be called however the fit ends; a second call does nothing.
 
         Args:
-            logs: Of the end of the training, if it came that far.
+            logs: The logs at the end of training; None if the fit did not get there.
         """
         with self._lock:
             if self._is_closed.is_set():
@@ -241,7 +272,8 @@ class FitSession:
             self._is_closed.set()
             self.settle()
             loss = (logs or {}).get("loss", 0)
-            # The mean of the last epoch: there may have been no record since.
+            # The loss in the logs is the mean of the last epoch. It may have stopped
+            # being finite after the last record.
             if self._recorders and not np.isfinite(float(loss)):
                 self._history.note_bad((self.next_step - 1, None))
             self._to_writer(self._write_diagnosis)
@@ -265,7 +297,7 @@ class FitSession:
             self._writers.clear()
 
     def _watch_fit(self) -> None:
-        """Ends the session soon after a `fit` that an error has ended."""
+        """Starts a thread that closes the session soon after an error ends `fit`."""
         if self._writers:
             threading.Thread(
                 target=_end_with, args=(weakref.ref(self), self._is_closed),
@@ -289,7 +321,7 @@ class FitSession:
         return chosen
 
     def _warn_if_changed(self, recorder: StepRecorder | None) -> None:
-        """Warns of a model that has changed since its train function was made."""
+        """Warns if `trainable` has changed since the train function was made."""
         before = None if recorder is None else recorder.trainable_ids
         if self._attachment.has_changed(before):
             warnings.warn(
@@ -301,18 +333,19 @@ class FitSession:
 
 
 def _close_apart(session: FitSession) -> None:
-    """Closes a session where nobody knows what the thread at hand is doing.
+    """Closes a session in another thread, where no step is being traced.
 
-    Its monitor may be collected while some model's step is being traced.
+    The monitor may be garbage-collected while the step of some model is being traced in
+    the current thread.
     """
     try:
         outside_of_step(session.close)
-    except RuntimeError:  # at the interpreter's end there are no threads any more
+    except RuntimeError:  # when the interpreter ends, no thread can be started
         session.close()
 
 
 def _end_with(session: weakref.ref[FitSession], is_closed: threading.Event) -> None:
-    """Closes a session once its `fit` runs no more."""
+    """Closes a session once its `fit` is no longer running."""
     while not is_closed.wait(PULSE):
         found = session()
         if found is None:

@@ -1,1 +1,1 @@
-"""The seam between a backend's training step and what is measured of it."""
+"""The interface between a backend's training step and the measurements of it."""

@@ -1,7 +1,8 @@
-"""The seam between what a backend's training step does and what is measured of it.
+"""The interface between a backend's training step and the measurements of it.
 
-An engine is one file a backend. It sees the steps of a model's `fit` and hands what it
-saw to listeners, which know nothing of how it did.
+There is one engine, in one file, for each backend. An engine sees the steps of a
+model's `fit` and hands what it saw to listeners, which do not depend on how the engine
+works.
 """
 
 from __future__ import annotations
@@ -17,22 +18,23 @@ from deepxor.monitor.engine.running_fit import RunningFit
 from deepxor.monitor.layers import CallLog
 from deepxor.monitor.schedule import Detail
 
-# The backends of Keras whose training step can be seen: each has a module with an
-# `Engine`.
+# The backends of Keras whose training step can be seen. Each has a module whose
+# `ENGINE` is an `Engine`.
 ENGINES = {"tensorflow": "deepxor.monitor.engine.tensorflow"}
 
 
 @dataclass(frozen=True)
 class Application:
-    """What an optimizer was given in a step.
+    """Holds the gradients that an optimizer was given in a step.
 
     Attributes:
         optimizer: The optimizer.
-        variables: Those that it updates.
-        gradients: One a variable: a tensor, sparse or not, or None where the loss does
-            not depend on the variable. Scaled, as the optimizer gets it.
-        scale: What to divide them by; None for nothing.
-        may_skip: Whether the optimizer leaves out steps whose gradients are not finite.
+        variables: The variables that the optimizer updates.
+        gradients: One gradient for each variable: a tensor, sparse or not, or None if
+            the loss does not depend on the variable. They are scaled, as the optimizer
+            gets them.
+        scale: The factor to divide the gradients by; None if they are not scaled.
+        may_skip: Whether the optimizer skips steps whose gradients are not finite.
     """
 
     optimizer: keras.optimizers.Optimizer
@@ -44,14 +46,14 @@ class Application:
 
 @dataclass(frozen=True)
 class ActivationCall:
-    """What one call of an activation got, and made.
+    """Holds the inputs and the outputs of one call of an activation.
 
     Attributes:
-        layer: Whose activation it is.
-        function: Elementwise.
-        kept: The pre-activations, or what they can be had from.
-        inverse: Makes pre-activations, or others of the same slope, of what was kept;
-            None where those were.
+        layer: The layer that the activation belongs to.
+        function: The activation, an elementwise function or layer.
+        kept: The pre-activations, or a tensor that `inverse` maps to them.
+        inverse: Maps `kept` to the pre-activations, or to values at which the
+            activation has the same slope; None if `kept` are the pre-activations.
         outputs: The activations.
     """
 
@@ -64,26 +66,27 @@ class ActivationCall:
 
 @dataclass(frozen=True)
 class StepView:
-    """What a training step has worked with, at its end.
+    """Holds what a training step has worked with, as seen at the end of the step.
 
     Attributes:
-        model: What is trained.
-        data: A tensor of the batch.
-        applications: Of all optimizers, in their order; of several to a variable the
-            last counts.
-        hidden_sums: Of applications out of reach: a variable -> what `Listener`s get
-            for its gradient, see `measure.gradients.variable_sums`.
-        loss: Scalar, unscaled; None if it was not seen.
+        model: The model that is trained.
+        data: A tensor of the batch; None if there is none.
+        applications: The gradients that optimizers were given, in the order of the
+            calls. If a variable occurs several times, the last gradient counts.
+        hidden_sums: Maps the id of a variable whose gradient was applied in a branch or
+            a loop, out of reach, to a variable with the sums over that gradient, see
+            `measure.gradients.variable_sums`.
+        loss: The unscaled loss, a scalar; None if it was not seen.
         pair: Targets and predictions; empty if they were not seen, or if there are
             several of them.
-        activations: In the order of the calls.
-        sequences: What a recurrent layer got: the layer, the sequences and, if there is
-            one, the mask.
-        calls: Which layers were called.
-        weights: A variable's id -> its value before the step, where the step runs
-            eagerly and the listener is new; otherwise empty.
+        activations: The calls of activations, in their order.
+        sequences: The inputs of recurrent layers: for each the layer, and a list of the
+            sequences and, if there is one, the mask.
+        calls: The log of the calls of layers.
+        weights: Maps the id of a variable to its value before the step, if the step
+            runs eagerly and a listener has no recorder yet; otherwise empty.
         is_compiled: Whether XLA compiles the step.
-        is_eager: Whether the step runs as Python.
+        is_eager: Whether the step runs eagerly.
     """
 
     model: keras.Model
@@ -101,93 +104,102 @@ class StepView:
 
 
 class Recorder(Protocol):
-    """What measures steps; made once for each compiled form, and kept with it."""
+    """Measures steps; it is kept together with the compiled steps that contain it."""
 
     def start(self, step: int, every: int) -> None:
-        """Begins anew, before the first step of a fit.
+        """Resets the state before the first step of a fit.
 
         Args:
             step: The number of the step to come.
-            every: Steps from one record to the next.
+            every: The number of steps from one record to the next.
         """
 
     def observe(self, view: StepView, detail: Detail, is_conditional: bool) -> None:
-        """Adds to the step being traced, or run eagerly, what measures it.
+        """Measures a step from inside, while it is being traced or run eagerly.
 
         Args:
-            view: What the step worked with.
+            view: The tensors and variables that the step worked with.
             detail: How much to record.
-            is_conditional: Whether only those steps are records that are due.
+            is_conditional: Whether the step itself decides, by its number, if it is a
+                record.
         """
 
 
 class Listener(Protocol):
-    """Whom an engine tells of the steps of one fit."""
+    """Gets told by an engine about the steps of one fit."""
 
     @property
     def key(self) -> Hashable:
-        """What of it is compiled into a step; those of equal keys share a recorder."""
+        """Returns what identifies the listener's part of a compiled step.
+
+        Listeners of equal keys share compiled steps, and with them a recorder.
+        """
 
     def make_recorder(self, view: StepView) -> Any:
-        """Returns a `Recorder` for a model whose first step has been seen."""
-
-    def begin(self, recorder: Any | None) -> None:
-        """Is called before the first step, once all callbacks have begun.
+        """Returns a `Recorder` for the model, once its first step has been seen.
 
         Args:
-            recorder: Of an earlier fit; None if there is none.
+            view: The view of that step.
+        """
+
+    def begin(self, recorder: Any | None) -> None:
+        """Prepares for the first step, after all callbacks have begun.
+
+        Args:
+            recorder: The recorder of an earlier fit with an equal key; None if there is
+                none.
         """
 
     def before_call(self) -> Detail:
-        """Returns how much the call to come is to record."""
+        """Returns how much the coming call has to record."""
 
     def after_call(self, recorder: Any, logs: dict[str, Any]) -> None:
-        """Is called once a call has succeeded.
+        """Takes note of a call that has succeeded.
 
         Args:
-            recorder: The `Recorder`.
-            logs: As the call returns them.
+            recorder: The `Recorder` of the call.
+            logs: The logs that the call returned.
         """
 
     def stop(self, error: Exception) -> None:
-        """Is called where the step cannot be seen, and goes on unseen.
+        """Takes note that the step cannot be seen, and that training goes on unseen.
 
         Args:
-            error: Why.
+            error: The error that is the reason.
         """
 
     def abandon(self) -> None:
-        """Is called where another fit goes on with the model: this one has ended."""
+        """Takes note that this fit has ended, as another call trains the model now."""
 
 
 class ArgumentError(ValueError):
-    """An argument that fits no layer of the model: it ends the fit."""
+    """Signals an argument that fits no layer of the model; it ends the fit."""
 
 
 class UnsupportedStepError(TypeError):
-    """A training step in which nothing that a monitor keeps would last."""
+    """Signals a training step in which nothing that a monitor keeps would last."""
 
 
 class Attachment(Protocol):
-    """What lets a listener see the steps of one fit."""
+    """Connects a listener to the steps of one fit."""
 
     def expect_call(self) -> None:
-        """Says that the next step is one of this fit; to be called before every one."""
+        """Announces that the next call belongs to this fit; due before every call."""
 
     def has_changed(self, variables: set[int] | None) -> bool:
-        """Whether the model's trainable variables are others than its step updates.
+        """Whether the model's trainable variables differ from those its step updates.
 
         Args:
-            variables: The ids of those that were trainable when the step was first
-                seen; None if it has not been.
+            variables: The ids of the variables that were trainable when the step was
+                first seen; None if no step has been seen.
         """
 
     def end(self) -> None:
-        """Puts everything back as it was."""
+        """Detaches from the model, and restores what was there before."""
 
 
 class Engine(Protocol):
-    """How the training steps of a backend are seen."""
+    """Makes the training steps of a backend visible to listeners."""
 
     def attach(
         self,
@@ -196,13 +208,13 @@ class Engine(Protocol):
         fit: RunningFit,
         listener: Listener,
     ) -> Attachment:
-        """Lets one listener more see the steps of a fit.
+        """Attaches one more listener to the steps of a fit.
 
         Args:
-            model: The model that is fitted.
-            params: Those that Keras gives the callbacks; they say whose fit this is.
-            fit: The call of `fit`.
-            listener: Whom to tell.
+            model: The model that is trained.
+            params: The `params` that Keras gives the callbacks; they identify the fit.
+            fit: The running call of `fit`.
+            listener: The listener to tell about the steps.
         """
 
 
@@ -210,7 +222,7 @@ def engine() -> Engine:
     """Returns the engine of the backend that Keras runs on.
 
     Raises:
-        RuntimeError: If there is none.
+        RuntimeError: If there is no engine for the backend.
     """
     backend = keras.backend.backend()
     if backend not in ENGINES:

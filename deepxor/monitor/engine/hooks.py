@@ -1,7 +1,8 @@
-"""Hooks on all layers and optimizers, through which a step being traced is seen.
+"""Hooks on all layers and optimizers, which show a step to a listener.
 
-They are of the classes, as layers may be made while a step is traced. In threads in
-which nobody listens they only pass on.
+The hooks replace methods of Keras's classes and not of objects, as layers may be made
+while a step is traced. In a thread without a listener they only call the original
+methods.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ import keras
 
 
 class StepListener(Protocol):
-    """Who sees the calls of layers and optimizers in its thread."""
+    """Sees the calls of layers and optimizers in its thread."""
 
     def on_call(
         self, layer: Any, call: Callable[[], Any], arguments: tuple[Any, Any]
     ) -> Any:
-        """Calls a layer and returns what it returns.
+        """Calls a layer and returns the result of the call.
 
         Args:
             layer: The layer.
-            call: Calls it.
-            arguments: Positional ones and those by name.
+            call: A function without arguments that calls the layer.
+            arguments: The positional and the keyword arguments of the call.
         """
 
     def on_apply(
@@ -35,20 +36,22 @@ class StepListener(Protocol):
         gradients: Any,
         variables: Any,
     ) -> Any:
-        """Calls an optimizer's `apply` and returns what it returns.
+        """Calls an optimizer's `apply` and returns the result of the call.
 
         Args:
             optimizer: The optimizer.
-            apply: Takes it, the gradients and the variables.
-            gradients: As somebody gave them.
-            variables: Likewise; None for those that it was built with.
+            apply: The original method, which takes the optimizer, the gradients and the
+                variables.
+            gradients: The gradients that the caller gave.
+            variables: The variables that the caller gave; None for those that the
+                optimizer was built with.
         """
 
     def on_scale_loss(self, loss: Any) -> None:
         """Takes the loss that an optimizer is about to scale.
 
         Args:
-            loss: As somebody gave it.
+            loss: The loss that the caller gave.
         """
 
 
@@ -60,10 +63,11 @@ _installed = contextlib.ExitStack()
 
 @contextlib.contextmanager
 def listening(listener: StepListener) -> Iterator[None]:
-    """Lets somebody see this thread's calls for the time of the context.
+    """Lets a listener see the calls in this thread for the duration of the context.
 
     Args:
-        listener: Who sees them; one before it sees none until the context ends.
+        listener: The listener. An outer listener of this thread sees nothing until the
+            context ends.
     """
     _install()
     before = _listener()
@@ -99,7 +103,7 @@ def _remove() -> None:
 
 
 def _put_back(owner: type, name: str, original: Any) -> None:
-    if original is None:  # inherited
+    if original is None:  # the class inherited the method
         delattr(owner, name)
     else:
         setattr(owner, name, original)

@@ -1,4 +1,7 @@
-"""Whether a `fit` is still running: Keras does not say when an error has ended it."""
+"""Finds out whether a `fit` is still running.
+
+Keras does not tell callbacks when an error has ended a `fit`.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,26 @@ from typing import Any
 
 
 class RunningFit:
-    """A call of `fit`, recognized on the stack of its thread.
+    """Recognizes a call of `fit` on the stack of its thread.
 
-    To be made inside of it. It is known by the `params` that Keras gives its callbacks,
-    which no other call has; nothing else of the call is kept, as its arguments are the
-    training data.
+    It has to be made inside that call. The call is recognized by the `params` that
+    Keras gives its callbacks, which no other call shares. Nothing else of the call is
+    kept, as its arguments are the training data.
 
     Args:
-        params: Those of the callbacks of this fit.
+        params: The `params` of the callbacks of this fit.
     """
 
     def __init__(self, params: dict[str, Any]) -> None:
         self._params = params
         self._thread = threading.get_ident()
-        # Somebody may call the callbacks without a `fit`.
+        # A custom training loop may call the callbacks without a `fit`.
         self._has_frame = any(map(self._is_own, _outward(sys._getframe())))
 
     def is_running(self) -> bool:
-        """Whether it has neither returned nor raised.
+        """Whether the call has neither returned nor raised.
 
-        Where somebody calls callbacks without a `fit` it is taken to run on.
+        If the callbacks are called without a `fit`, the answer is always true.
         """
         if not self._has_frame:
             return True
@@ -38,7 +41,7 @@ class RunningFit:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether it is running, in another thread or around another call of `fit`."""
+        """Whether the call is running in another thread or around this code."""
         if not self.is_running():
             return False
         if self._thread != threading.get_ident():
@@ -46,12 +49,13 @@ class RunningFit:
         return self._has_frame
 
     def calls(self, frame: FrameType) -> bool:
-        """Whether a training step that a frame calls is one of its own.
+        """Whether a training call that a frame makes belongs to this `fit`.
 
-        A `fit` inside a callback, or `train_on_batch`, uses the same train function.
+        Another `fit` inside a callback, or `train_on_batch`, uses the same train
+        function.
 
         Args:
-            frame: What calls the train function.
+            frame: The frame that calls the train function.
         """
         name = frame.f_code.co_name
         if name == "train_on_batch":
@@ -66,7 +70,7 @@ class RunningFit:
 
 
 def _outward(frame: FrameType | None) -> Iterator[FrameType]:
-    """Yields a frame and those that have called it."""
+    """Yields a frame and then its callers, from the inside to the outside."""
     while frame is not None:
         yield frame
         frame = frame.f_back

@@ -1,4 +1,4 @@
-"""What is seen of one training step, while its Python runs under TensorFlow."""
+"""Observes one training step while its Python code runs under TensorFlow."""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ T = TypeVar("T")
 
 
 class StepTrace:
-    """Sees a training step, in whose thread it is entered, until it is left.
+    """Observes a training step: a context manager to be entered in the step's thread.
 
     Args:
-        model: Compiled.
-        args: The step's, the batch among them.
-        keeps_weights: Whether to keep the weights from before an eager step.
+        model: The compiled model.
+        args: The arguments of the step, which include the batch.
+        keeps_weights: Whether to keep the values that the weights have before an eager
+            step.
 
     Attributes:
-        error: The first of our own, after which nothing more is seen; None so far.
+        error: The first error of the observation itself, after which nothing more is
+            observed; None if there was none.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class StepTrace:
         self._patches.close()
 
     def view(self) -> StepView:
-        """Returns what has been seen, as far as it can be reached from here."""
+        """Returns what has been seen, as far as code that runs here can use it."""
         losses = [self._scaled_loss, self._computed_loss]
         return StepView(
             model=self._model,
@@ -108,12 +110,15 @@ class StepTrace:
     def on_call(
         self, layer: keras.layers.Layer, call: Callable[[], Any], inputs: Any
     ) -> Any:
-        """Calls a layer, and sees what of it is to be seen.
+        """Calls a layer, logs the call and observes the layer's activation.
 
         Args:
             layer: The layer.
-            call: Calls it.
-            inputs: Its arguments.
+            call: A function without arguments that calls the layer.
+            inputs: The arguments of the call, a nested structure.
+
+        Returns:
+            The result of the call.
         """
         self._attempt(self._watch_inside, layer)
         self._attempt(self._calls.begin, layer)
@@ -122,10 +127,10 @@ class StepTrace:
         return outputs
 
     def on_scale_loss(self, loss: Any) -> None:
-        """Sees the loss before it is scaled.
+        """Keeps the loss that an optimizer is about to scale.
 
         Args:
-            loss: The loss.
+            loss: The unscaled loss.
         """
         self._scaled_loss = loss
 
@@ -136,16 +141,21 @@ class StepTrace:
         gradients: Any,
         variables: Any,
     ) -> Any:
-        """Sees what an optimizer is given, and lets it go on.
+        """Keeps the gradients that an optimizer is given, and calls its `apply`.
 
         Args:
             optimizer: The optimizer.
-            apply: Its own `apply`.
-            gradients: What it is given.
-            variables: Those to update; None for all that it was built for.
+            apply: The original `apply` method.
+            gradients: The gradients that the optimizer is given.
+            variables: The variables to update; None for all that the optimizer was
+                built for.
+
+        Returns:
+            The result of `apply`.
 
         Raises:
-            UnsupportedStepError: If the step trains values, and no variables.
+            UnsupportedStepError: If the step trains values that a
+                `keras.StatelessScope` holds, and no variables.
         """
         if tf.is_symbolic_tensor(optimizer.variables[0].value):
             raise UnsupportedStepError(
@@ -153,7 +163,7 @@ class StepTrace:
                 "nothing that a GradientMonitor keeps would last: for a network of "
                 "deepxor's lab use deepxor.xor.monitor.callback.ReplicaMonitor"
             )
-        if self._outer_optimizer is not None:  # the inner one of a LossScaleOptimizer
+        if self._outer_optimizer is not None:  # inside a LossScaleOptimizer's `apply`
             return apply(optimizer, gradients, variables)
         gradients = list(gradients)
         variables = None if variables is None else list(variables)
@@ -171,9 +181,10 @@ class StepTrace:
         return result
 
     def _attempt(self, act: Callable[..., T], *args: Any) -> T | None:
-        """Returns what a function of ours returns; keeps its error, if it fails.
+        """Calls a function of the monitor; if it fails, keeps the error, returns None.
 
-        An error must not leave a trace: what it has made would stay without a value.
+        The error must not end the tracing of the step: variables that the trace has
+        made would be left without a value.
         """
         if self.error is None:
             try:
@@ -198,7 +209,8 @@ class StepTrace:
         if self._is_eager or tf.compat.v1.get_default_graph() is self._graph:
             self._applications.append(application)
         elif known:
-            # In a branch or a loop: only variables lead out of it.
+            # This is inside a branch or a loop, out of which only variables carry
+            # values.
             for variable, gradient in zip(
                 application.variables, application.gradients, strict=True
             ):
@@ -207,14 +219,14 @@ class StepTrace:
                     self._hidden[id(variable)] = _carried(sums)
 
     def _watch_inside(self, layer: keras.layers.Layer) -> None:
-        """Puts in place what sees a layer's activation and its sequences."""
+        """Replaces a layer's activation, or a recurrent layer's call, by a tap."""
         if id(layer) in self._patched or is_container(layer):
             return
         self._patched.add(id(layer))
         if isinstance(layer, keras.layers.RNN):
             self._replace(layer, "call", self._sequence_tap(layer))
         elif hasattr(layer, "state_size"):
-            return  # a cell, which works inside a loop
+            return  # a recurrent cell, which runs inside a loop
         elif compat.is_activation_layer(layer) and not hasattr(layer, "activation"):
             if not isinstance(layer, keras.layers.Softmax):
                 self._replace(layer, "call", self._tap(layer, layer.call, layer))
@@ -241,7 +253,7 @@ class StepTrace:
     def _tap(
         self, layer: keras.layers.Layer, function: Callable[..., Any], known: Any
     ) -> Callable[..., Any]:
-        """Returns what stands in for an activation."""
+        """Returns a function that calls an activation and keeps what it saw."""
 
         def tap(inputs: Any, *args: Any, **kwargs: Any) -> Any:
             outputs = function(inputs, *args, **kwargs)
@@ -253,11 +265,11 @@ class StepTrace:
     def _take_activation(
         self, layer: keras.layers.Layer, known: Any, inputs: Any, outputs: Any
     ) -> None:
-        """Keeps the pre-activations, or what they can be had from.
+        """Keeps the pre-activations, or outputs from which they can be computed.
 
-        TensorFlow computes a matrix product, its bias and some activations as one
-        operation, but not if somebody looks at what is in between, and rounds
-        otherwise.
+        TensorFlow fuses a matrix product, its bias and some activations into one
+        operation, but not if anything else reads the values in between. Without the
+        fusion the results are rounded differently.
         """
         kept, inverse = inputs, None
         if tf.is_symbolic_tensor(inputs):
@@ -271,7 +283,7 @@ class StepTrace:
     def _sequence_tap(self, layer: keras.layers.RNN) -> Callable[..., Any]:
         call = layer.call
         activation: Any = getattr(layer, "activation", None)
-        # Its outputs are an activation's, if it is a simple one.
+        # The outputs of a `SimpleRNN` are those of its activation.
         is_simple = isinstance(layer, keras.layers.SimpleRNN)
         inverse = inverse_of(activation) if is_simple else None
 
@@ -279,7 +291,7 @@ class StepTrace:
             self._attempt(self._take_sequences, layer, sequences, kwargs)
             outputs = call(sequences, *args, **kwargs)
             if inverse is not None:
-                # It may return its state, too.
+                # The layer may return its state, too.
                 first = outputs[0] if isinstance(outputs, tuple | list) else outputs
                 seen = ActivationCall(layer, activation, first, inverse, first)
                 self._activations.append(seen)
@@ -289,7 +301,7 @@ class StepTrace:
 
 
 def _scale(optimizer: keras.optimizers.Optimizer) -> Any:
-    """Returns what the gradients that an optimizer gets are scaled by, before it."""
+    """Returns the factor by which the gradients that an optimizer gets are scaled."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         if not optimizer.built:
             return optimizer.initial_scale
@@ -298,14 +310,14 @@ def _scale(optimizer: keras.optimizers.Optimizer) -> Any:
 
 
 def _carried(sums: tf.Tensor) -> tf.Variable:
-    """Returns a variable that takes sums out of a branch; NaN until it is run."""
+    """Returns a variable that carries sums out of a branch; NaN until that is run."""
     variable = step_variable(np.full(sums.shape, np.nan), sums.dtype)
     variable.assign(sums)
     return variable
 
 
 def _parents(tensor: Any) -> list[Any]:
-    """Returns what a tensor of a graph was computed from."""
+    """Returns the tensors that a tensor was computed from; none for an eager one."""
     return list(tensor.op.inputs) if hasattr(tensor, "op") else []
 
 
@@ -319,10 +331,13 @@ def _all_tensors(values: list[Any]) -> list[tf.Tensor]:
 
 
 def is_reachable(tensor: Any) -> bool:
-    """Whether code that runs here can use a tensor: an eager one, or of this graph.
+    """Whether code that runs here can use a tensor.
+
+    It can use an eager tensor and, inside a graph, a tensor of that graph or of a graph
+    around it.
 
     Args:
-        tensor: The tensor.
+        tensor: The tensor; anything else is not reachable.
     """
     if not tf.is_tensor(tensor):
         return False

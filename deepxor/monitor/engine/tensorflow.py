@@ -1,4 +1,4 @@
-"""How the training step of a model is seen under TensorFlow, without changing it."""
+"""The engine for TensorFlow: sees a model's training step without changing it."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ from deepxor.monitor.engine.running_fit import RunningFit
 from deepxor.monitor.engine.step_trace import StepTrace
 from deepxor.monitor.schedule import Detail
 
-# Under this name a model keeps the steps that have been compiled for it.
+# The attribute in which a model keeps the steps that have been compiled for it.
 _COMPILED = "_deepxor_compiled_steps"
 
-# Compiled steps are kept for so many sets of listeners, the latest.
+# Compiled steps are kept for the latest sets of listeners, up to this many.
 MAX_KEPT = 4
 
 
 class _Steps:
-    """The compiled forms of a model's training step for one set of listeners.
+    """Holds the compiled forms of a model's training step for one set of listeners.
 
-    They outlive a `fit`, with the recorders whose variables they write to.
+    They are kept after a `fit`, together with the recorders whose variables they write
+    to.
 
     Args:
         model: The model.
-        count: How many listeners there are.
+        count: The number of listeners.
 
     Attributes:
-        is_tracing: Whether the step's Python is running to be traced.
-        has_failed: Whether it could not be measured.
+        is_tracing: Whether the Python code of the step is being traced.
+        has_failed: Whether an error has prevented the measurement of the step.
     """
 
     def __init__(self, model: keras.Model, count: int) -> None:
@@ -56,7 +57,8 @@ class _Steps:
         self._listeners: Sequence[Listener] = ()
         self._original = model.train_step
         self._watched: dict[tuple[Detail, ...], Callable[..., Any]] = {}
-        # Whether one function runs all steps, as they draw random numbers of their own.
+        # Whether one function runs all steps: two functions with stateful random
+        # operations would draw different random numbers.
         self._is_single = False
         self._is_checked = False
         self.is_tracing = False
@@ -64,35 +66,39 @@ class _Steps:
 
     @property
     def recorders(self) -> list[Any]:
-        """One a listener; None until the first step has been seen."""
+        """Returns a recorder for each listener; None until a step has been seen."""
         return self._recorders
 
     @property
     def is_used(self) -> bool:
-        """Whether a fit is running with them."""
+        """Whether a fit is using these steps."""
         return bool(self._listeners)
 
     def begin(self, listeners: Sequence[Listener]) -> None:
-        """Takes note of whom a fit's steps are seen for."""
+        """Sets the listeners of a fit, in the order of the recorders."""
         self._listeners = listeners
 
     def end(self) -> None:
-        """Lets go of the fit's listeners."""
+        """Releases the listeners of the fit."""
         self._listeners = ()
 
     def run(self, details: tuple[Detail, ...], iterator: Any) -> Any:
-        """Runs a call of the train function.
+        """Runs a training call.
 
         Args:
-            details: How much of it each listener records.
-            iterator: As Keras hands it over.
+            details: How much each listener records of the call.
+            iterator: The iterator that Keras gives the train function.
+
+        Returns:
+            The logs of the call.
         """
         if self._is_single:
             details = next(iter(self._functions))
         if details not in self._watched:
             wrap = functools.partial(self._watch, details)
             self._watched[details] = of_python_function(self._original, wrap)
-        # Also where a model's own train function looks its step up only now.
+        # Also during the call, as a custom train function may look up `train_step` only
+        # then.
         with replaced(self._model, "train_step", self._watched[details]):
             if details not in self._functions:
                 self._functions[details] = self._make_function()
@@ -109,7 +115,7 @@ class _Steps:
     def _watch(
         self, details: tuple[Detail, ...], python_step: Callable[..., Any]
     ) -> Callable[..., Any]:
-        """Returns a training step that is seen."""
+        """Returns a training step that is observed and measured."""
 
         def step(*args: Any, **kwargs: Any) -> Any:
             trace = self._begin_step(args)
@@ -126,7 +132,7 @@ class _Steps:
         return StepTrace(self._model, args, is_new)
 
     def _end_step(self, trace: StepTrace, details: tuple[Detail, ...]) -> None:
-        """Has the recorders measure; an error of theirs does not reach the step."""
+        """Lets the recorders measure; their errors do not reach the step."""
         if trace.error is None:
             try:
                 self._observe(trace.view(), details)
@@ -156,10 +162,10 @@ class _Steps:
 
 
 class _CompiledSteps:
-    """All compiled steps of a model, kept by the model until it is compiled anew.
+    """Keeps all compiled steps of a model, until the model is compiled again.
 
     Args:
-        bare: Keras's own train function: another one, if the model has been compiled.
+        bare: Keras's own train function, which is another one after `compile`.
     """
 
     def __init__(self, bare: Callable[..., Any] | None) -> None:
@@ -168,11 +174,11 @@ class _CompiledSteps:
 
     @classmethod
     def of(cls, model: keras.Model, bare: Callable[..., Any] | None) -> _CompiledSteps:
-        """Returns those of a model.
+        """Returns the compiled steps that a model keeps, new ones if it has none.
 
         Args:
             model: The model.
-            bare: Its train function.
+            bare: Keras's own train function of the model.
         """
         found = vars(model).get(_COMPILED)
         if not isinstance(found, cls) or found.bare is not bare:
@@ -181,16 +187,16 @@ class _CompiledSteps:
         return found
 
     def for_keys(self, model: keras.Model, keys: tuple[Hashable, ...]) -> _Steps:
-        """Returns the steps for listeners of some keys.
+        """Returns the compiled steps for listeners with given keys.
 
         Args:
             model: The model.
-            keys: One a listener.
+            keys: The key of each listener.
         """
-        # Steps in the one call of a loop are not those of single calls.
+        # A call that runs several steps in a loop is compiled in another way.
         full_key = (*keys, model.steps_per_execution > 1)
         steps = self._kept.pop(full_key, None)
-        if steps is None or steps.is_used:  # by the fit around this one
+        if steps is None or steps.is_used:  # a fit around this one may use them
             steps = _Steps(model, len(keys))
         self._kept[full_key] = steps
         while len(self._kept) > MAX_KEPT:
@@ -198,20 +204,20 @@ class _CompiledSteps:
         return steps
 
     def drop(self, steps: _Steps) -> None:
-        """Forgets steps that could not be traced."""
+        """Forgets compiled steps that could not be measured or traced."""
         self._kept = {key: x for key, x in self._kept.items() if x is not steps}
 
 
 class MonitoredTrainFunction:
-    """Stands in for a model's train function during one `fit` with listeners.
+    """Replaces a model's train function during one `fit` with listeners.
 
-    Nothing stays on the model, its layers or its optimizers between two batches but
-    this, and what was there before is put back at the end.
+    Between two batches this is the only change to the model, its layers and its
+    optimizers. The train function from before is put back at the end.
 
     Args:
         model: The model.
-        params: Those that Keras gives the callbacks of this fit.
-        fit: The call of `fit`.
+        params: The `params` that Keras gives the callbacks of this fit.
+        fit: The running call of `fit`.
 
     Attributes:
         original: Keras's own train function.
@@ -226,7 +232,7 @@ class MonitoredTrainFunction:
         before = model.train_function
         if isinstance(before, MonitoredTrainFunction):
             self.original: Any = before.original
-            # What an exception left of an earlier fit is no function to go back to.
+            # One that an exception has left behind must not be put back at the end.
             self._before = before if before.is_needed() else before.original
         else:
             self.original = self._before = before
@@ -236,19 +242,28 @@ class MonitoredTrainFunction:
         self._is_over = False
 
     def add(self, listener: Listener) -> None:
-        """Lets one more see the steps.
+        """Adds a listener to the steps of the fit.
 
         Args:
-            listener: Of the same fit.
+            listener: A listener of the same fit.
         """
         self._listeners.append(listener)
 
     def is_of(self, params: dict[str, Any]) -> bool:
-        """Whether it stands in for the train function of the fit with these params."""
+        """Whether this is the train function of the fit with these params.
+
+        Args:
+            params: The `params` that Keras gives the callbacks of a fit.
+        """
         return self._params is params
 
     def has_changed(self, variables: set[int] | None) -> bool:
-        """As `engine.Attachment`."""
+        """Whether the model's trainable variables differ from those its step updates.
+
+        Args:
+            variables: The ids of the variables that were trainable when the step was
+                first seen; None if no step has been seen.
+        """
         model = self._model
         if variables is None:
             optimizer = getattr(model, "optimizer", None)
@@ -268,11 +283,11 @@ class MonitoredTrainFunction:
         return not self._is_over and self._fit.is_running()
 
     def expect_call(self) -> None:
-        """Says that the next call is of this fit; to be called before every batch."""
+        """Announces that the next call belongs to this fit; due before every call."""
         self._is_expected = True
 
     def end(self) -> None:
-        """Gives the model back the train function that it had."""
+        """Gives the model back the train function that it had before."""
         self._is_over = True
         for steps in self._steps:
             steps.end()
@@ -280,7 +295,7 @@ class MonitoredTrainFunction:
             self._model.train_function = self._before
 
     def __call__(self, iterator: Any) -> Any:
-        """Runs the training step, seen by the listeners if it is this fit's."""
+        """Runs a training call, which the listeners see if it belongs to this fit."""
         is_ours = self._is_expected and self._fit.calls(sys._getframe(1))
         if self._is_over or not is_ours:
             if not self.is_needed():
@@ -300,7 +315,7 @@ class MonitoredTrainFunction:
             raise
         except Exception as error:
             if steps.is_tracing and was_traced(self.original):
-                # Keras would have gone on with what it had traced.
+                # Without a monitor Keras would not trace the step again here.
                 self._go_on_unseen(steps)
                 for listener in self._listeners:
                     listener.stop(error)
@@ -317,13 +332,13 @@ class MonitoredTrainFunction:
         return logs
 
     def _abandon(self) -> None:
-        """Ends what an exception has left."""
+        """Tells the listeners of a fit that an exception has ended, and ends this."""
         for listener in self._listeners:
             listener.abandon()
         self.end()
 
     def _begin(self) -> None:
-        """Finds or makes the compiled steps, at the first call."""
+        """Finds or makes the compiled steps at the first call of the fit."""
         compiled = _CompiledSteps.of(self._model, self.original)
         keys = tuple(listener.key for listener in self._listeners)
         steps = compiled.for_keys(self._model, keys)
@@ -339,13 +354,13 @@ class MonitoredTrainFunction:
 
 
 def _name_monitor(error: Exception) -> None:
-    """Says in an error's traceback that a monitor was there."""
+    """Adds a note to an error that a monitor was measuring the step."""
     if hasattr(error, "add_note"):  # from Python 3.11 on
         error.add_note("A GradientMonitor was measuring this training step.")
 
 
 class TensorFlowEngine:
-    """Sees training steps by standing in for a model's train function."""
+    """Sees training steps by replacing a model's train function."""
 
     def attach(
         self,
@@ -354,7 +369,17 @@ class TensorFlowEngine:
         fit: RunningFit,
         listener: Listener,
     ) -> MonitoredTrainFunction:
-        """As `engine.Engine`."""
+        """Attaches one more listener to the steps of a fit.
+
+        Args:
+            model: The model that is trained.
+            params: The `params` that Keras gives the callbacks; they identify the fit.
+            fit: The running call of `fit`.
+            listener: The listener to tell about the steps.
+
+        Returns:
+            The train function that all listeners of this fit share.
+        """
         function = model.train_function
         if not isinstance(function, MonitoredTrainFunction) or not function.is_of(
             params

@@ -1,1 +1,1 @@
-"""What is measured, each in a file of its own."""
+"""The measurements of the monitor, one in each file."""

@@ -1,4 +1,4 @@
-"""What is measured of activations: silent units and saturated outputs."""
+"""Measures activations: finds silent units and saturated outputs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from deepxor import compat
 
-# Activations whose slope says nothing of a unit: none at all, and those that act on a
-# whole vector or on the pieces of a unit.
+# Activations whose slope says nothing about a unit: the identity, and those that act on
+# a whole vector or on the pieces of a unit.
 NOT_ELEMENTWISE = ("linear", "softmax", "log_softmax", "sparsemax", "glu", "maxout")
 
 # An activation is flat where its slope is below this share of its largest one: a
@@ -20,11 +20,12 @@ FLAT_SLOPE = 0.05
 
 
 class Activity(NamedTuple):
-    """What one call of an activation did to a batch's first samples.
+    """Holds the inputs and outputs of one call of an activation for a few samples.
 
     Attributes:
-        inputs: Pre-activations, or others of the same slope, [samples, ...].
-        outputs: Activations, [samples, ...].
+        inputs: [samples, ...], the pre-activations, or values at which the activation
+            has the same slope.
+        outputs: [samples, ...], the activations.
     """
 
     inputs: tf.Tensor
@@ -32,10 +33,10 @@ class Activity(NamedTuple):
 
 
 def is_elementwise(activation: Any) -> bool:
-    """Whether something is an activation that acts on each number by itself.
+    """Whether an object is an activation that acts on each number by itself.
 
     Args:
-        activation: What a layer has as its `activation`, perhaps None.
+        activation: The `activation` attribute of a layer, perhaps None.
     """
     return callable(activation) and (
         getattr(activation, "__name__", "") not in NOT_ELEMENTWISE
@@ -46,11 +47,11 @@ def silent_units(activities: Sequence[Activity], axis: int) -> tf.Tensor:
     """Returns which units are zero for all samples, in all calls.
 
     Args:
-        activities: Of one activation; of the same number of units.
-        axis: That of the units.
+        activities: The calls of one activation, all with the same number of units.
+        axis: The axis of the outputs along which the units lie.
 
     Returns:
-        bool [units]; of a convolution, units are channels.
+        bool [units]; the units of a convolution are its channels.
     """
     silent = []
     for activity in activities:
@@ -61,15 +62,15 @@ def silent_units(activities: Sequence[Activity], axis: int) -> tf.Tensor:
 
 
 class Slopes:
-    """Says where an activation is on its flat part.
+    """Finds where an activation is saturated, which is where its slope is next to 0.
 
     Args:
-        activation: A function or a layer, elementwise.
-        shape: Of its inputs, the first axis that of the samples.
-        is_eager: Whether the training step runs as Python.
+        activation: The activation, an elementwise function or layer.
+        shape: The shape of the activation's inputs, [samples, ...].
+        is_eager: Whether the training step runs eagerly.
 
     Attributes:
-        reason: Why nothing can be said; None if something can.
+        reason: The reason why the activation cannot be measured; None if it can.
     """
 
     def __init__(self, activation: Any, shape: tf.TensorShape, is_eager: bool) -> None:
@@ -80,17 +81,17 @@ class Slopes:
         if self.reason is None:
             try:
                 self._flat = FLAT_SLOPE * min(largest_slope(self._function), 1.0)
-            except Exception as error:  # it takes no vector, as one with parameters
+            except Exception as error:  # some, with parameters, take no vector
                 self.reason = f"{_name(activation)} has no largest slope: {error}"
 
     def saturated(self, activities: Sequence[Activity]) -> tf.Tensor:
         """Returns the share of outputs, over all calls, where the slope is next to 0.
 
         Args:
-            activities: Of the activation.
+            activities: The calls of the activation.
 
         Returns:
-            float32 scalar.
+            float32 scalar, from 0 to 1.
         """
         shares = [tf.reduce_mean(self._is_flat(activity)) for activity in activities]
         return tf.reduce_mean(tf.stack(shares))
@@ -107,7 +108,7 @@ class Slopes:
 def _reason_not_to_call(
     activation: Any, shape: tf.TensorShape, is_eager: bool
 ) -> str | None:
-    """Says why an activation cannot be called once more without changing something."""
+    """Returns why an activation cannot be called once more without side effects."""
     name = _name(activation)
     if isinstance(activation, keras.layers.Layer) and activation.variables:
         return f"{name} has weights or a seed of its own"
@@ -119,7 +120,7 @@ def _reason_not_to_call(
     try:
         spec = tf.TensorSpec([None, *shape[1:]], tf.float32)
         traced = tf.function(activation, autograph=False).get_concrete_function(spec)
-    except Exception as error:  # somebody's own, which expects something else
+    except Exception as error:  # a custom activation may expect something else
         return f"{name} cannot be called by itself: {error}"
     if compat.has_state(traced):
         return f"{name} has a state of its own"
@@ -139,17 +140,18 @@ def _origin(activation: Any) -> str:
 
 
 def inverse_of(activation: Any) -> Callable[[tf.Tensor], tf.Tensor] | None:
-    """Returns the inverse of one of Keras's activations, if it is a simple one.
+    """Returns the inverse of one of Keras's activations, if it is known.
 
     Args:
-        activation: A function.
+        activation: An activation function.
 
     Returns:
-        Maps outputs to inputs of the same slope, or None. Of a ReLU or a leaky one,
-        whose slope depends on the sign alone, it leaves the outputs as they are.
+        A function that maps outputs to inputs of the same slope, or None if no inverse
+        is known. For ReLU and leaky ReLU, whose slope depends on the sign alone, it
+        returns the outputs unchanged.
     """
     name = getattr(activation, "__name__", "")
-    # Not somebody's own function of that name.
+    # A custom function of the same name does not count.
     is_known = getattr(keras.activations, name, None) is activation
     return INVERSES.get(name) if is_known else None
 
@@ -171,7 +173,7 @@ INVERSES: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "sigmoid": _inverse_sigmoid,
 }
 
-# TensorFlow's operations that it computes as one with the matrix product before them.
+# Inverses of the operations that TensorFlow fuses with the matrix product before them.
 INVERSES_OF_OPERATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "Relu": tf.identity,
     "Relu6": tf.identity,
@@ -183,10 +185,10 @@ INVERSES_OF_OPERATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
 
 
 def largest_slope(function: Callable[[tf.Tensor], tf.Tensor]) -> float:
-    """Returns the largest |slope| of an activation between -8 and 8.
+    """Returns the largest absolute slope of an activation between -8 and 8.
 
     Args:
-        function: Elementwise, without a state.
+        function: An elementwise function without state.
     """
     points = tf.linspace(-8.0, 8.0, 1601)
     with tf.GradientTape() as tape:

@@ -1,4 +1,4 @@
-"""What is measured of gradients: pure functions inside the training step."""
+"""Measures gradients, by pure functions inside the training step."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from deepxor.monitor.measure.tracing import usually
 from deepxor.quantities import GRADIENT, names
 from deepxor.statistics import BINS_PER_DECADE, LOG10_EDGES, LOG10_FLOOR
 
-# What is computed from more elements at once is neither kept in the processor's cache
-# nor in memory that the process has already: passes take two to three times as long.
+# The most elements to compute from at once. Results of more elements fit neither in the
+# processor's cache nor in memory that the process already has, so that passes over them
+# take two to three times as long.
 MAX_ELEMENTS = 2**16
 
-# A column of the table [layers, columns] for each quantity of the gradient: what makes
-# it from the sums over a layer's elements and their number, [layers] each.
+# The columns of the table [layers, columns], one for each quantity of the gradient.
+# Each function computes its column from the sums over the elements of the layers and
+# from the numbers of elements, [layers] each.
 COLUMNS: dict[str, Callable[[LayerSums, np.ndarray], tf.Tensor]] = {
     "norm": lambda sums, sizes: tf.sqrt(sums.squares),
     "mean_abs": lambda sums, sizes: sums.absolute / sizes,
-    # A maximum may pass over NaN; a sum does not.
+    # A maximum may ignore NaN; a sum does not.
     "max_abs": lambda sums, sizes: tf.where(
         tf.math.is_nan(sums.absolute), sums.absolute, sums.largest
     ),
@@ -40,19 +42,21 @@ def gradient_statistics(
     """Returns the gradient's quantities of every layer, in the order of the table.
 
     Args:
-        layers: For each its gradients, one a variable; dense, of a static shape.
-        is_compiled: Whether XLA compiles this; it makes no difference but to speed.
+        layers: The gradients of each layer, one for each variable; dense tensors of
+            static shapes.
+        is_compiled: Whether XLA compiles this code; it affects only the speed.
 
     Returns:
-        float32 [layers, columns], over all elements of a layer's variables. With no
-        gradient at all every column is 0, but for the fraction of zeros, which is 1.
+        float32 [layers, columns], each over all elements of a layer's variables. For a
+        layer without gradients all columns are 0, except the zero fraction, which is 1.
     """
     if not any(layers):
         return _statistics(LayerSums(*[tf.zeros([len(layers)])] * 5), layers)
     tensors = [gradient for gradients in layers for gradient in gradients]
     counts = [len(gradients) for gradients in layers]
     if is_compiled:
-        # A branch for rare cases would keep all gradients until the end of the step.
+        # With a branch for rare cases XLA would keep all gradients until the end of
+        # the step.
         return _exact_statistics(counts, *tensors)
     vectors = [flat_parts(gradients) for gradients in layers]
     sums, are_right = fast_layer_sums(vectors)
@@ -60,21 +64,27 @@ def gradient_statistics(
         are_right,
         _statistics(sums, vectors),
         functools.partial(_exact_statistics, counts),
-        # The gradients: what else it needs would have to be kept for it.
+        # Only the gradients: other inputs of the branch would have to be kept for it.
         tensors,
     )
 
 
 def _exact_statistics(counts: Sequence[int], *gradients: tf.Tensor) -> tf.Tensor:
-    """Returns the statistics of layers of so many gradients each, right in any case."""
+    """Returns the statistics of layers, also where sums in float32 would be wrong.
+
+    Args:
+        counts: The number of gradients of each layer.
+        *gradients: The gradients of all layers in turn.
+    """
     rest = iter(gradients)
-    # XLA does not vectorize what reads from a concatenation, and needs no pieces.
+    # XLA does not vectorize loops that read from a concatenation, and needs no pieces.
     vectors = [_vectors([next(rest) for _ in range(count)]) for count in counts]
     return _statistics(layer_sums(vectors), vectors)
 
 
 def _statistics(sums: LayerSums, vectors: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
-    # Where there is no element, the sums are 0, and a size of 1 makes it `NO_GRADIENT`.
+    # For a layer without elements the sums are 0. With a size of 1 its zero fraction is
+    # 1, not 0 / 0.
     sizes = np.maximum([_size(layer) for layer in vectors], 1)
     sizes = sizes.astype(sums.squares.dtype.as_numpy_dtype)
     columns = [COLUMNS[name](sums, sizes) for name in names(GRADIENT)]
@@ -82,15 +92,15 @@ def _statistics(sums: LayerSums, vectors: Sequence[Sequence[tf.Tensor]]) -> tf.T
 
 
 def variable_sums(gradient: Any, variable: keras.Variable, scale: Any) -> tf.Tensor:
-    """Returns the `LayerSums` of one gradient, to be carried out of a branch.
+    """Returns the `LayerSums` of one gradient as a vector that can leave a branch.
 
     Args:
         gradient: A tensor or a `tf.IndexedSlices`.
-        variable: The variable.
-        scale: What to divide the gradient by; None for nothing.
+        variable: The variable of the gradient.
+        scale: The factor to divide the gradient by; None if it is not scaled.
 
     Returns:
-        float64 [5].
+        float64 [5], in the order of the fields.
     """
     vectors = _vectors([unscaled(dense(gradient, variable), scale)])
     return tf.concat(layer_sums([vectors]), axis=0)
@@ -99,11 +109,11 @@ def variable_sums(gradient: Any, variable: keras.Variable, scale: Any) -> tf.Ten
 def carried_statistics(
     sums: Sequence[tf.Tensor], variables: Sequence[keras.Variable]
 ) -> tf.Tensor:
-    """Returns the gradient's quantities of one layer from its variables' sums.
+    """Returns the gradient's quantities of one layer from the sums of its variables.
 
     Args:
-        sums: `variable_sums` of each.
-        variables: The variables.
+        sums: The `variable_sums` of each variable.
+        variables: The variables of the layer.
 
     Returns:
         float32 [columns].
@@ -116,11 +126,11 @@ def carried_statistics(
 
 
 def dense(gradient: Any, variable: keras.Variable) -> tf.Tensor:
-    """Returns a gradient as a tensor of its variable's shape.
+    """Returns a gradient as a dense tensor of its variable's shape.
 
     Args:
         gradient: A tensor or a `tf.IndexedSlices`.
-        variable: The variable.
+        variable: The variable of the gradient.
     """
     if isinstance(gradient, tf.IndexedSlices):
         gradient = tf.math.unsorted_segment_sum(
@@ -130,24 +140,32 @@ def dense(gradient: Any, variable: keras.Variable) -> tf.Tensor:
 
 
 def unscaled(gradient: tf.Tensor, scale: Any) -> tf.Tensor:
-    """Returns a gradient over the scale of its loss, None for none."""
+    """Returns a gradient divided by the scale of its loss.
+
+    Args:
+        gradient: The gradient.
+        scale: The factor to divide by; None if the gradient is not scaled.
+    """
     return gradient if scale is None else gradient / tf.cast(scale, gradient.dtype)
 
 
 def log10_bins(values: tf.Tensor) -> tf.Tensor:
-    """Returns in which bin of `statistics.LOG10_EDGES` log10 of each value counts.
+    """Returns the number of the bin in which log10 of each value counts.
+
+    The bins are those of `statistics.LOG10_EDGES`.
 
     Args:
         values: float32 of any shape, none negative.
 
     Returns:
-        uint8 of the same shape; zeros and what is below the edges count in the first
-        bin, what is above them in the last. NaN and infinity have the number after it.
+        uint8 of the same shape. Zeros and values below the edges count in the first
+        bin, values above the edges in the last one. NaN and infinity get the number
+        after that of the last bin.
     """
     bins = len(LOG10_EDGES) - 1
     floor = tf.maximum(values, 10.0**LOG10_FLOOR)
     logs = tf.math.log(floor) / math.log(10.0)
-    # A hair's breadth up, lest rounding put a value on an edge below it.
+    # A tiny amount is added, lest rounding move a value on an edge into the bin below.
     position = (logs - LOG10_FLOOR) * BINS_PER_DECADE + 1e-4
     position = tf.where(
         tf.math.is_finite(values), tf.minimum(position, bins - 1), float(bins)
@@ -156,13 +174,13 @@ def log10_bins(values: tf.Tensor) -> tf.Tensor:
 
 
 def log10_counts(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Counts the absolute elements in the bins of `log10_bins`.
+    """Counts the absolute values of gradient elements in the bins of `log10_bins`.
 
     Args:
-        gradients: Dense; one a variable.
+        gradients: The dense gradients of a layer, one for each variable.
 
     Returns:
-        int32 [bins]; NaN and infinity count nowhere.
+        int32 [bins]; NaN and infinity count in no bin.
     """
     bins = len(LOG10_EDGES)
     total = tf.zeros([bins], tf.int32)
@@ -177,12 +195,22 @@ def _vectors(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
 
 def flat_parts(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Returns the elements as vectors, none of them very long."""
+    """Returns the elements of tensors as vectors, cutting up long ones.
+
+    A vector of more than `MAX_ELEMENTS` elements is cut into equal pieces of at most as
+    many, unless its size has no suitable divisor.
+
+    Args:
+        tensors: Tensors of static shapes.
+
+    Returns:
+        float32 vectors.
+    """
     return [piece for vector in _joined(tensors) for piece in _pieces(vector)]
 
 
 def _joined(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Returns the elements as vectors, many small tensors in one to save operations."""
+    """Returns tensors as vectors, joining small ones into one to save operations."""
     flat = _vectors(tensors)
     if len(flat) > 1 and _size(flat) <= MAX_ELEMENTS:
         return [tf.concat(flat, axis=0)]
@@ -190,7 +218,7 @@ def _joined(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
 
 def _pieces(vector: tf.Tensor) -> list[tf.Tensor]:
-    """Returns a long vector in pieces of the same size, which are no copies."""
+    """Returns a long vector in pieces of the same size, without copying it."""
     size = vector.shape.num_elements()
     least = -(-size // MAX_ELEMENTS)
     count = next((n for n in range(least, 4 * least) if size % n == 0), 1)

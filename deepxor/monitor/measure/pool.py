@@ -1,4 +1,4 @@
-"""Samples of several small batches taken together; NumPy only."""
+"""Pools the samples of several small batches; uses NumPy only."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 
 class Looked(NamedTuple):
-    """What was looked at in one step.
+    """Holds what was looked at in one step.
 
     Attributes:
-        samples: How many.
-        silent: bool [units], those that are zero for all of them; of all rows, one
-            behind the other.
-        pair: Targets and predictions, [samples, ...] each, or nothing.
+        samples: The number of samples.
+        silent: bool [units], whether a unit is zero for all samples. The units of all
+            rows follow each other.
+        pair: Targets and predictions, [samples, ...] each; empty if they are not known.
     """
 
     samples: int
@@ -25,19 +25,20 @@ class Looked(NamedTuple):
 
 
 class Pool:
-    """Takes the samples of the latest steps together, until there are enough.
+    """Pools the samples of the latest steps, until there are enough.
 
-    A unit is dead that is zero for all of them: of batches of one or two samples each
-    it is no mean of fractions, as half of all units are zero for any one sample.
+    A unit is dead if it is zero for all pooled samples. The mean of the fractions of
+    single batches would not do: in batches of one or two samples, half of all units are
+    zero for any one sample.
 
     Args:
-        rows: int [units], the row of each unit.
+        rows: int [units], the index of each unit's row.
         count: The number of rows.
-        enough: Samples to take together; of more steps than that takes, the older ones
-            are left out.
+        enough: The number of samples that is enough; older steps that are not needed to
+            reach it are left out.
 
     Attributes:
-        rows: As given.
+        rows: int [units], the index of each unit's row.
     """
 
     def __init__(self, rows: np.ndarray, count: int, enough: int) -> None:
@@ -47,10 +48,12 @@ class Pool:
         self._steps: deque[Looked] = deque()
 
     def add(self, looked: Looked) -> None:
-        """Takes in a step.
+        """Adds the samples of a step.
+
+        If its targets or predictions have other shapes, earlier steps are dropped.
 
         Args:
-            looked: Of the step.
+            looked: What was looked at in the step.
         """
         shapes = [np.shape(x)[1:] for x in looked.pair]
         if self._steps and shapes != [np.shape(x)[1:] for x in self._steps[-1].pair]:
@@ -60,20 +63,20 @@ class Pool:
             self._steps.popleft()
 
     def keep_latest(self) -> None:
-        """Forgets all steps but the latest."""
+        """Drops all steps but the latest."""
         while len(self._steps) > 1:
             self._steps.popleft()
 
     @property
     def samples(self) -> int:
-        """How many there are."""
+        """Returns the number of pooled samples."""
         return sum(step.samples for step in self._steps)
 
     def dead_fraction(self) -> np.ndarray:
         """Returns the share of each row's units that are zero for all samples.
 
         Returns:
-            float32 [rows]; NaN where there are no units.
+            float32 [rows]; NaN for a row without units, and without any samples.
         """
         if not self._steps:
             return np.full(len(self._units), np.nan, np.float32)
@@ -86,6 +89,10 @@ class Pool:
         return shares.astype(np.float32)
 
     def pair(self) -> list[np.ndarray]:
-        """Returns targets and predictions of all samples, or nothing."""
+        """Returns targets and predictions of all pooled samples.
+
+        Returns:
+            Two arrays, [samples, ...] each, or an empty list if there are none.
+        """
         pairs = [step.pair for step in self._steps if step.pair]
         return [np.concatenate(parts) for parts in zip(*pairs, strict=True)]

@@ -1,4 +1,4 @@
-"""How much of a recurrent layer's gradient reaches the beginning of its sequences."""
+"""Measures how much gradient reaches the beginning of a recurrent layer's sequences."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ import tensorflow as tf
 from deepxor import compat
 from deepxor.monitor.measure.tracing import Traced
 
-# The way back through time differs little between samples.
+# The number of samples to look at. A few are enough, as the loss of gradient through
+# time differs little between samples.
 SAMPLES = 8
 
 
 class Recurrence:
-    """Measures how the gradient fares in a model's recurrent layers, back through time.
+    """Measures how much gradient a model's recurrent layers lose back through time.
 
-    The weights of a recurrent layer get the sum of the gradients of all its steps, and
-    so an ordinary one from the last steps where that of the first is lost. This sends
-    one back from the last output to the initial state. The training step only keeps
-    the sequences for it: the measurement is a function of its own, outside, with the
-    weights as they are after a step, of a copy of the layer without dropout.
+    The weights of a recurrent layer get the sum of the gradients of all time steps. So
+    their gradient looks ordinary, due to the last time steps, even where that of the
+    first ones is lost. This class sends a gradient back from the last output to the
+    initial state. The training step only keeps the sequences. The measurement is a
+    function outside of the step that uses a copy of the layer without dropout, and the
+    weights as they are after a step.
 
     Args:
-        layers: Those that get sequences, and for each the row of what `measure`
-            returns.
+        layers: The recurrent layers, and for each the index of its row in the result of
+            `measure`.
         rows: The number of rows.
 
     Attributes:
-        reasons: Why some of them are not measured.
+        reasons: The reasons why some of the layers are not measured.
     """
 
     def __init__(
@@ -50,15 +52,17 @@ class Recurrence:
                 self.reasons.append(reason)
 
     def measure(self, kept: Mapping[int, Sequence[tf.Tensor]]) -> np.ndarray:
-        """Returns what is left of the gradient at the beginning of the sequences kept.
+        """Returns how much gradient is left at the beginning of the kept sequences.
 
         Args:
-            kept: A layer's id -> the sequences of some samples, [batch, steps, ...],
-                and, if there is one, the mask [batch, steps]; or nothing.
+            kept: Maps the id of a layer to a list of the sequences of some samples,
+                [batch, steps, ...], and, if there is one, the mask [batch, steps]. The
+                list is empty if nothing was kept.
 
         Returns:
-            float32 [rows]: `time_ratio` of the layer, the larger one of two directions;
-            NaN where there is no recurrent layer, or nothing was kept.
+            float32 [rows], the `time_ratio` of each row's layer, the larger one if it
+            has two directions; NaN where there is no recurrent layer, or where nothing
+            was kept.
         """
         ratios = np.full(self._rows, np.nan, np.float32)
         for key, (row, function) in self._functions.items():
@@ -69,7 +73,7 @@ class Recurrence:
 
 
 def _reason_not_to_call(layer: keras.layers.RNN) -> str | None:
-    """Says why a layer cannot be run once more without changing something."""
+    """Returns why a layer cannot be called once more without side effects."""
     cells = [layer.cell]
     while cells:
         cell = cells.pop()
@@ -93,25 +97,27 @@ def time_ratio(
     """Returns how much of the gradient at the last output reaches the initial state.
 
     Hochreiter 1991; Pascanu et al. 2013, "On the difficulty of training recurrent
-    neural networks", eq. 5: the product of a state's derivatives by the one before.
+    neural networks", eq. 5: the product of the derivatives of each state with respect
+    to the state before.
 
     Args:
-        layer: Built.
-        sequences: [batch, steps, ...].
-        mask: [batch, steps], or None.
+        layer: The built recurrent layer.
+        sequences: [batch, steps, ...], the inputs of the layer.
+        mask: [batch, steps], the mask of the inputs, or None.
 
     Returns:
-        Scalar: L2 norm of the gradient of the sum of the last outputs with respect to
-        the initial states, all of zeros, over that with respect to the last outputs.
+        Scalar, a ratio of L2 norms: that of the gradient of the sum of the last outputs
+        with respect to the initial states, which are zeros, over that of the gradient
+        with respect to the last outputs.
     """
     states = layer.get_initial_state(batch_size=sequences.shape[0])
-    # As `call` makes them; those of stacked cells are nested.
+    # The states have the form that `call` makes; those of stacked cells are nested.
     states = list(states) if isinstance(states, list | tuple) else [states]
     dtype = layer.cell.compute_dtype
     states = keras.tree.map_structure(lambda state: tf.cast(state, dtype), states)
     with tf.GradientTape() as tape:
         tape.watch(keras.tree.flatten(states))
-        # Not `call`, which would assign the states of a stateful layer.
+        # `call` would assign the states of a stateful layer.
         last, _, _ = layer.inner_loop(sequences, states, mask, training=False)
         total = tf.reduce_sum(tf.cast(last, tf.float32))
     flat = keras.tree.flatten(states)

@@ -1,4 +1,4 @@
-"""Some samples of tensors of the training step, kept for a look from outside."""
+"""Keeps some samples of the training step's tensors for use outside of the step."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import tensorflow as tf
 
 from deepxor.monitor.measure.tracing import step_variable
 
-# Of so many numbers a tensor's samples are kept, and of no tensor of which a single
-# sample has more.
+# The most numbers to keep of a tensor. Large samples are kept fewer, and none if a
+# single sample has more numbers than this.
 MAX_NUMBERS = 2**15
 
 
 class Samples:
-    """Keeps the first samples of a batch's tensors, in variables.
+    """Keeps the first samples of a batch's tensors, in variables if the step is traced.
 
-    To be made while a step is traced, for that step.
+    It has to be made while a step is traced or run eagerly, for that step only.
 
     Args:
-        most: Samples of a batch, at most; fewer of large ones.
-        tensors: Of the same samples, [batch, ...] each. If there are none, or if their
-            shapes are not known but for the batch, nothing is kept.
+        most: The most samples to keep; fewer are kept if they are large.
+        tensors: Tensors of the same samples, [batch, ...] each. Nothing is kept if
+            there are none, or if any size but that of the batch is unknown.
     """
 
     def __init__(self, most: int, tensors: Sequence[tf.Tensor]) -> None:
@@ -32,18 +32,18 @@ class Samples:
         self._tensors = list(tensors) if self._count else []
 
     def make_variables(self) -> None:
-        """Makes what a step that is traced keeps the samples in."""
+        """Makes the variables in which a traced step keeps the samples."""
         self._kept = [
             step_variable(np.zeros([self._count, *x.shape[1:]]), x.dtype)
             for x in self._tensors
         ]
 
     def keep(self) -> None:
-        """Adds to the step being traced, or run eagerly, what keeps the samples."""
+        """Keeps the samples, inside the step that is being traced or run eagerly."""
         tensors, self._tensors = self._tensors, []
         if not tensors:
             return
-        # A batch may have fewer samples: then its last one counts several times.
+        # A batch may have fewer samples. Then its last sample is kept several times.
         last = tf.shape(tensors[0])[0] - 1
         rows = tf.minimum(tf.range(self._count), last)
         taken = [tf.gather(tensor, rows) for tensor in tensors]
@@ -54,14 +54,21 @@ class Samples:
             self._kept = taken
 
     def tensors(self) -> list[tf.Tensor]:
-        """Returns what was kept: none, or [samples, ...] each."""
+        """Returns the kept samples.
+
+        Returns:
+            A tensor [samples, ...] for each tensor, or an empty list if none are kept.
+        """
         return [tf.convert_to_tensor(kept) for kept in self._kept]
 
     def arrays(self, count: int) -> list[np.ndarray]:
-        """Returns what was kept of a batch.
+        """Returns the kept samples of a batch, without repeated ones.
 
         Args:
-            count: Samples of the batch.
+            count: The number of samples of the batch that are looked at.
+
+        Returns:
+            An array [up to `count`, ...] for each tensor, or an empty list.
         """
         return [kept.numpy()[:count] for kept in self._kept]
 

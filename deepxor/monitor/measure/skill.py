@@ -1,4 +1,4 @@
-"""How much better a model's predictions are than a constant."""
+"""Measures how much better a model's predictions are than a constant."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Skill:
     """Measures the skill of a batch's predictions, outside of the training step.
 
     Args:
-        loss: What the model was compiled with.
+        loss: The loss that the model was compiled with.
 
     Attributes:
-        reason: Why it is not measured; None if it is.
+        reason: The reason why the skill is not measured; None if it is.
     """
 
     def __init__(self, loss: Any) -> None:
@@ -35,18 +35,18 @@ class Skill:
             self._function = Traced(functools.partial(skill, function))
 
     def measure(self, pair: Sequence[np.ndarray]) -> float:
-        """Returns `skill` of targets and predictions.
+        """Returns the skill of predictions, see `skill`.
 
         Args:
-            pair: [samples, ...] each, or nothing.
+            pair: Targets and predictions, [samples, ...] each, or an empty list.
 
         Returns:
-            NaN if there is nothing, or if `reason` says so.
+            The skill score; NaN if `pair` is empty, or if there is a `reason`.
         """
         if self._function is None or not pair:
             return float("nan")
         with warnings.catch_warnings():
-            # What Keras says of this loss it has said of the training step.
+            # Keras has given the same warnings in the training step.
             warnings.simplefilter("ignore")
             return float(self._function([tf.constant(x) for x in pair]).numpy())
 
@@ -54,21 +54,22 @@ class Skill:
 def skill(loss: Loss, targets: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     """Returns the skill score of predictions, with a constant as the reference.
 
-    Murphy 1988, "Skill scores based on the mean square error", eq. 4. Of the mean
-    squared error, it is the share of the targets' variance that is explained. Which
-    constant is the best depends on the loss; so it is the best of those that usually
-    are: the mean of the predictions, that of the targets if they are of the same shape,
-    and 0, which of logits says that all is equally likely.
+    Murphy 1988, "Skill scores based on the mean square error", eq. 4. For the mean
+    squared error it is the share of the targets' variance that is explained. Which
+    constant is the best depends on the loss. So the reference is the best of those that
+    usually are: the mean of the predictions; the mean of the targets, if they have as
+    many elements as the predictions; and 0, which as a logit says that everything is
+    equally likely.
 
     Args:
-        loss: Of targets and predictions; its mean is taken.
+        loss: A function of targets and predictions, of whose result the mean is taken.
         targets: [samples, ...].
         predictions: [samples, ...].
 
     Returns:
-        Scalar: 1 less the loss over that of a constant. 1 for perfect predictions, 0
-        for constant ones, negative for worse; NaN if the constant's loss is not
-        positive.
+        Scalar: 1 minus the ratio of the loss to the loss of the constant. It is 1 for
+        perfect predictions, 0 for constant ones and negative for worse ones; NaN if the
+        loss of the constant is not positive or not finite.
     """
     predictions = tf.cast(predictions, tf.float32)
     constants = [tf.reduce_mean(predictions, axis=0), tf.zeros(predictions.shape[1:])]
@@ -82,23 +83,24 @@ def skill(loss: Loss, targets: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     losses = tf.stack(
         [mean_loss(tf.broadcast_to(x, predictions.shape)) for x in constants]
     )
-    # 0 may be no prediction at all, of probabilities that are to be normalized.
+    # For probabilities that the loss normalizes, 0 may be no valid prediction.
     reference = tf.reduce_min(tf.where(tf.math.is_finite(losses), losses, float("inf")))
     is_known = (reference > 0) & tf.math.is_finite(reference)
     return tf.where(is_known, 1 - mean_loss(predictions) / reference, float("nan"))
 
 
 def fresh_loss(loss: Any) -> tuple[Loss | None, str | None]:
-    """Returns a loss that shares nothing with the one that a model trains with.
+    """Returns a loss that shares no state with the one that a model trains with.
 
-    Somebody's own loss may keep a running mean, or draw random numbers: it is not
-    called once more.
+    A custom loss is not called once more, as it may keep a running mean or draw random
+    numbers.
 
     Args:
-        loss: As `compile` takes it.
+        loss: The loss as `compile` takes it.
 
     Returns:
-        The function of targets and predictions, or None and why there is none.
+        The loss as a function of targets and predictions, and None; or None and the
+        reason why there is no such loss.
     """
     if loss is None:
         return None, "the model was compiled without a loss"

@@ -1,7 +1,7 @@
-"""Sums over the elements of each layer's tensors: what a record costs.
+"""Sums over the elements of each layer's tensors, the main cost of a record.
 
-Few passes over the elements and few operations, in a step that XLA compiles and in one
-that it does not.
+The sums take few passes over the elements and few operations, with one way for a step
+that XLA compiles and another for one that it does not.
 """
 
 from __future__ import annotations
@@ -13,28 +13,32 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# Tensors of up to this many elements are summed together with those of their size:
-# copying them takes less than the operations that it saves.
+# Tensors of up to this many elements are summed together with others of the same size:
+# copying them takes less time than the operations that it saves.
 MAX_STACKED = 4096
 
-# What one kernel of XLA's makes and another one sums is written and read again. So of
-# large tensors this many pieces are added up, element by element, before it is written.
+# XLA writes what one of its kernels computes to memory before another kernel sums it.
+# So large tensors are cut into up to this many pieces, which are added element by
+# element before the result is written.
 MAX_PIECES = 4
 
-# Between these, the squares of a layer's elements and their sum are within float32.
+# If a layer's largest element is between these, the squares and their sum are within
+# the range of float32.
 SAFE_SMALLEST, SAFE_LARGEST = 1e-12, 1e12
 
 
 class LayerSums(NamedTuple):
-    """Sums over all elements of each layer's tensors, [layers] each, of one float type.
+    """Holds sums over all elements of each layer's tensors.
+
+    All fields are [layers] and of the same float type.
 
     Attributes:
-        squares: Of the elements.
-        absolute: Of their absolute values.
-        nonzero: The number of those that are not 0.
-        non_finite: The number of those that are NaN or infinite.
-        largest: The largest absolute value, 0 without any; if one is NaN, `absolute`
-            is, and this may be anything.
+        squares: The sum of the squares of the elements.
+        absolute: The sum of the absolute values of the elements.
+        nonzero: The number of elements that are not 0.
+        non_finite: The number of elements that are NaN or infinite.
+        largest: The largest absolute value, 0 if there is no element. If an element is
+            NaN, this may be any value, while `absolute` is NaN.
     """
 
     squares: tf.Tensor
@@ -45,10 +49,14 @@ class LayerSums(NamedTuple):
 
 
 def layer_sums(layers: Sequence[Sequence[tf.Tensor]]) -> LayerSums:
-    """Returns the sums of every layer, float64, right in any case; made for XLA.
+    """Returns the sums of every layer, in a way that suits a step that XLA compiles.
 
     Args:
-        layers: The float32 vectors of each, of a static shape; at least one in all.
+        layers: The float32 vectors of each layer, of static shapes; at least one vector
+            in all.
+
+    Returns:
+        The sums in float64, which are right whatever the elements are.
     """
     return _sums_of_rows(layers, _row_sums)
 
@@ -56,17 +64,18 @@ def layer_sums(layers: Sequence[Sequence[tf.Tensor]]) -> LayerSums:
 def fast_layer_sums(
     layers: Sequence[Sequence[tf.Tensor]],
 ) -> tuple[LayerSums, tf.Tensor]:
-    """Returns the sums of every layer, float32, and whether they are right.
+    """Returns the sums of every layer and whether they are right, for a plain step.
 
-    For a step that XLA does not compile, in which every operation makes a pass of its
-    own: they are not right where there are elements that are not finite or whose
-    squares are not within float32.
+    This suits a step that XLA does not compile, in which every operation makes a pass
+    of its own. The sums are not right if there are elements that are not finite or
+    whose squares are out of the range of float32.
 
     Args:
-        layers: As for `layer_sums`.
+        layers: The float32 vectors of each layer, of static shapes; at least one vector
+            in all.
 
     Returns:
-        The sums, and a scalar of whether they are right.
+        The sums in float32, and a bool scalar, whether they are right.
     """
     sums = _sums_of_rows(layers, _fast_row_sums)
     ends = sums.largest
@@ -86,7 +95,7 @@ def _sums_of_rows(
     totals = tf.math.unsorted_segment_sum(table, owners, len(layers))
     squares, absolute, nonzero, non_finite = tf.unstack(totals, axis=1)
     largest = tf.math.unsorted_segment_max(largest, owners, len(layers))
-    # Of no rows, it is the least there is.
+    # For a layer without rows, the segment maximum is the lowest float.
     largest = tf.maximum(largest, 0)
     return LayerSums(squares, absolute, nonzero, non_finite, largest)
 
@@ -94,10 +103,11 @@ def _sums_of_rows(
 def _by_size(
     layers: Sequence[Sequence[tf.Tensor]],
 ) -> tuple[list[tf.Tensor], list[int]]:
-    """Puts vectors of the same size into the rows of a matrix, if they are short.
+    """Stacks short vectors of the same size into the rows of a matrix.
 
     Returns:
-        The matrices, [rows, elements] each, and the layer of each row of all of them.
+        The matrices, [rows, elements] each, and the index of the layer of each row, for
+        the rows of all matrices in turn.
     """
     stacks: dict[tuple[int, ...], list[tuple[int, tf.Tensor]]] = {}
     for number, tensors in enumerate(layers):
@@ -111,14 +121,14 @@ def _by_size(
 
 
 def _row_sums(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Returns the fields of `LayerSums` for every row, float64."""
+    """Returns the fields of `LayerSums` for every row, in float64."""
     size = rows.shape[1]
     most = MAX_PIECES if size > MAX_STACKED else 1
     count = max(n for n in range(1, most + 1) if size % n == 0)
     pieces = tf.split(rows, count, axis=1)
     absolute = [tf.abs(piece) for piece in pieces]
-    # In float64 no square overflows or vanishes. A sum of squares alone would become a
-    # dot product, which is not vectorized.
+    # In float64 no square overflows or vanishes. XLA would turn a plain sum of squares
+    # into a dot product, which is not vectorized; the maximum with 0 prevents that.
     squares = tf.add_n([tf.square(tf.cast(piece, tf.float64)) for piece in pieces])
     squares = tf.maximum(squares, 0.0)
     nonzero = tf.add_n([tf.where(part == 0, 0.0, 1.0) for part in absolute])
@@ -130,9 +140,12 @@ def _row_sums(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
 
 def _fast_row_sums(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Returns the fields of `LayerSums` for every row, if all is well."""
+    """Returns the fields of `LayerSums` for every row, in float32.
+
+    They are right only if the elements are finite and their squares within float32.
+    """
     absolute = tf.abs(rows)
-    # With no copy of the squares, and in one operation.
+    # One operation, which makes no copy of the squares.
     norms = tf.raw_ops.EuclideanNorm(input=rows, axis=1)
     return (
         tf.square(norms),

@@ -1,4 +1,4 @@
-"""Functions of tensors that are traced by hand."""
+"""Tools to trace functions, and to run code outside of the step that is traced."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 class Traced:
-    """A TensorFlow function of tensors.
+    """Traces a function of tensors once for each combination of shapes and types.
 
-    Of functions that every fit makes anew, as `tf.function` does it, TensorFlow would
-    warn that they are traced too often.
+    The functions are made anew in every fit. If `tf.function` traced them itself,
+    TensorFlow would warn that they are traced too often.
 
     Args:
-        function: Maps tensors, its positional arguments, to a tensor.
+        function: A function that maps tensors, its positional arguments, to a tensor.
     """
 
     def __init__(self, function: Callable[..., tf.Tensor]) -> None:
@@ -28,13 +28,18 @@ class Traced:
         self._concrete: dict[Hashable, Callable[..., Any]] = {}
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Returns what the function does, traced once for tensors of these shapes."""
+        """Returns the result of the function, traced once for these shapes and types.
+
+        Args:
+            tensors: The arguments of the function.
+        """
         tensors = list(tensors)
         key = tuple((tuple(x.shape), x.dtype) for x in tensors)
         if key not in self._concrete:
             specs = [tf.TensorSpec(*spec) for spec in key]
             self._concrete[key] = self._function.get_concrete_function(specs)
-        # With a list, as traced: a call with flat arguments takes milliseconds.
+        # It is called with a list, as it was traced: a call with flat arguments takes
+        # milliseconds.
         return self._concrete[key](tensors)
 
 
@@ -44,16 +49,17 @@ def usually(
     otherwise: Callable[..., tf.Tensor],
     tensors: Sequence[tf.Tensor],
 ) -> tf.Tensor:
-    """Returns a value or, in the rare case, what a function makes of some tensors.
+    """Returns a value or, in the rare case, the result of a function of some tensors.
 
-    In one operation. `tf.cond` makes a switch for each tensor, and every operation of
-    the branch that is not taken is visited at every step.
+    This takes a single operation. `tf.cond` would make a switch for each tensor, and
+    every step would visit all operations of the branch that is not taken.
 
     Args:
-        condition: Scalar, true if the value is right.
-        value: The value.
-        otherwise: Maps the tensors to one of the value's shape and type.
-        tensors: Of static shapes.
+        condition: bool scalar, whether the value is right.
+        value: The value, a tensor of a static shape.
+        otherwise: A function that maps the tensors to a tensor of the value's shape and
+            type.
+        tensors: The arguments of the function, of static shapes.
     """
     if tf.executing_eagerly():
         return value if condition else otherwise(*tensors)
@@ -78,25 +84,27 @@ def usually(
 
 
 def outside_of_step(function: Callable[[], T]) -> T:
-    """Returns what a function returns, called eagerly while a step is traced.
+    """Calls a function eagerly, even while a step is traced, and returns its result.
 
-    In another thread, which knows nothing of the trace. `tf.init_scope` is not enough:
-    a function may make variables while it is traced first, and not when it is traced
-    again; and no tape records in it.
+    The function runs in another thread, which the trace does not affect.
+    `tf.init_scope` is not enough: in it a function may make variables only while the
+    step is traced for the first time, and no tape records.
 
     Args:
-        function: Takes nothing.
+        function: A function without arguments.
     """
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(function).result()
 
 
 def step_variable(value: Any, dtype: tf.DType) -> tf.Variable:
-    """Returns a variable that a training step may assign to, made at any time.
+    """Returns a new variable that a training step may assign to.
+
+    It can be made at any time, also while a step is traced.
 
     Args:
-        value: At the start.
-        dtype: Its type.
+        value: The initial value, an array or a number.
+        dtype: The type of the variable.
     """
     return outside_of_step(functools.partial(_variable, np.asarray(value), dtype))
 

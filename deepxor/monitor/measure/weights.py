@@ -1,4 +1,4 @@
-"""How much a training call changes the weights of each layer."""
+"""Measures how much a training call changes the weights of each layer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from deepxor.quantities import WEIGHTS, names
 class Updates:
     """Compares the weights before and after a training call.
 
-    Outside of the compiled step: kept inside it for a comparison, the weights would be
-    copied at every step instead of updated in place. Held from outside, they are copied
-    at the steps compared only, by TensorFlow or by XLA as they are about to change.
+    The comparison runs outside of the compiled step. If the step itself kept the
+    weights, they would be copied at every step instead of updated in place. Held from
+    outside, they are copied only at the steps that are compared: by TensorFlow or by
+    XLA, when they are about to change.
 
     Args:
-        layers: The variables of each.
+        layers: The variables of each layer.
     """
 
     def __init__(self, layers: Sequence[Sequence[keras.Variable]]) -> None:
@@ -34,7 +35,7 @@ class Updates:
         self._step = 0
 
     def start(self, step: int) -> None:
-        """Takes hold of the weights before a call.
+        """Keeps the weights as they are before a training call.
 
         Args:
             step: The number of the step to come.
@@ -42,25 +43,27 @@ class Updates:
         self._step, self._before = step, list(self._read()) if self._ids else []
 
     def start_with(self, step: int, weights: Mapping[int, Any]) -> None:
-        """Takes hold of weights that somebody has kept, or of those as they are.
+        """Keeps given values as the weights before a step, during that step.
 
         Args:
-            step: The number of the step at hand.
-            weights: A variable's id -> its value before the step.
+            step: The number of the current step.
+            weights: Maps the id of a variable to its value before the step. A variable
+                without an entry counts with its present value.
         """
         self.start(step)
         pairs = zip(self._ids, self._before, strict=True)
         self._before = [weights.get(key, value) for key, value in pairs]
 
     def finish(self, step: int) -> tuple[range, np.ndarray]:
-        """Compares the weights with those before, and lets go of them.
+        """Compares the weights with those kept before, and releases the latter.
 
         Args:
             step: The number of the step to come.
 
         Returns:
-            The steps in between, and float32 [quantities, layers] over all of them:
-            those of `quantities.WEIGHTS`, in the order of the table.
+            The steps in between, and the change over all of them: float32 [quantities,
+            layers], the quantities whose source is `quantities.WEIGHTS`, in the order
+            of the table. If no weights were kept, the range and the table are empty.
         """
         before, self._before = self._before, []
         if not before:
@@ -79,8 +82,8 @@ class Updates:
         return tf.stack(rows, axis=1)
 
 
-# A row of the table [quantities, layers] for each quantity of the weights: what makes
-# it from the L2 norms of a layer's weights before a step and of the step's change.
+# The quantities of the weights. Each function computes one from the L2 norms of a
+# layer's weights before a step and of the step's change.
 COLUMNS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     "weight_norm": lambda weight, update: weight,
     "update_ratio": lambda weight, update: tf.where(update == 0, 0.0, update / weight),
@@ -93,12 +96,12 @@ def weight_statistics(
     """Returns the quantities of one layer's weights, in the order of the table.
 
     Args:
-        before: Its weights before a step, one tensor a variable.
-        after: Those after it.
+        before: The layer's weights before a step, one tensor for each variable.
+        after: The weights after the step.
 
     Returns:
-        float32 [quantities]. An update of nothing is 0 of the weights, one of weights
-        that were all 0 infinite.
+        float32 [quantities]. The update ratio is 0 if no weight has changed, and
+        infinite if weights that were all 0 have changed.
     """
     old, new = flat_parts(before), flat_parts(after)
     weight = _plain_norm(old)
@@ -107,5 +110,5 @@ def weight_statistics(
 
 
 def _plain_norm(parts: Sequence[tf.Tensor]) -> tf.Tensor:
-    # Half the sums, with no copy of the squares.
+    # `l2_loss` returns half the sum of the squares, without a copy of the squares.
     return tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(part) for part in parts]))

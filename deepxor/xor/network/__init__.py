@@ -1,1 +1,1 @@
-"""Networks side by side: layers, the Keras model, the compiled loop that trains it."""
+"""Many independent networks in one Keras model: layers, model and training loop."""
