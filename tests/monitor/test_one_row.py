@@ -12,7 +12,7 @@ import deepxor.verdicts as v
 
 q.QUANTITIES = (
     *q.QUANTITIES,
-    q.Quantity("rms", q.GRADIENT, q.LOG10, "rms_log10", "Root mean square", q.U16, "."),
+    q.Quantity("made_up", q.GRADIENT, q.LOG10, "made_up_log10", "Made up", q.U16, "."),
     q.Quantity("drift", q.WEIGHTS, q.PLAIN, "drift", None, None, "."),
 )
 v.VERDICTS = (*v.VERDICTS, v.Verdict("busy", "#123456", "Do less."))
@@ -28,12 +28,12 @@ from deepxor.events.reader import read_run
 from deepxor.diagnosis import rules as diagnosis
 from deepxor.monitor.measure import gradients, weights
 
-gradients.COLUMNS["rms"] = lambda sums, sizes: tf.sqrt(sums.squares / sizes)
+gradients.COLUMNS["made_up"] = lambda sums, sizes: tf.sqrt(sums.squares / sizes)
 weights.COLUMNS["drift"] = lambda weight, update: update
 diagnosis.RULES = (
     diagnosis.Rule(
         "busy", "busy", lambda evidence: diagnosis.Finding(None, "So it is."),
-        v.advice("busy"), needs=("rms",),
+        v.advice("busy"), needs=("made_up",),
     ),
     *diagnosis.RULES,
 )
@@ -43,16 +43,16 @@ model.compile("sgd", "mse")
 monitor = deepxor.GradientMonitor(sys.argv[1], every=1)
 model.fit(x, x[:, :3], 16, verbose=0, callbacks=[monitor])
 history = monitor.history
-np.testing.assert_allclose(history["rms"], history["norm"] / np.sqrt(15), rtol=1e-5)
+np.testing.assert_allclose(history["made_up"], history["norm"] / np.sqrt(15), rtol=1e-5)
 drift = history["update_ratio"] * history["weight_norm"]
 np.testing.assert_allclose(history["drift"], drift, rtol=1e-5)
 events = read_run(sys.argv[1])
-for tag, values in (("rms_log10/a", np.log10(history["rms"])),
+for tag, values in (("made_up_log10/a", np.log10(history["made_up"])),
                     ("drift/a", history["drift"])):
     found = list(events.scalars[tag].values())
     np.testing.assert_allclose(found, values[:, 0], atol=1e-5)
-log10 = events.flow.quantities["rms_log10"]
-np.testing.assert_allclose(log10, np.log10(history["rms"]), atol=1e-5)
+log10 = events.flow.quantities["made_up_log10"]
+np.testing.assert_allclose(log10, np.log10(history["made_up"]), atol=1e-5)
 assert events.diagnosis["verdict"] == monitor.diagnosis.verdict == "busy"
 written = json.loads((Path(sys.argv[1]) / "diagnosis.json").read_text())
 assert written["verdict"] == "busy"

@@ -49,7 +49,9 @@ def test_activations_are_what_their_formulas_say(name):
 
 @pytest.mark.parametrize("name", sorted(FORMULAS))
 def test_the_largest_slope_is_the_largest_slope(name):
-    x = tf.constant(X, tf.float64)
+    # At a kink, as of ReLU at 0, there is no slope. TensorFlow gives one, which depends
+    # on how the function is written.
+    x = tf.constant(X[X != 0], tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = activation_function(name)(x)
