@@ -12,7 +12,7 @@ import pytest
 from deepxor.events.reader import read_run
 from deepxor.report.logdir import read_logdir
 from deepxor.report.page import report_html
-from tests.support.flow_server import get_flow, serve
+from tests.support.server import get_flow, serve
 
 OLD = Path(__file__).parent / "support" / "logdir-0.1.0"
 RUNS = ("three_layer-relu", "three_layer-sigmoid", "three_layer-tanh")

@@ -20,7 +20,7 @@ from deepxor.plugin import payload
 from deepxor.plugin.loader import GradientFlowLoader
 from deepxor.quantities import in_tab
 from deepxor.verdicts import VERDICTS, by_name
-from tests.support.flow_server import ROUTE, decode, get_flow, serve
+from tests.support.server import ROUTE, decode, get_flow, serve
 
 LAYERS = ["layer1", "layer2", "out"]
 
