@@ -6,22 +6,7 @@ import pytest
 import tensorflow as tf
 
 import deepxor
-
-L = keras.layers
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(64, 8)).astype(np.float32)
-Y = (X[:, :1] > 0).astype(np.float32)
-GRAPH, XLA, EAGER = {"jit_compile": False}, {"jit_compile": True}, {"run_eagerly": True}
-HOW = pytest.mark.parametrize(
-    "options", [GRAPH, XLA, EAGER], ids=["graph", "XLA", "eager"]
-)
-
-
-def network(**options):
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((8,)), L.Dense(8, "relu"), L.Dense(1)])
-    model.compile("adam", "mse", **options)
-    return model
+from tests.support.modes import GRAPH, HOW, XLA, L, X, Y
 
 
 class Gan(keras.Model):
