@@ -68,6 +68,15 @@ def is_activation_layer(layer: keras.layers.Layer) -> bool:
     return type(layer).__module__.startswith("keras.src.layers.activations")
 
 
+def mask_of(tensor: Any) -> Any:
+    """Returns the mask that a layer gave a tensor, which Keras's losses use, or None.
+
+    Args:
+        tensor: The output of a layer.
+    """
+    return keras.src.backend.get_keras_mask(tensor)
+
+
 def is_composite(layer: keras.layers.Layer) -> bool:
     """Returns whether a layer is of a kind of Keras, or derives from one.
 

@@ -109,6 +109,12 @@ QUANTITIES: tuple[Quantity, ...] = (
         "slope, or less than 0.05 if that is larger than 1.",
     ),
     Quantity(
+        "activation_rms", ACTIVATIONS, LOG10, "activation_rms_log10", "Activation RMS",
+        U16,
+        "The root mean square of the layer's activations, over units and samples; of "
+        "its outputs, if it has no activation.",
+    ),
+    Quantity(
         "time_ratio", RECURRENCE, LOG10, "time_ratio_log10", None, None,
         "Of a recurrent layer: of the gradient with respect to its last output, how "
         "much arrives at its initial state. L2 norm over L2 norm, for the sum of the "

@@ -29,6 +29,7 @@ VANISHING = "vanishing"
 EXPLODING = "exploding"
 DEAD = "dead"
 SATURATED = "saturated"
+NOT_LEARNING = "not_learning"
 UNDECIDED = "undecided"
 
 VERDICTS: tuple[Verdict, ...] = (
@@ -61,6 +62,12 @@ VERDICTS: tuple[Verdict, ...] = (
         "Scale the inputs to mean zero and variance one, start from smaller weights "
         "(glorot) and biases of zero, or lower the learning rate; relu has no upper "
         "flat part.",
+    ),
+    Verdict(
+        NOT_LEARNING,
+        "#6d1b7b",
+        "The gradient is not at fault: look at the data, at the loss and the output "
+        "activation, and at the learning rate.",
     ),
     Verdict(
         UNDECIDED,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepxor import verdicts
+from deepxor.diagnosis.causes.cause import Cause
+from deepxor.diagnosis.causes.table import find_causes
 from deepxor.diagnosis.evidence import Evidence
 from deepxor.diagnosis.rules import RULES
 from deepxor.verdicts import HEALTHY, UNDECIDED
@@ -20,22 +22,35 @@ class Diagnosis:
         verdict: The name of the verdict, one of `deepxor.verdicts`.
         layer: The name of the layer where the fault shows; None if there is none.
         evidence: One sentence with the numbers that led to the verdict.
-        advice: One sentence on what to change.
+        advice: One sentence on what to change: the remedy of the first cause, if any
+            is found.
+        causes: At most three likely causes, the likeliest first.
     """
 
     verdict: str
     layer: str | None
     evidence: str
     advice: str
+    causes: tuple[Cause, ...] = ()
 
     def __str__(self) -> str:
         where = f" at {self.layer}" if self.layer else ""
-        return f"{self.verdict}{where}\n  {self.evidence}\n  {self.advice}"
+        lines = [f"{self.verdict}{where}", self.evidence]
+        if self.causes:
+            lines += [f"{i}. {cause}" for i, cause in enumerate(self.causes, 1)]
+        else:
+            lines.append(self.advice)
+        return "\n  ".join(lines)
 
     def markdown(self) -> str:
         """Returns the diagnosis in Markdown, for TensorBoard's Text tab."""
         where = f" at `{self.layer}`" if self.layer else ""
-        return f"**{self.verdict}**{where}\n\n{self.evidence}\n\n{self.advice}"
+        advice = self.advice
+        if self.causes:
+            advice = "\n".join(
+                f"{i}. {cause}" for i, cause in enumerate(self.causes, 1)
+            )
+        return f"**{self.verdict}**{where}\n\n{self.evidence}\n\n{advice}"
 
 
 def diagnose(history: Mapping[str, Any]) -> Diagnosis:
@@ -65,12 +80,35 @@ def diagnose(history: Mapping[str, Any]) -> Diagnosis:
                 "not known, and so not whether the model learns."
             )
             return _undecided(text, history)
-        advice = found.advice or rule.advice
-        return Diagnosis(rule.verdict, found.layer, found.evidence, advice)
+        evidence.verdict = rule.verdict
+        # A finding with an advice of its own is a fault of which the cause is known,
+        # but for what the data say.
+        causes = find_causes(evidence, is_static=found.advice is not None)
+        advice = causes[0].remedy if causes else found.advice or rule.advice
+        return Diagnosis(rule.verdict, found.layer, found.evidence, advice, causes)
     missing_text = evidence.missing()
     if missing_text is not None:
         return _undecided(missing_text, history)
     return Diagnosis(HEALTHY, None, evidence.summary(), verdicts.advice(HEALTHY))
+
+
+def check_model(history: Mapping[str, Any]) -> Diagnosis | None:
+    """Returns what the first record alone says against a model, before any training.
+
+    It looks at the output activation and the loss against the targets, and at the scale
+    of the inputs.
+
+    Args:
+        history: `GradientMonitor.history`, with at least one record.
+
+    Returns:
+        An undecided diagnosis with these causes; None if there are none.
+    """
+    causes = find_causes(Evidence(history), is_static=True)
+    if not causes:
+        return None
+    text = "The first batch says, before any training:"
+    return Diagnosis(UNDECIDED, None, text, causes[0].remedy, causes)
 
 
 def _undecided(text: str, history: Mapping[str, Any]) -> Diagnosis:

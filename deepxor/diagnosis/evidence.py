@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from deepxor.diagnosis.output import outputs_of
 from deepxor.diagnosis.thresholds import THRESHOLDS
+from deepxor.facts import INPUT_FACTS
 
 
 class Evidence:
@@ -23,26 +25,57 @@ class Evidence:
         layers: The names of the layers in forward order.
         first_loss: The median loss of the first records.
         loss: The median loss over the window.
+        verdict: The verdict, once a rule has found a fault.
+        outputs: What is known of each output of the model.
+        skill: The smallest skill of all outputs over the window; NaN if it is not
+            known.
         is_learned: Whether the loss has fallen far below its first value, or the model
-            has skill.
+            has skill; but not if it is known to have none.
         is_falling: Whether the loss is still falling.
         is_flat: Whether the loss has not moved since the first record.
     """
 
     def __init__(self, history: Mapping[str, Any]) -> None:
         self.history = history
+        self.verdict: str | None = None
         self.layers: list[str] = list(history["layer"])
         self._window, before = _windows(np.asarray(history["step"]))
         loss = history["loss"]
         self.first_loss = median(loss[: self._first_records()])
         self.loss = median(loss[self._window])
-        skill = median(history["skill"][self._window])
+        self.outputs = outputs_of(history, self._window)
+        self.skill = min(
+            (output.skill for output in self.outputs),
+            default=float(median(history["skill"][self._window])),
+        )
+        has_fallen = self._has_fallen(self.first_loss, THRESHOLDS.learned)
         self.is_learned = bool(
-            self._has_fallen(self.first_loss, THRESHOLDS.learned)
-            or skill >= THRESHOLDS.skill
+            (has_fallen and not self.has_no_skill) or self.skill >= THRESHOLDS.skill
         )
         self.is_falling = self._has_fallen(median(loss[before]), THRESHOLDS.falling)
         self.is_flat = not self._has_fallen(self.first_loss, THRESHOLDS.flat)
+
+    @property
+    def has_no_skill(self) -> bool:
+        """Whether the predictions are known to be no better than a constant."""
+        return bool(self.skill < THRESHOLDS.no_skill)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the training goes on."""
+        return bool(self.history.get("is_running", False))
+
+    @property
+    def is_early(self) -> bool:
+        """Whether the training goes on, and has not come half the way to its end."""
+        end, steps = self.history.get("end"), self.history["step"]
+        return self.is_running and (end is None or steps[-1] + 1 < end / 2)
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """The facts of the compiled model; empty if they are not known."""
+        known: Mapping[str, Any] = self.history.get("model", {})
+        return known
 
     def _first_records(self) -> int:
         """Returns the number of records that are the start of the training.
@@ -74,7 +107,7 @@ class Evidence:
         """
         if quantity == "loss":
             return bool(self.loss_seen[self._window].any())
-        return bool((~np.isnan(self.history[quantity][self._window])).any())
+        return bool((~np.isnan(self.window(quantity))).any())
 
     @property
     def loss_seen(self) -> np.ndarray:
@@ -91,7 +124,28 @@ class Evidence:
         Args:
             quantity: A key of the history.
         """
-        return median(self.history[quantity][self._window], axis=0)
+        return median(self.window(quantity), axis=0)
+
+    def first(self, quantity: str) -> np.ndarray:
+        """Returns the first known values of a quantity, [layers]; NaN if none is known.
+
+        Args:
+            quantity: A key of the history.
+        """
+        values = self._known(quantity)
+        rows = np.argmax(~np.isnan(values), axis=0)
+        return np.asarray(values[rows, np.arange(values.shape[1])])
+
+    def _known(self, quantity: str) -> np.ndarray:
+        """Returns a quantity, [records, ...], NaN where it says nothing.
+
+        Whether units are dead is not known from a few samples.
+        """
+        values = np.asarray(self.history[quantity])
+        if quantity != "dead_fraction" or "samples" not in self.history:
+            return values
+        is_known = np.asarray(self.history["samples"]) >= THRESHOLDS.min_samples
+        return np.where(is_known[:, None], values, np.nan)
 
     def window(self, quantity: str) -> np.ndarray:
         """Returns a quantity over the window, [records, ...].
@@ -99,12 +153,64 @@ class Evidence:
         Args:
             quantity: A key of the history.
         """
-        return np.asarray(self.history[quantity])[self._window]
+        return np.asarray(self._known(quantity)[self._window])
 
     @property
     def step(self) -> int:
         """The first step of the window."""
         return int(self.history["step"][self._window][0])
+
+    @property
+    def inputs(self) -> dict[str, dict[str, float]]:
+        """Returns the facts of what enters the first layers, by the layers' names."""
+        found = {}
+        for number, name in enumerate(self.history.get("input", [])):
+            facts = {
+                fact.name: float(median(self.history[fact.name][:, number]))
+                for fact in INPUT_FACTS
+            }
+            found[name] = facts
+        return found
+
+    def rate_says(self) -> str:
+        """Returns a clause on the learning rate in force; empty if it is not known."""
+        rates = np.asarray(self.history.get("learning_rate", []), float)
+        known = rates[np.isfinite(rates)]
+        return f" (learning rate {known[-1]:.3g})" if len(known) else ""
+
+    @property
+    def path(self) -> float:
+        """The sum of all updates of a layer over its weights, of the largest such sum.
+
+        It is estimated from the records of updates, as if each went on until the next.
+        """
+        steps = np.asarray(self.history["step"], float)
+        ratios = np.asarray(self.history["update_ratio"], float)
+        sums = [
+            (row[known] * np.diff(steps[known], append=steps[-1] + 1)).sum()
+            for row in ratios.T
+            if (known := np.isfinite(row)).any()
+        ]
+        return float(max(sums, default=np.nan))
+
+    @property
+    def slope(self) -> float:
+        """The slope of the loss over the last two thirds, in standard errors.
+
+        It is that of a straight line of least squares; NaN if it is not known.
+        """
+        steps = np.asarray(self.history["step"], float)
+        loss = np.asarray(self.history["loss"], float)
+        is_late = steps >= steps[0] + (steps[-1] - steps[0]) / 3
+        is_late &= np.isfinite(loss)
+        if is_late.sum() < 5:
+            return float("nan")
+        x, y = steps[is_late], loss[is_late]
+        x = x - x.mean()
+        slope = (x * y).sum() / (x * x).sum()
+        rest = y - y.mean() - slope * x
+        error = np.sqrt((rest**2).sum() / (len(x) - 2) / (x * x).sum())
+        return float(slope / error) if error > 0 else 0.0
 
     @property
     def distance(self) -> float:
@@ -115,6 +221,13 @@ class Evidence:
     def seen(self) -> np.ndarray:
         """Returns the numbers of the layers whose gradient was seen in the window."""
         return np.flatnonzero(~np.isnan(self.recent("norm")))
+
+    @property
+    def arriving(self) -> float:
+        """The norm at the first layer over the largest at the others; NaN without."""
+        norm = self.recent("norm")[self.seen()]
+        largest = norm[1:].max(initial=0)
+        return float(norm[0] / largest) if largest > 0 else float("nan")
 
     def missing(self) -> str | None:
         """Returns what is missing to call a model healthy, or None if nothing is."""
@@ -136,7 +249,15 @@ class Evidence:
         ends = f"{self.layers[seen[0]]} gets {norm[seen[0]]:.1e}"
         if len(seen) > 1:
             ends += f", {self.layers[seen[-1]]} {norm[seen[-1]]:.1e}"
-        return f"{ends}; {self.loss_says()}."
+        return f"{ends}; {self.loss_says()}; {self.skill_says()}."
+
+    def skill_says(self) -> str:
+        """Returns a clause on how much better the predictions are than a constant."""
+        if np.isnan(self.skill):
+            why = self.history.get("notes", {}).get("skill")
+            because = f" ({why})" if why else ""
+            return f"whether the predictions beat a constant is not known{because}"
+        return f"the predictions beat a constant by a skill of {self.skill:.2f}"
 
     def ends_say(self) -> str:
         """Returns a clause on the norms of the first and last layers that were seen."""

@@ -43,6 +43,29 @@ class Thresholds:
         learned: A loss below this share of that of the start has been learned.
         skill: The loss of a model with at least this skill has been learned, too, as it
             may have been low from the start, if a training is continued.
+        no_skill: A model with less skill than this is no better than a constant.
+        min_samples: The number of samples below which neither skill nor dead units are
+            known.
+        significant: The loss falls if its slope is below 0 by this many standard
+            errors.
+        beyond: A target is out of the output activation's reach if it lies beyond it
+            by more than this share of the targets' range.
+        classes: The most different whole numbers that are taken for classes.
+        small_inputs: Inputs of a smaller root mean square are not scaled.
+        large_inputs: Inputs of a larger root mean square are not scaled.
+        small_targets: Numbers as targets of a smaller root mean square are not scaled.
+        large_targets: Targets of a larger root mean square are not scaled.
+        constant: Predictions are as good as a constant if their skill is not further
+            below 0 than this.
+        large_update: Steps are large if they change the weights by more than this share
+            of themselves in the median. TheDeepChecker takes 0.1.
+        hardly_moved: The weights have hardly moved if all updates together come to less
+            than this share of them.
+        few_steps: A training of no more steps than this may be too short.
+        heavy_dropout: A dropout of at least this rate leaves next to nothing.
+        shrunk: Activations have shrunk the gradient if less than this share of it
+            arrives at the first layer.
+        few_units: A layer of no more units than this is narrow.
         flat: A loss above this share of that of the start has not moved.
         moved: The loss can be expected to move if a layer's updates add up to this
             share of its weights.
@@ -67,6 +90,22 @@ class Thresholds:
     steepness: float = 100.0
     learned: float = 0.5
     skill: float = 0.5
+    no_skill: float = 0.05
+    min_samples: int = 20
+    significant: float = 3.0
+    beyond: float = 0.02
+    classes: int = 100
+    small_inputs: float = 0.01
+    large_inputs: float = 10.0
+    small_targets: float = 0.01
+    large_targets: float = 10.0
+    constant: float = 0.2
+    large_update: float = 0.1
+    hardly_moved: float = 0.1
+    few_steps: int = 50
+    heavy_dropout: float = 0.7
+    shrunk: float = 0.05
+    few_units: int = 2
     flat: float = 0.95
     moved: float = 0.1
     falling: float = 0.8

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from deepxor.diagnosis.diagnosis import Diagnosis, diagnose
+from deepxor.diagnosis.diagnosis import Diagnosis, check_model, diagnose
 from deepxor.events.writer import SummaryWriter
 from deepxor.monitor.arguments import Arguments, FaultHandler, check
 from deepxor.monitor.engine.base import engine
@@ -55,7 +55,9 @@ class GradientMonitor(keras.callbacks.Callback):
             these is measured, nor is "time_ratio".
         on_fault: What to do when the diagnosis, which is then repeated during training,
             becomes a fault that it was not before: "warn", "stop", or a function that
-            takes the `Diagnosis`. None does nothing.
+            takes the `Diagnosis`. None does nothing. "warn" and "stop" also warn, after
+            the first step, of an output activation or a loss that does not fit the
+            targets, and of inputs that are not scaled.
 
     Raises:
         ValueError: If an argument is not allowed.
@@ -84,7 +86,7 @@ class GradientMonitor(keras.callbacks.Callback):
         self._session: FitSession | None = None
         self._trained: weakref.ref[keras.Model] | None = None
         self._last_verdict = HEALTHY
-        self._next_check = 2
+        self._next_check = 1
 
     @property
     def every(self) -> int:
@@ -199,7 +201,7 @@ class GradientMonitor(keras.callbacks.Callback):
         is_same = self._trained is not None and self._trained() is model
         if not is_same:
             self._history = History([])
-            self._last_verdict, self._next_check = HEALTHY, 2
+            self._last_verdict, self._next_check = HEALTHY, 1
         next_step = before.next_step if before is not None and is_same else 0
         self._trained = weakref.ref(model)
         self._session = FitSession(
@@ -223,6 +225,8 @@ class GradientMonitor(keras.callbacks.Callback):
         """Makes the diagnosis now and then, and acts if it is a new fault."""
         if self._history.made < self._next_check:
             return
+        if self._next_check == 1:
+            self._warn_of_model()
         # The next diagnosis waits for a tenth more records, so that all diagnoses
         # together cost no more than a few of the whole history.
         self._next_check = self._history.made + 1 + self._history.made // 10
@@ -238,3 +242,11 @@ class GradientMonitor(keras.callbacks.Callback):
             warnings.warn(f"GradientMonitor: {diagnosis}", stacklevel=2)
         if self._arguments.on_fault == "stop":
             self.model.stop_training = True
+
+    def _warn_of_model(self) -> None:
+        """Warns of what the first record says against the model and its data."""
+        if callable(self._arguments.on_fault):
+            return  # it takes faults that have been seen to do harm
+        diagnosis = check_model(self.history)
+        if diagnosis is not None:
+            warnings.warn(f"GradientMonitor: {diagnosis}", stacklevel=2)

@@ -17,6 +17,9 @@ from deepxor.statistics import LOG10_EDGES
 # The number of records that a buffer holds; further ones overwrite the oldest.
 CAPACITY = 64
 
+# The quantities of activations that are measured inside the step.
+ACTIVITY = ("saturated_fraction", "activation_rms")
+
 
 class Record(NamedTuple):
     """Holds what was kept of one step.
@@ -25,7 +28,8 @@ class Record(NamedTuple):
         step: The number of the step.
         gradients: float32 [quantities, rows], the quantities whose source is
             `quantities.GRADIENT`; NaN for a row whose gradient no optimizer got.
-        saturated: float32 [rows], the fraction of saturated outputs of each row.
+        activity: float32 [quantities, rows], the quantities `ACTIVITY`; NaN for what
+            was not measured.
         global_norm: The L2 norm over all gradients that were seen, including those of
             variables that belong to no row.
         loss: The loss of the batch; NaN if it was not seen.
@@ -36,7 +40,7 @@ class Record(NamedTuple):
 
     step: int
     gradients: np.ndarray
-    saturated: np.ndarray
+    activity: np.ndarray
     global_norm: float
     loss: float
     samples: int
@@ -56,7 +60,7 @@ class DeviceBuffer:
         # The last row is for gradients of variables that belong to no row.
         self._height = rows + 1
         self._columns = len(names(GRADIENT))
-        size = self._height * self._columns + rows + 2
+        size = self._height * self._columns + len(ACTIVITY) * rows + 2
         self._slots = step_variable(np.zeros((CAPACITY, size)), tf.float32)
         self._steps = step_variable(np.zeros(CAPACITY), tf.int64)
         self._counts: tf.Variable | None = None
@@ -69,7 +73,7 @@ class DeviceBuffer:
         count: tf.Tensor,
         step: tf.Tensor,
         table: tf.Tensor,
-        saturated: tf.Tensor,
+        activity: tf.Tensor,
         loss: tf.Tensor,
         samples: tf.Tensor,
         counts: tf.Tensor | None,
@@ -81,7 +85,7 @@ class DeviceBuffer:
             step: int64 scalar, the number of the step.
             table: float32 [rows + 1, quantities]; the last row is for gradients of
                 variables that belong to no row.
-            saturated: float32 [rows], the fraction of saturated outputs.
+            activity: float32 [quantities, rows], the quantities `ACTIVITY`.
             loss: Scalar, the loss of the batch.
             samples: float32 scalar, the number of samples whose activations were looked
                 at.
@@ -89,7 +93,8 @@ class DeviceBuffer:
                 the buffer has no counts.
         """
         ends = tf.stack([tf.reshape(loss, []), samples])
-        values = tf.concat([tf.reshape(table, [-1]), saturated, ends], axis=0)
+        parts = [tf.reshape(table, [-1]), tf.reshape(activity, [-1]), ends]
+        values = tf.concat(parts, axis=0)
         index = [[count % CAPACITY]]
         _put(self._slots, index, values)
         _put(self._steps, index, step)
@@ -126,7 +131,7 @@ class DeviceBuffer:
         return Record(
             step,
             table[:, :-1],
-            row[size:-2],
+            row[size:-2].reshape(len(ACTIVITY), -1),
             float(total),
             float(row[-2]),
             int(row[-1]),

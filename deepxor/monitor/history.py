@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from deepxor.events.gradient_flow import joined_layers
+from deepxor.facts import INPUT_FACTS, OUTPUT_FACTS, Fact
 from deepxor.quantities import names
 
 # A history with more bytes than this drops every second record of its older half.
@@ -17,14 +19,43 @@ MAX_BYTES = 2**25
 MIN_FIRST = 8
 
 
+@dataclass(frozen=True)
+class BatchFacts:
+    """Holds what is known of a record's batch, beside the layers.
+
+    Attributes:
+        learning_rate: The learning rate in force; NaN if it was not looked at.
+        outputs: Maps the name of an output to the facts `OUTPUT_FACTS`, [facts].
+        inputs: Maps the name of a layer to the facts `INPUT_FACTS` of what enters it.
+    """
+
+    learning_rate: float = np.nan
+    outputs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def skills(self) -> dict[str, float]:
+        """Returns the skill of each output; NaN if it is not known."""
+        row = [fact.name for fact in OUTPUT_FACTS].index("output_skill")
+        return {name: float(facts[row]) for name, facts in self.outputs.items()}
+
+    @property
+    def skill(self) -> float:
+        """Returns the smallest skill of all outputs; NaN if one is not known."""
+        return float(np.min(list(self.skills.values()) or np.nan))
+
+
+NO_FACTS = BatchFacts()
+
+
 class _Record(NamedTuple):
     step: int
     table: np.ndarray
     global_norm: float
     loss: float
     is_loss_seen: bool
-    skill: float
     samples: int
+    facts: BatchFacts
 
 
 class History:
@@ -40,6 +71,11 @@ class History:
         first_bad: The step and the layer of the first gradient that was not finite, or
             None; the layer is None if it is not one of `layers`.
         notes: Maps what is not known to the reason.
+        model: The facts of the compiled model, see `model_facts`; empty until its first
+            step has been seen.
+        is_running: Whether the fit goes on, so that more records may come.
+        end: The number of the step before which the fit is to end; None if its length
+            is not known.
     """
 
     def __init__(self, layers: Sequence[str]) -> None:
@@ -47,6 +83,9 @@ class History:
         self.made = 0
         self.first_bad: tuple[int, str | None] | None = None
         self.notes: dict[str, str] = {}
+        self.model: dict[str, Any] = {}
+        self.is_running = False
+        self.end: int | None = None
         self._records: list[_Record] = []
 
     def __len__(self) -> int:
@@ -83,9 +122,9 @@ class History:
         table: np.ndarray,
         global_norm: float,
         loss: float,
-        skill: float = np.nan,
         samples: int = 0,
         is_loss_seen: bool = True,
+        facts: BatchFacts = NO_FACTS,
     ) -> None:
         """Adds a record.
 
@@ -95,14 +134,14 @@ class History:
                 `quantities.QUANTITIES`.
             global_norm: The L2 norm of the gradient over all layers.
             loss: The loss of the batch.
-            skill: The skill of the batch's predictions; NaN if it was not measured.
             samples: The number of samples whose activations were looked at; 0 for none.
             is_loss_seen: Whether the loss is known. If not, a loss of NaN does not mean
                 that the loss was NaN.
+            facts: What else is known of the batch.
         """
         table = np.asarray(table, np.float32)
         self._records.append(
-            _Record(step, table, global_norm, loss, is_loss_seen, skill, samples)
+            _Record(step, table, global_norm, loss, is_loss_seen, samples, facts)
         )
         self.made += 1
         if len(self) * max(table.nbytes, 1) > MAX_BYTES and len(self) > 100:
@@ -141,16 +180,24 @@ class History:
             "global_norm": np.array([r.global_norm for r in records], np.float32),
             "loss": np.array([r.loss for r in records], np.float64),
             "loss_seen": np.array([r.is_loss_seen for r in records], bool),
-            "skill": np.array([r.skill for r in records], np.float64),
+            "skill": np.array([r.facts.skill for r in records], np.float64),
             "samples": np.array([r.samples for r in records], np.int64),
+            "learning_rate": np.array(
+                [r.facts.learning_rate for r in records], np.float64
+            ),
+            **_columns("output", OUTPUT_FACTS, [r.facts.outputs for r in records]),
+            **_columns("input", INPUT_FACTS, [r.facts.inputs for r in records]),
             "first_bad": self.first_bad,
             "notes": dict(self.notes),
+            "model": dict(self.model),
+            "is_running": self.is_running,
+            "end": self.end,
         }
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns the history without its notes as arrays, for `from_state`."""
-        arrays = self.as_dict()
-        del arrays["notes"]
+        """Returns the records as arrays, for `from_state`, without facts and notes."""
+        kept = ("step", "layer", *names(), *_SCALARS)
+        arrays = {name: value for name, value in self.as_dict().items() if name in kept}
         step, layer = self.first_bad or (-1, "")
         arrays["first_bad"] = np.array([str(step), layer or ""])
         return {name: np.array(value) for name, value in arrays.items()}
@@ -164,15 +211,13 @@ class History:
         """
         history = cls([str(name) for name in state["layer"]])
         tables = np.stack([state[name] for name in names()], axis=1)
-        columns = ("global_norm", "loss", "skill", "samples", "loss_seen")
         for step, table, *values in zip(
-            state["step"], tables, *(state[name] for name in columns), strict=True
+            state["step"], tables, *(state[name] for name in _SCALARS), strict=True
         ):
-            norm, loss, skill, samples, is_seen = values
+            norm, loss, samples, is_seen = values
             history.add(
-                int(step), table, float(norm), float(loss), float(skill),
-                int(samples), bool(is_seen),
-            )  # fmt: skip
+                int(step), table, float(norm), float(loss), int(samples), bool(is_seen)
+            )
         step, layer = state["first_bad"]
         history.first_bad = None if int(step) < 0 else (int(step), str(layer) or None)
         return history
@@ -182,3 +227,19 @@ class History:
         first = range(MIN_FIRST)
         keep = [*first, *range(MIN_FIRST, half, 2), *range(half, len(self))]
         self._records = [self._records[i] for i in keep]
+
+
+# The scalars of a record that `History.state` keeps.
+_SCALARS = ("global_norm", "loss", "samples", "loss_seen")
+
+
+def _columns(
+    key: str, facts: Sequence[Fact], records: Sequence[Mapping[str, np.ndarray]]
+) -> dict[str, Any]:
+    """Returns facts as arrays [records, names], and the names under the given key."""
+    known = list(dict.fromkeys(name for record in records for name in record))
+    tables = np.full((len(records), len(facts), len(known)), np.nan)
+    for i, record in enumerate(records):
+        for name, values in record.items():
+            tables[i, :, known.index(name)] = values
+    return {key: known, **{fact.name: tables[:, i] for i, fact in enumerate(facts)}}

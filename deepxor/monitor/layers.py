@@ -190,6 +190,17 @@ class CallLog:
         before = [x for x in others if self._begun.get(id(x), end) < end]
         return max(before, key=lambda x: self._begun[id(x)], default=None)
 
+    def producer(self, tensor: Any) -> tuple[keras.layers.Layer, list[Any]] | None:
+        """Returns the layer that returned a tensor, and the tensors it was called with.
+
+        Args:
+            tensor: The tensor.
+
+        Returns:
+            None if no layer returned it, as it is computed from a layer's outputs.
+        """
+        return self._producers.get(tensor_key(tensor))
+
     def sources(
         self, tensor: Any, is_source: Callable[[keras.layers.Layer], bool]
     ) -> list[keras.layers.Layer]:

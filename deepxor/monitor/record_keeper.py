@@ -10,14 +10,17 @@ import numpy as np
 
 from deepxor.monitor.arguments import Arguments
 from deepxor.monitor.attempts import Attempts
-from deepxor.monitor.device_buffer import Record
-from deepxor.monitor.history import History
+from deepxor.monitor.device_buffer import ACTIVITY, Record
+from deepxor.monitor.history import BatchFacts, History
+from deepxor.monitor.measure.facts import output_facts
 from deepxor.monitor.measure.pool import Looked, Pool
 from deepxor.monitor.optimizers import step_count
 from deepxor.monitor.recorder import StepRecorder
 from deepxor.monitor.run_writer import RunWriter, Written
 from deepxor.monitor.schedule import BackoffSchedule, Schedule
 from deepxor.quantities import GRADIENT, RECURRENCE, WEIGHTS, names
+
+NO_OUTPUTS = "the targets and predictions of the training step are not seen"
 
 
 @dataclass
@@ -28,7 +31,8 @@ class _Held:
     table: np.ndarray
     loss: float
     is_loss_seen: bool
-    wants_skill: bool
+    has_facts: bool
+    learning_rate: float
 
 
 class RecordKeeper:
@@ -63,6 +67,9 @@ class RecordKeeper:
         self._sparse = BackoffSchedule(0)
         self._pool = Pool(np.zeros(0, int), 0, arguments.sample)
         self._columns: list[int] = []
+        # The looks at samples that belong to the record that is held.
+        self._new_looks = 0
+        self._inputs: list[str] = []
         self._held: list[_Held] = []
         self._counts_before: dict[str, tuple[Any, int]] = {}
         self._recorder: StepRecorder
@@ -87,6 +94,7 @@ class RecordKeeper:
         """
         self._recorder = recorder
         self._columns = self._history.join(recorder.layers)
+        self._history.model = recorder.model_facts
         self._pool = Pool(
             np.zeros(0, int), len(recorder.layers), self._arguments.sample
         )
@@ -99,9 +107,12 @@ class RecordKeeper:
         for record in reading.records:
             is_latest = record is reading.records[-1]
             self._note_bad(record, recorder)
+            is_record = self._schedule.is_record(record.step) and recorder.layers
+            if is_record:
+                self.release()
             if record.samples and is_latest:
                 self._look(record, recorder)
-            if self._schedule.is_record(record.step) and recorder.layers:
+            if is_record:
                 shown = weights if record.step in updated else None
                 self._hold(record, recorder, shown, is_latest)
         if reading.first_bad is not None:
@@ -120,20 +131,21 @@ class RecordKeeper:
         is_latest: bool,
     ) -> None:
         """Makes the table of a record, and holds it until it has enough samples."""
-        self.release()
         table = np.full((len(names()), len(recorder.layers)), np.nan, np.float32)
         table[_rows(GRADIENT)] = record.gradients
-        table[names().index("saturated_fraction")] = record.saturated
+        for name, values in zip(ACTIVITY, record.activity, strict=True):
+            table[names().index(name)] = values
         if weights is not None and weights.size:
             table[_rows(WEIGHTS)] = weights
-        wants_skill = False
-        if weights is not None and is_latest and self._sparse.is_due(record.step):
-            wants_skill = True
-            table[_rows(RECURRENCE)] = self._time_ratio(recorder)
+        has_facts, rate = weights is not None and is_latest, float("nan")
+        if has_facts:
+            rate = self._learning_rate(recorder)
+            if self._sparse.is_due(record.step):
+                table[_rows(RECURRENCE)] = self._time_ratio(recorder)
         loss, is_seen = record.loss, recorder.sees_loss
         if not is_seen and "loss" in self.last_logs:
             loss, is_seen = float(self.last_logs["loss"]), True
-        self._held.append(_Held(record, table, loss, is_seen, wants_skill))
+        self._held.append(_Held(record, table, loss, is_seen, has_facts, rate))
         if record.samples and is_latest:
             more = -(-self._arguments.sample // record.samples) - 1
             if self._schedule.look_again(more):
@@ -151,12 +163,19 @@ class RecordKeeper:
         silent = np.zeros(0, bool)
         if look.silent is not None:
             silent = look.silent.numpy().astype(bool)
-        pair = look.pair.arrays(record.samples)
-        self._pool.add(Looked(record.samples, silent, pair))
+        outputs = {
+            name: samples.arrays(record.samples)
+            for name, samples in look.outputs.items()
+        }
+        inputs = None if look.input_facts is None else look.input_facts.numpy()
+        self._inputs = look.inputs
+        self._pool.add(Looked(record.samples, silent, outputs, inputs))
+        self._new_looks += 1
 
     def release(self) -> None:
         """Completes the record that waits for samples, keeps it and writes it."""
         held, self._held = self._held, []
+        looks, self._new_looks = self._new_looks, 0
         for one in held:
             record, table = one.record, one.table
             samples = 0
@@ -164,13 +183,15 @@ class RecordKeeper:
                 samples = self._pool.samples
                 dead = self._pool.dead_fraction()
                 table[names().index("dead_fraction")] = dead
-            skill = self._skill() if one.wants_skill else float("nan")
+            facts = BatchFacts()
+            if one.has_facts:
+                facts = BatchFacts(one.learning_rate, *self._data_facts(looks))
             wide = self._widened(table)
             self._history.add(
-                record.step, wide, record.global_norm, one.loss, skill, samples,
-                one.is_loss_seen,
+                record.step, wide, record.global_norm, one.loss, samples,
+                one.is_loss_seen, facts,
             )  # fmt: skip
-            self._write(one, table, skill)
+            self._write(one, table, facts)
 
     def _widened(self, table: np.ndarray) -> np.ndarray:
         """Returns the table with columns for all layers of the history."""
@@ -189,11 +210,32 @@ class RecordKeeper:
         )
         return missing if found is None else found
 
-    def _skill(self) -> float:
-        recorder = self._recorder
-        found = self._attempts.run(
-            "skill", lambda: recorder.skill.measure(self._pool.pair())
-        )
+    def _data_facts(
+        self, looks: int
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Returns the facts of outputs and of inputs, of all pooled samples.
+
+        Args:
+            looks: The number of looks that belong to the record itself.
+        """
+        outputs = self._attempts.run("skill", lambda: self._output_facts(looks)) or {}
+        inputs = self._pool.inputs()
+        if inputs is None:
+            return outputs, {}
+        return outputs, dict(zip(self._inputs, inputs.T, strict=True))
+
+    def _output_facts(self, looks: int) -> dict[str, np.ndarray]:
+        found = {}
+        latest = self._pool.outputs(looks)
+        for name, (targets, given, *_) in self._pool.outputs().items():
+            skill = self._recorder.skills[name]
+            own_targets, own, *weights = latest[name]
+            score = skill.measure(own_targets, own, weights)
+            found[name] = output_facts(targets, given, score, skill.pooled())
+        return found
+
+    def _learning_rate(self, recorder: StepRecorder) -> float:
+        found = self._attempts.run("learning_rate", recorder.learning_rate)
         return float("nan") if found is None else found
 
     def _note_bad(self, record: Record, recorder: StepRecorder) -> None:
@@ -213,8 +255,11 @@ class RecordKeeper:
     def _note_reasons(self, recorder: StepRecorder) -> None:
         notes = self._history.notes
         notes.update(recorder.reasons)
-        if recorder.skill.reason is not None:
-            notes["skill"] = recorder.skill.reason
+        reasons = {name: x.reason for name, x in recorder.skills.items() if x.reason}
+        if not recorder.skills:
+            notes["skill"] = NO_OUTPUTS
+        elif reasons:
+            notes["skill"] = next(iter(reasons.values()))
         if not recorder.sees_loss and "loss" not in self.last_logs:
             notes["loss"] = "the training step neither scales nor reports a loss"
         unseen = [
@@ -239,7 +284,7 @@ class RecordKeeper:
                 f"recorded: {', '.join(many)}"
             )
 
-    def _write(self, held: _Held, table: np.ndarray, skill: float) -> None:
+    def _write(self, held: _Held, table: np.ndarray, facts: BatchFacts) -> None:
         recorder, record = self._recorder, held.record
         counts = record.counts
         histograms = self._arguments.histograms
@@ -250,7 +295,7 @@ class RecordKeeper:
             {name: table[i] for i, name in enumerate(names())},
             record.global_norm,
             held.loss if held.is_loss_seen else None,
-            skill,
+            facts,
             counts,
         )
         self._to_writer(lambda writer: writer.record(record.step, written))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deepxor.monitor.device_buffer import CAPACITY, DeviceBuffer, Record
+from deepxor.monitor.device_buffer import ACTIVITY, CAPACITY, DeviceBuffer, Record
 from deepxor.monitor.engine.base import Application, StepView
 from deepxor.monitor.layers import Owners, Row
 from deepxor.monitor.measure.gradients import (
@@ -24,6 +25,7 @@ from deepxor.monitor.measure.recurrence import Recurrence
 from deepxor.monitor.measure.skill import Skill
 from deepxor.monitor.measure.tracing import step_variable
 from deepxor.monitor.measure.weights import Updates
+from deepxor.monitor.model_facts import model_facts
 from deepxor.monitor.sample_recorder import KeptSamples, SampleRecorder
 from deepxor.monitor.schedule import Detail
 from deepxor.quantities import GRADIENT, names
@@ -77,7 +79,8 @@ class StepRecorder:
         layers: The names of the rows.
         updates: Compares the weights of the rows before and after a call.
         recurrence: Measures the recurrent layers among the rows.
-        skill: Measures the skill of the predictions.
+        skills: Maps the name of an output to what measures its skill.
+        model_facts: The facts of the compiled model, see `model_facts`.
         reasons: Maps what cannot be measured to the reason.
         applied: int [rows], the number of gradient applications of a step to each row.
         seen_optimizers: The ids of the optimizers whose `apply` was seen.
@@ -90,6 +93,8 @@ class StepRecorder:
     def __init__(
         self, view: StepView, rows: Sequence[Row], sample: int, has_histograms: bool
     ) -> None:
+        # The compiled steps, which the model holds, hold the recorder.
+        self._model = weakref.ref(view.model)
         self.layers = [row.name for row in rows]
         self._rows = list(rows)
         self._sample = sample
@@ -100,7 +105,8 @@ class StepRecorder:
         }
         self.reasons: dict[str, str] = {}
         self.updates = Updates([row.variables for row in rows])
-        self.skill = Skill(getattr(view.model, "loss", None))
+        self.model_facts = model_facts(view)
+        self.skills = {x.name: Skill(x.loss) for x in view.outputs}
         self.recurrence = self._make_recurrence(view)
         self.applied = np.zeros(len(rows), int)
         self.seen_optimizers: set[int] = set()
@@ -190,6 +196,12 @@ class StepRecorder:
     def next_step(self) -> int:
         """Returns the number of the step to come, read from the device."""
         return int(self._state.numpy()[_STEP])
+
+    def learning_rate(self) -> float:
+        """Returns the learning rate in force; NaN if the model has no optimizer."""
+        optimizer = getattr(self._model(), "optimizer", None)
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        return float("nan") if inner is None else float(inner.learning_rate)
 
     def latest_samples(self) -> KeptSamples | None:
         """Returns the samples of the latest record with activations, None without."""
@@ -310,16 +322,17 @@ class StepRecorder:
         table = gradient_statistics(gradients, view.is_compiled)
         table = self._without_unseen(table, groups, view)
         missing = tf.constant([float("nan")] * len(self._rows), tf.float32)
-        saturated, samples, look = missing, tf.constant(0.0), tf.constant(-1, tf.int64)
+        activity = tf.stack([missing] * len(ACTIVITY))
+        samples, look = tf.constant(0.0), tf.constant(-1, tf.int64)
         if detail is Detail.FULL and self._sample:
-            saturated, samples, look = self._samples.record(view)
+            activity, samples, look = self._samples.record(view)
         value = tf.cast(float("nan") if loss is None else loss, tf.float32)
         counts = None
         if self._buffer.has_counts:
             counts = tf.stack([log10_counts(layer) for layer in gradients[:-1]])
         known = [] if view.data is None or view.is_eager else [view.data]
         with tf.control_dependencies(known):
-            self._buffer.write(count, step, table, saturated, value, samples, counts)
+            self._buffer.write(count, step, table, activity, value, samples, counts)
         return look
 
     def _without_unseen(

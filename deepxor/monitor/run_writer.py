@@ -15,6 +15,7 @@ from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.events.files import write_text
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
+from deepxor.monitor.history import BatchFacts
 from deepxor.quantities import GRADIENT, LOG10, QUANTITIES, Quantity, in_tab
 
 
@@ -27,7 +28,7 @@ class Written:
         table: Maps the name of a quantity to its values, float32 [layers].
         global_norm: The L2 norm of the gradient over all layers.
         loss: The loss of the batch; None if it is not known.
-        skill: The skill of the predictions; NaN if it was not measured.
+        facts: What is known of the batch.
         counts: int [layers, bins], the histogram of log10 of the absolute gradient
             elements; None to write none.
     """
@@ -36,7 +37,7 @@ class Written:
     table: Mapping[str, np.ndarray]
     global_norm: float
     loss: float | None
-    skill: float
+    facts: BatchFacts
     counts: np.ndarray | None
 
 
@@ -104,8 +105,13 @@ def _add(record: Written, summary: StepSummary) -> None:
     summary.scalar("global_gradient_norm_log10", total)
     if record.loss is not None:
         summary.scalar("cost", record.loss)
-    if not np.isnan(record.skill):
-        summary.scalar("skill", record.skill)
+    skills = record.facts.skills
+    for name, skill in skills.items():
+        if not np.isnan(skill):
+            tag = "skill" if len(skills) == 1 else f"skill/{name}"
+            summary.scalar(tag, skill)
+    if not np.isnan(record.facts.learning_rate):
+        summary.scalar("learning_rate", record.facts.learning_rate)
     flow = {q.shown_name: shown(q, record.table[q.name]) for q in in_tab()}
     summary.flow(record.layers, flow)
     for quantity in QUANTITIES:

@@ -1,4 +1,4 @@
-"""Records activations, and keeps predictions, of some samples of the batch."""
+"""Records inputs and activations, and keeps outputs, of some samples of the batch."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from deepxor.monitor.engine.base import StepView
+from deepxor.monitor.device_buffer import ACTIVITY
+from deepxor.monitor.engine.base import ActivationCall, StepView
+from deepxor.monitor.entries import entry_tensors
 from deepxor.monitor.layers import Owners, Row, unit_axis
-from deepxor.monitor.measure.activations import Activity, Slopes, silent_units
+from deepxor.monitor.measure.activations import (
+    INVERSES_OF_OPERATIONS,
+    Activity,
+    Slopes,
+    root_mean_square,
+    silent_units,
+)
+from deepxor.monitor.measure.facts import input_facts
 from deepxor.monitor.measure.recurrence import SAMPLES as SEQUENCE_SAMPLES
 from deepxor.monitor.measure.samples import Samples
 from deepxor.monitor.measure.tracing import outside_of_step, step_variable
@@ -23,15 +32,21 @@ class KeptSamples:
     """Holds what one traced form of the step keeps of a batch's samples.
 
     Attributes:
-        pair: The samples of targets and predictions.
+        outputs: Maps the name of an output to the samples of its targets, predictions
+            and weights.
         sequences: Maps the id of a recurrent layer to the samples of its inputs.
+        inputs: The names of the layers that take the model's inputs.
+        input_facts: float32 [facts, inputs], the facts `INPUT_FACTS` of what enters
+            these layers: a variable, or a tensor in eager mode; None without any.
         silent: uint8 [units], 1 for units that are zero for all samples: a variable, or
             a tensor in eager mode; None if there are no units.
         unit_rows: int [units], the index of each unit's row.
     """
 
-    pair: Samples
+    outputs: dict[str, Samples]
     sequences: dict[int, Samples]
+    inputs: list[str] = field(default_factory=list)
+    input_facts: Any = None
     silent: Any = None
     unit_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
@@ -69,40 +84,40 @@ class SampleRecorder:
             view: The view of the step that is being traced or run eagerly.
 
         Returns:
-            The saturated fraction of each row, float32 [rows]; the number of samples, a
-            float32 scalar; and the number for `kept`, an int64 scalar.
+            The quantities `ACTIVITY`, float32 [quantities, rows]; the number of
+            samples, a float32 scalar; and the number for `kept`, an int64 scalar.
         """
         kept = KeptSamples(
-            Samples(self._sample, view.pair),
+            {x.name: Samples(self._sample, x.tensors) for x in view.outputs},
             {
                 id(layer): Samples(SEQUENCE_SAMPLES, tensors)
                 for layer, tensors in view.sequences
             },
         )
-        shares, silent = self._activities(view)
+        activity, silent = self._activities(view)
         if silent:
             kept.unit_rows = np.repeat(
                 [row for row, _ in silent], [mask.shape[0] for _, mask in silent]
             )
             masks = tf.cast(tf.concat([mask for _, mask in silent], axis=0), tf.uint8)
-            kept.silent = masks
+            kept.silent = _carried(masks, view.is_eager)
+        entries = entry_tensors(view, self._rows)
+        if entries:
+            kept.inputs = list(entries)
+            table = [input_facts(x[: self._sample]) for x in entries.values()]
+            kept.input_facts = _carried(tf.stack(table, axis=1), view.is_eager)
         if view.is_eager:
             self._kept.clear()
-        else:
-            kept.pair.make_variables()
-            for samples in kept.sequences.values():
+        for samples in [*kept.outputs.values(), *kept.sequences.values()]:
+            if not view.is_eager:
                 samples.make_variables()
-            if silent:
-                kept.silent = step_variable(np.zeros(len(kept.unit_rows)), tf.uint8)
-                kept.silent.assign(masks)
-        kept.pair.keep()
-        for samples in kept.sequences.values():
             samples.keep()
         self._kept.append(kept)
-        return shares, self._size(view), tf.constant(len(self._kept) - 1, tf.int64)
+        return activity, self._size(view), tf.constant(len(self._kept) - 1, tf.int64)
 
     def _size(self, view: StepView) -> tf.Tensor:
-        batch = [*view.pair, *(call.outputs for call in view.activations)]
+        batch = [x.predictions for x in view.outputs]
+        batch += [call.outputs for call in view.activations]
         known = [x for x in batch if x.shape.rank]
         size = tf.shape(known[0])[0] if known else self._sample
         return tf.cast(tf.minimum(size, self._sample), tf.float32)
@@ -110,24 +125,27 @@ class SampleRecorder:
     def _activities(
         self, view: StepView
     ) -> tuple[tf.Tensor, list[tuple[int, tf.Tensor]]]:
-        """Returns the saturated fraction of each row, and which units are silent.
+        """Returns the quantities `ACTIVITY` of each row, and which units are silent.
 
         Returns:
-            float32 [rows], NaN where it is not known; and for each activation the index
-            of its row and bool [units].
+            float32 [quantities, rows], NaN where it is not known; and for each
+            activation the index of its row and bool [units].
         """
         owners = Owners(view.model, self._rows, view.calls)
-        calls: dict[tuple[int, int], list[Any]] = {}
+        calls: dict[tuple[int, int], list[ActivationCall]] = {}
         for call in view.activations:
             row = owners.row(call.layer, call.kept)
             if row is not None and call.outputs.shape.rank:
                 calls.setdefault((row, id(call.layer)), []).append(call)
         silent: list[tuple[int, tf.Tensor]] = []
         shares: dict[int, list[tf.Tensor]] = {}
+        outputs = self._linear_outputs(view)
         for (row, _), group in calls.items():
             taken = [self._taken(call) for call in group]
             axis = unit_axis(self._rows[row].layer)
             units = {activity.outputs.shape[axis] for activity in taken}
+            # Of several activations of a layer the last one makes its output.
+            outputs[row] = [activity.outputs for activity in taken]
             if len(units) == 1 and None not in units:
                 silent.append((row, silent_units(taken, axis)))
             slopes = self._slopes_of(group[0], view.is_eager)
@@ -136,12 +154,40 @@ class SampleRecorder:
             else:
                 self._reasons.setdefault("saturated_fraction", slopes.reason)
         missing = tf.constant(float("nan"))
-        columns = [
-            tf.add_n(shares[i]) / len(shares[i]) if i in shares else missing
-            for i in range(len(self._rows))
+        numbers = range(len(self._rows))
+        columns = {
+            "saturated_fraction": [
+                tf.add_n(shares[i]) / len(shares[i]) if i in shares else missing
+                for i in numbers
+            ],
+            "activation_rms": [
+                root_mean_square(outputs[i]) if i in outputs else missing
+                for i in numbers
+            ],
+        }
+        rows = [
+            tf.stack(columns[name]) if numbers else tf.zeros(0) for name in ACTIVITY
         ]
-        table = tf.stack(columns) if columns else tf.zeros([0])
-        return table, silent
+        return tf.stack(rows), silent
+
+    def _linear_outputs(self, view: StepView) -> dict[int, list[tf.Tensor]]:
+        """Returns samples of the outputs of each row's layer, without an activation.
+
+        TensorFlow fuses a matrix product with some activations after it, but not if
+        anything else reads the values in between, see `StepTrace`. These are left out.
+        """
+        row_of = {id(row.layer): number for number, row in enumerate(self._rows)}
+        found: dict[int, list[tf.Tensor]] = {}
+        for call in view.layer_calls:
+            row, outputs = row_of.get(id(call.layer)), call.outputs
+            if row is None or not outputs.shape.rank or not outputs.dtype.is_floating:
+                continue
+            if tf.is_symbolic_tensor(outputs):
+                consumers = {op.type for op in outputs.consumers()}
+                if consumers & set(INVERSES_OF_OPERATIONS):
+                    continue
+            found.setdefault(row, []).append(outputs[: self._sample])
+        return found
 
     def _taken(self, call: Any) -> Activity:
         kept = tf.cast(call.kept[: self._sample], tf.float32)
@@ -155,3 +201,12 @@ class SampleRecorder:
                 functools.partial(Slopes, call.function, call.outputs.shape, is_eager)
             )
         return self._slopes[key]
+
+
+def _carried(value: tf.Tensor, is_eager: bool) -> Any:
+    """Returns a variable that a traced step assigns a value to; or an eager value."""
+    if is_eager:
+        return value
+    variable = step_variable(np.zeros(value.shape), value.dtype)
+    variable.assign(value)
+    return variable

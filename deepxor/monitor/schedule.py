@@ -13,11 +13,11 @@ SPARSENESS = 4
 # Activations and weights get rarer in the same way, with two exceptions: the first
 # `FULL_RECORDS` records of a fit all have them, and so does the next record once
 # `FULL_EVERY` steps have passed.
-FULL_RECORDS = 32
+FULL_RECORDS = 100
 FULL_EVERY = 100
 
 # Where batches are small, activations are also looked at in the steps right after a
-# record, but in no more than this share of all steps.
+# record, but in no more than this share of the steps from one such record to the next.
 MAX_LOOKS = 0.1
 
 
@@ -114,17 +114,23 @@ class Schedule:
     def look_again(self, calls: int) -> bool:
         """Plans that the next calls, right after a record, look at activations, too.
 
+        They will not if a call runs several steps.
+
         Args:
-            calls: The number of such calls.
+            calls: The number of such calls that are needed. There will be no more than
+                the share `MAX_LOOKS` of the steps until activations are next due.
 
         Returns:
-            Whether they will. They will not if they are more than the share `MAX_LOOKS`
-            of all steps, or if a call runs several steps.
+            Whether there will be as many as are needed, and at least one.
         """
-        if self._most > 1 or calls > self.every * MAX_LOOKS:
+        if self._most > 1:
             return False
-        self._more_looks = calls
-        return calls > 0
+        pause = self.every
+        if self._full_records >= FULL_RECORDS:
+            due = min(_pause(self._last_full - self._start), FULL_EVERY)
+            pause = max(pause, due)
+        self._more_looks = min(calls, int(pause * MAX_LOOKS), self.every - 1)
+        return 0 < calls <= self._more_looks
 
     @property
     def looks_again(self) -> bool:

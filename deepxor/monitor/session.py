@@ -167,6 +167,10 @@ class FitSession:
         start = max(min(counts, default=0), self.next_step)
         self._schedule.start(start)
         self._keeper.start(start, optimizers)
+        self._history.is_running = True
+        steps = self.params.get("steps")
+        epochs = self.params.get("epochs") or 1
+        self._history.end = start + steps * epochs if steps else None
         self._attempts.run(
             "checking the model", lambda: self._warn_if_changed(recorder)
         )
@@ -271,6 +275,7 @@ class FitSession:
                 return
             self._is_closed.set()
             self.settle()
+            self._history.is_running = False
             loss = (logs or {}).get("loss", 0)
             # The loss in the logs is the mean of the last epoch. It may have stopped
             # being finite after the last record.

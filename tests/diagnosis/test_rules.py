@@ -10,7 +10,9 @@ import pytest
 import deepxor
 from deepxor import verdicts
 from deepxor.diagnosis.diagnosis import diagnose
-from deepxor.diagnosis.rules import ADVICE_DATA, ADVICE_IN_TIME, ADVICE_NOTHING_ARRIVES
+from deepxor.diagnosis.exploding import ADVICE_DATA
+from deepxor.diagnosis.rules import ADVICE_IN_TIME
+from deepxor.diagnosis.vanishing import ADVICE_NOTHING_ARRIVES
 
 # No warning comes from judging, of NumPy's or of anybody's.
 pytestmark = pytest.mark.filterwarnings("error")

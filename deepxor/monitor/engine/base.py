@@ -65,6 +65,47 @@ class ActivationCall:
 
 
 @dataclass(frozen=True)
+class OutputView:
+    """Holds what a step's loss was computed from, for one output of the model.
+
+    Attributes:
+        name: The name of the output.
+        loss: The loss that the model was compiled with for this output: a name, a
+            function or a Keras loss; None without one.
+        targets: The targets, [batch, ...].
+        predictions: The predictions, [batch, ...].
+        weights: The sample weights and the mask of the predictions, [batch, ...] each,
+            as far as there are any.
+    """
+
+    name: str
+    loss: Any
+    targets: Any
+    predictions: Any
+    weights: Sequence[Any] = ()
+
+    @property
+    def tensors(self) -> list[Any]:
+        """Returns all tensors: targets, predictions and weights."""
+        return [self.targets, self.predictions, *self.weights]
+
+
+@dataclass(frozen=True)
+class LayerCall:
+    """Holds one call of a layer that has weights.
+
+    Attributes:
+        layer: The layer.
+        inputs: The tensors of its first argument.
+        outputs: The tensor that it returned.
+    """
+
+    layer: keras.layers.Layer
+    inputs: Sequence[Any]
+    outputs: Any
+
+
+@dataclass(frozen=True)
 class StepView:
     """Holds what a training step has worked with, as seen at the end of the step.
 
@@ -77,8 +118,8 @@ class StepView:
             a loop, out of reach, to a variable with the sums over that gradient, see
             `measure.gradients.variable_sums`.
         loss: The unscaled loss, a scalar; None if it was not seen.
-        pair: Targets and predictions; empty if they were not seen, or if there are
-            several of them.
+        outputs: The outputs that the loss was computed from; empty if none was seen.
+        layer_calls: The calls of layers that have weights, in their order.
         activations: The calls of activations, in their order.
         sequences: The inputs of recurrent layers: for each the layer, and a list of the
             sequences and, if there is one, the mask.
@@ -94,7 +135,8 @@ class StepView:
     applications: Sequence[Application]
     hidden_sums: dict[int, Any]
     loss: Any
-    pair: Sequence[Any]
+    outputs: Sequence[OutputView]
+    layer_calls: Sequence[LayerCall]
     activations: Sequence[ActivationCall]
     sequences: Sequence[tuple[keras.layers.RNN, Sequence[Any]]]
     calls: CallLog

@@ -15,9 +15,12 @@ from deepxor.monitor.engine import hooks
 from deepxor.monitor.engine.base import (
     ActivationCall,
     Application,
+    LayerCall,
+    OutputView,
     StepView,
     UnsupportedStepError,
 )
+from deepxor.monitor.engine.outputs import outputs_of
 from deepxor.monitor.layers import CallLog, is_container
 from deepxor.monitor.measure.activations import (
     INVERSES_OF_OPERATIONS,
@@ -58,7 +61,8 @@ class StepTrace:
         self._hidden: dict[int, Any] = {}
         self._scaled_loss: Any = None
         self._computed_loss: Any = None
-        self._pair: list[Any] = []
+        self._outputs: list[OutputView] = []
+        self._layer_calls: list[LayerCall] = []
         self._activations: list[ActivationCall] = []
         self._sequences: dict[int, tuple[keras.layers.RNN, list[Any]]] = {}
         self._calls = CallLog(_parents)
@@ -92,7 +96,16 @@ class StepTrace:
             applications=self._applications,
             hidden_sums=self._hidden,
             loss=next((x for x in losses if x is not None and is_reachable(x)), None),
-            pair=self._pair if all(map(is_reachable, self._pair)) else [],
+            outputs=[
+                output
+                for output in self._outputs
+                if all(map(is_reachable, output.tensors))
+            ],
+            layer_calls=[
+                call
+                for call in self._layer_calls
+                if is_reachable(call.outputs) and all(map(is_reachable, call.inputs))
+            ],
             activations=[
                 call for call in self._activations if is_reachable(call.outputs)
             ],
@@ -124,6 +137,7 @@ class StepTrace:
         self._attempt(self._calls.begin, layer)
         outputs = call()
         self._attempt(self._calls.end, layer, inputs, outputs)
+        self._attempt(self._take_layer_call, layer, inputs, outputs)
         return outputs
 
     def on_scale_loss(self, loss: Any) -> None:
@@ -194,9 +208,21 @@ class StepTrace:
         return None
 
     def _take_loss(self, loss: Any, args: Any, kwargs: Any) -> None:
-        named = dict(zip(("x", "y", "y_pred"), args, strict=False)) | kwargs
-        self._pair = _all_tensors([named.get("y"), named.get("y_pred")])
+        names = ("x", "y", "y_pred", "sample_weight")
+        named = dict(zip(names, args, strict=False)) | kwargs
+        self._outputs = outputs_of(
+            self._model, named.get("y"), named.get("y_pred"), named.get("sample_weight")
+        )
         self._computed_loss = loss
+
+    def _take_layer_call(
+        self, layer: keras.layers.Layer, inputs: Any, outputs: Any
+    ) -> None:
+        if is_container(layer) or not layer.weights or not tf.is_tensor(outputs):
+            return
+        arguments, _ = inputs
+        first = _tensors(arguments[:1])
+        self._layer_calls.append(LayerCall(layer, first, outputs))
 
     def _keep_weights(self, variables: Sequence[keras.Variable] | None) -> None:
         if self._keeps_weights:

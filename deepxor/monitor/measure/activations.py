@@ -61,6 +61,19 @@ def silent_units(activities: Sequence[Activity], axis: int) -> tf.Tensor:
     return tf.reduce_all(tf.stack(silent), axis=0)
 
 
+def root_mean_square(outputs: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the root mean square of the outputs of all calls of a layer.
+
+    Args:
+        outputs: [samples, ...] each.
+
+    Returns:
+        float32 scalar.
+    """
+    squares = [tf.reduce_mean(tf.square(tf.cast(x, tf.float32))) for x in outputs]
+    return tf.sqrt(tf.reduce_mean(tf.stack(squares)))
+
+
 class Slopes:
     """Finds where an activation is saturated, which is where its slope is next to 0.
 

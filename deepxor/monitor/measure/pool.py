@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from deepxor.facts import INPUT_FACTS
 
 
 class Looked(NamedTuple):
@@ -16,12 +18,16 @@ class Looked(NamedTuple):
         samples: The number of samples.
         silent: bool [units], whether a unit is zero for all samples. The units of all
             rows follow each other.
-        pair: Targets and predictions, [samples, ...] each; empty if they are not known.
+        outputs: Maps the name of an output to its targets, predictions and weights,
+            [samples, ...] each.
+        inputs: The facts of what enters layers, [facts, inputs], see
+            `facts.input_facts`; None if they are not known.
     """
 
     samples: int
     silent: np.ndarray
-    pair: Sequence[np.ndarray]
+    outputs: Mapping[str, Sequence[np.ndarray]]
+    inputs: np.ndarray | None = None
 
 
 class Pool:
@@ -55,8 +61,7 @@ class Pool:
         Args:
             looked: What was looked at in the step.
         """
-        shapes = [np.shape(x)[1:] for x in looked.pair]
-        if self._steps and shapes != [np.shape(x)[1:] for x in self._steps[-1].pair]:
+        if self._steps and _shapes(looked) != _shapes(self._steps[-1]):
             self._steps.clear()
         self._steps.append(looked)
         while self.samples - self._steps[0].samples >= self._enough:
@@ -88,11 +93,70 @@ class Pool:
         )
         return shares.astype(np.float32)
 
-    def pair(self) -> list[np.ndarray]:
-        """Returns targets and predictions of all pooled samples.
+    def outputs(self, latest: int | None = None) -> dict[str, list[np.ndarray]]:
+        """Returns targets, predictions and weights of pooled samples.
+
+        Args:
+            latest: The number of the latest steps that count; None for all.
 
         Returns:
-            Two arrays, [samples, ...] each, or an empty list if there are none.
+            Maps the name of an output to arrays [samples, ...].
         """
-        pairs = [step.pair for step in self._steps if step.pair]
-        return [np.concatenate(parts) for parts in zip(*pairs, strict=True)]
+        steps = list(self._steps)[-(latest or len(self._steps)) :]
+        if not steps:
+            return {}
+        return {
+            name: [
+                np.concatenate(parts)
+                for parts in zip(*(step.outputs[name] for step in steps), strict=True)
+            ]
+            for name, arrays in steps[-1].outputs.items()
+            if arrays
+        }
+
+    def inputs(self) -> np.ndarray | None:
+        """Returns the facts of what enters layers, over all pooled samples.
+
+        Returns:
+            float64 [facts, inputs]; None if they are not known.
+        """
+        known = [step for step in self._steps if step.inputs is not None]
+        if not known:
+            return None
+        return pooled_inputs(
+            [step.inputs for step in known if step.inputs is not None],
+            [step.samples for step in known],
+        )
+
+
+def _shapes(looked: Looked) -> list[tuple[str, list[tuple[int, ...]]]]:
+    inputs = [] if looked.inputs is None else [("", [looked.inputs.shape])]
+    return inputs + [
+        (name, [np.shape(x)[1:] for x in arrays])
+        for name, arrays in looked.outputs.items()
+    ]
+
+
+def pooled_inputs(tables: Sequence[np.ndarray], samples: Sequence[int]) -> np.ndarray:
+    """Returns the facts of the inputs of several steps together.
+
+    Args:
+        tables: [facts, inputs] of each step, as `input_facts` returns them.
+        samples: The number of samples of each step.
+
+    Returns:
+        float64 [facts, inputs].
+    """
+    names = [fact.name for fact in INPUT_FACTS]
+    rows = {
+        name: np.stack([table[i] for table in tables]).astype(np.float64)
+        for i, name in enumerate(names)
+    }
+    shares = np.array(samples, np.float64)[:, None] / sum(samples)
+    pooled = {
+        "input_mean": (shares * rows["input_mean"]).sum(axis=0),
+        "input_rms": np.sqrt((shares * rows["input_rms"] ** 2).sum(axis=0)),
+        "input_max": rows["input_max"].max(axis=0),
+        "input_non_finite": (shares * rows["input_non_finite"]).sum(axis=0),
+    }
+    return np.stack([pooled[name] for name in names])

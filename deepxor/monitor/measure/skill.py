@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import warnings
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from deepxor import compat
+from deepxor.monitor.measure.constants import Constants, broadcast_weights
 from deepxor.monitor.measure.tracing import Traced
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
+# The skill is that of at least so many samples.
+MIN_SAMPLES = 32
+
+
+class Score(NamedTuple):
+    """Holds how good predictions are.
+
+    Attributes:
+        loss: The loss of the predictions; NaN if it is not known.
+        constant_loss: The loss of the best constant on the same samples.
+        samples: The number of samples.
+    """
+
+    loss: float
+    constant_loss: float
+    samples: int
+
+
 class Skill:
-    """Measures the skill of a batch's predictions, outside of the training step.
+    """Measures the skill of an output's predictions, outside of the training step.
+
+    The skill is 1 minus the ratio of the loss to that of the best constant: 1 for
+    perfect predictions, 0 for constant ones and negative for worse ones. Murphy 1988,
+    "Skill scores based on the mean square error", eq. 4. For the mean squared error it
+    is the share of the targets' variance that is explained. The reference is the best
+    constant, see `Constants`. Sample weights and masks count as in Keras's losses.
 
     Args:
-        loss: The loss that the model was compiled with.
+        loss: The loss that the model was compiled with for the output.
 
     Attributes:
         reason: The reason why the skill is not measured; None if it is.
@@ -30,63 +55,85 @@ class Skill:
 
     def __init__(self, loss: Any) -> None:
         function, self.reason = fresh_loss(loss)
-        self._function: Traced | None = None
+        self._constants = Constants(is_sparse=_name(loss).startswith("sparse_"))
+        self._scores: deque[Score] = deque()
+        self._losses: Traced | None = None
         if function is not None:
-            self._function = Traced(functools.partial(skill, function))
+            self._losses = Traced(_stacked(function))
 
-    def measure(self, pair: Sequence[np.ndarray]) -> float:
-        """Returns the skill of predictions, see `skill`.
+    def measure(
+        self,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        weights: Sequence[np.ndarray] = (),
+    ) -> Score:
+        """Returns the score of predictions.
 
         Args:
-            pair: Targets and predictions, [samples, ...] each, or an empty list.
+            targets: [samples, ...].
+            predictions: [samples, ...].
+            weights: Sample weights and masks, [samples, ...] each.
 
         Returns:
-            The skill score; NaN if `pair` is empty, or if there is a `reason`.
+            The score; the losses are NaN if there is a `reason`.
         """
-        if self._function is None or not pair:
-            return float("nan")
+        if self._losses is None:
+            return Score(float("nan"), float("nan"), len(targets))
+        predictions = predictions.astype(np.float32)
+        if targets[0].size == predictions[0].size:
+            targets = targets.reshape(predictions.shape)  # [samples] to [samples, 1]
+        self._constants.add(targets, weights)
+        constants = self._constants.candidates(predictions)
+        values = [np.broadcast_to(c, predictions.shape) for c in constants]
         with warnings.catch_warnings():
             # Keras has given the same warnings in the training step.
             warnings.simplefilter("ignore")
-            return float(self._function([tf.constant(x) for x in pair]).numpy())
+            tensors = [tf.constant(x) for x in (targets, predictions, *values)]
+            losses = self._losses(tensors).numpy()
+        means = [_mean(row, weights) for row in losses]
+        known = [mean for mean in means[1:] if np.isfinite(mean)]
+        score = Score(means[0], min(known, default=float("nan")), len(targets))
+        self._scores.append(score)
+        while self._pooled(1) >= MIN_SAMPLES:
+            self._scores.popleft()
+        return score
+
+    def pooled(self) -> float:
+        """Returns the skill over the latest samples, at least `MIN_SAMPLES` if known.
+
+        Returns:
+            NaN if it is not known, or if the loss of the constant is not positive.
+        """
+        lost = sum(score.samples * score.loss for score in self._scores)
+        constant = sum(score.samples * score.constant_loss for score in self._scores)
+        return 1 - lost / constant if constant > 0 else float("nan")
+
+    def _pooled(self, start: int) -> int:
+        """Returns the number of samples of the scores from a given one on."""
+        return sum(score.samples for score in list(self._scores)[start:])
 
 
-def skill(loss: Loss, targets: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
-    """Returns the skill score of predictions, with a constant as the reference.
+def _stacked(loss: Loss) -> Callable[..., tf.Tensor]:
+    """Returns a function of targets and several predictions, [predictions, ...]."""
 
-    Murphy 1988, "Skill scores based on the mean square error", eq. 4. For the mean
-    squared error it is the share of the targets' variance that is explained. Which
-    constant is the best depends on the loss. So the reference is the best of those that
-    usually are: the mean of the predictions; the mean of the targets, if they have as
-    many elements as the predictions; and 0, which as a logit says that everything is
-    equally likely.
+    def losses(targets: tf.Tensor, *values: tf.Tensor) -> tf.Tensor:
+        return tf.stack([tf.cast(loss(targets, x), tf.float32) for x in values])
 
-    Args:
-        loss: A function of targets and predictions, of whose result the mean is taken.
-        targets: [samples, ...].
-        predictions: [samples, ...].
+    return losses
 
-    Returns:
-        Scalar: 1 minus the ratio of the loss to the loss of the constant. It is 1 for
-        perfect predictions, 0 for constant ones and negative for worse ones; NaN if the
-        loss of the constant is not positive or not finite.
-    """
-    predictions = tf.cast(predictions, tf.float32)
-    constants = [tf.reduce_mean(predictions, axis=0), tf.zeros(predictions.shape[1:])]
-    if targets.shape.num_elements() == predictions.shape.num_elements():
-        targets = tf.reshape(targets, predictions.shape)  # [samples] to [samples, 1]
-        constants.append(tf.reduce_mean(tf.cast(targets, tf.float32), axis=0))
 
-    def mean_loss(values: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_mean(tf.cast(loss(targets, values), tf.float32))
-
-    losses = tf.stack(
-        [mean_loss(tf.broadcast_to(x, predictions.shape)) for x in constants]
-    )
-    # For probabilities that the loss normalizes, 0 may be no valid prediction.
-    reference = tf.reduce_min(tf.where(tf.math.is_finite(losses), losses, float("inf")))
-    is_known = (reference > 0) & tf.math.is_finite(reference)
-    return tf.where(is_known, 1 - mean_loss(predictions) / reference, float("nan"))
+def _mean(losses: np.ndarray, weights: Sequence[np.ndarray]) -> float:
+    """Returns the weighted mean of losses, [samples, ...] or a scalar."""
+    if losses.ndim == 0:
+        return float(losses)
+    shares = broadcast_weights(weights, losses.shape)
+    total = shares.sum(dtype=np.float64)
+    if not total > 0:
+        return float("nan")
+    # A weight of 0 is that of a sample, or a step of a sequence, that does not count,
+    # even if its loss is not finite.
+    counted = np.where(shares > 0, losses, 0)
+    return float((counted * shares).sum(dtype=np.float64) / total)
 
 
 def fresh_loss(loss: Any) -> tuple[Loss | None, str | None]:
@@ -96,18 +143,19 @@ def fresh_loss(loss: Any) -> tuple[Loss | None, str | None]:
     numbers.
 
     Args:
-        loss: The loss as `compile` takes it.
+        loss: The loss of an output as `compile` takes it.
 
     Returns:
-        The loss as a function of targets and predictions, and None; or None and the
-        reason why there is no such loss.
+        The loss as a function of targets and predictions, without a mean over the
+        samples as far as the loss can do without; and None. Or None and the reason why
+        there is no such loss.
     """
     if loss is None:
         return None, "the model was compiled without a loss"
     if isinstance(loss, str):
         loss = keras.losses.get(loss)
     if not callable(loss):
-        return None, "the model has several outputs"
+        return None, f"the loss {loss!r} is not one of a single output"
     if not compat.is_of_keras(loss if inspect.isfunction(loss) else type(loss)):
         name = getattr(loss, "__name__", type(loss).__name__)
         return None, f"the loss {name} is not Keras's own"
@@ -116,4 +164,11 @@ def fresh_loss(loss: Any) -> tuple[Loss | None, str | None]:
     config = loss.get_config()
     if "fn" in config:
         return None, f"the loss {loss.name} is not Keras's own"
-    return type(loss).from_config(config), None
+    return type(loss).from_config({**config, "reduction": "none"}), None
+
+
+def _name(loss: Any) -> str:
+    """Returns Keras's name of a loss in lower case, as far as it has one."""
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", None)
+    name = name or getattr(loss, "name", None) or type(loss).__name__
+    return str(name).lower()
