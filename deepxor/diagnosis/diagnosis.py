@@ -35,22 +35,30 @@ class Diagnosis:
 
     def __str__(self) -> str:
         where = f" at {self.layer}" if self.layer else ""
-        lines = [f"{self.verdict}{where}", self.evidence]
-        if self.causes:
-            lines += [f"{i}. {cause}" for i, cause in enumerate(self.causes, 1)]
-        else:
-            lines.append(self.advice)
+        lines = [f"{self.verdict}{where}", self.evidence, *self._advice_lines()]
         return "\n  ".join(lines)
 
     def markdown(self) -> str:
         """Returns the diagnosis in Markdown, for TensorBoard's Text tab."""
         where = f" at `{self.layer}`" if self.layer else ""
-        advice = self.advice
-        if self.causes:
-            advice = "\n".join(
-                f"{i}. {cause}" for i, cause in enumerate(self.causes, 1)
-            )
+        advice = "\n".join(self._advice_lines())
         return f"**{self.verdict}**{where}\n\n{self.evidence}\n\n{advice}"
+
+    def texts(self) -> dict[str, str | None]:
+        """Returns the diagnosis as texts, `gradient_flow.DIAGNOSIS_FIELDS` by name."""
+        return {
+            "verdict": self.verdict,
+            "layer": self.layer,
+            "evidence": self.evidence,
+            "advice": self.advice,
+            "causes": "\n".join(self._advice_lines()) if self.causes else None,
+        }
+
+    def _advice_lines(self) -> list[str]:
+        """Returns the causes with their remedies, or the advice if there are none."""
+        if not self.causes:
+            return [self.advice]
+        return [f"{number}. {cause}" for number, cause in enumerate(self.causes, 1)]
 
 
 def diagnose(history: Mapping[str, Any]) -> Diagnosis:

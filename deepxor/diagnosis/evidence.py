@@ -49,11 +49,14 @@ class Evidence:
             default=float(median(history["skill"][self._window])),
         )
         has_fallen = self._has_fallen(self.first_loss, THRESHOLDS.learned)
-        self.is_learned = bool(
-            (has_fallen and not self.has_no_skill) or self.skill >= THRESHOLDS.skill
-        )
+        self.is_learned = bool(self.has_skill or (has_fallen and not self.has_no_skill))
         self.is_falling = self._has_fallen(median(loss[before]), THRESHOLDS.falling)
         self.is_flat = not self._has_fallen(self.first_loss, THRESHOLDS.flat)
+
+    @property
+    def has_skill(self) -> bool:
+        """Whether the predictions are known to be far better than a constant."""
+        return bool(self.skill >= THRESHOLDS.skill)
 
     @property
     def has_no_skill(self) -> bool:

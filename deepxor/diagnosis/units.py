@@ -38,6 +38,8 @@ def find_dead(evidence: Evidence) -> Finding | None:
     is_learning = evidence.is_falling or evidence.loss < 0.9 * evidence.first_loss
     if is_learning and not is_cut_off and not is_starved:
         return None  # it learns with the units that are left, or by another branch
+    if evidence.has_skill:
+        return None  # the model does without them
     if evidence.has_grown(THRESHOLDS.collapse):
         return None  # the units died in an explosion, which a later rule finds
     return Finding(
@@ -66,6 +68,8 @@ def find_saturated(evidence: Evidence) -> Finding | None:
     seen = evidence.seen()
     if not len(layers) or not len(seen) or evidence.is_falling:
         return None
+    if evidence.has_skill:
+        return None  # a sigmoid that is confident and right is flat, too
     layer = layers[np.argmax(flat[layers])]
     norm = evidence.recent("norm")
     is_blocked = norm[seen[0]] < THRESHOLDS.blocked * norm[seen[-1]]

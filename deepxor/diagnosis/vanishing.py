@@ -27,7 +27,7 @@ def find_vanishing(evidence: Evidence) -> Finding | None:
         The finding, or None.
     """
     seen = evidence.seen()
-    if len(seen) < 2 or evidence.is_falling:
+    if len(seen) < 2 or evidence.is_falling or evidence.has_skill:
         return None
     norm = evidence.recent("norm")[seen]
     largest = norm[1:].max()

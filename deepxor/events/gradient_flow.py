@@ -40,7 +40,7 @@ _TAG = re.compile(re.escape(TAG) + "(|-[0-9a-f]{8})")
 
 # The tag of the diagnosis at the end of a run, a string of JSON.
 DIAGNOSIS_TAG = "gradient_flow/diagnosis"
-DIAGNOSIS_FIELDS = ("verdict", "layer", "evidence", "advice")
+DIAGNOSIS_FIELDS = ("verdict", "layer", "evidence", "advice", "causes")
 
 # The names of a series: those of its quantities and those of its layers, the latter in
 # forward order.
@@ -216,8 +216,8 @@ def diagnosis_value(diagnosis: Mapping[str, object]) -> summary_pb2.Summary.Valu
     """Returns a diagnosis as a summary value.
 
     Args:
-        diagnosis: The texts by name, one for each of `DIAGNOSIS_FIELDS`; "layer" may be
-            None.
+        diagnosis: The texts by name, one for each of `DIAGNOSIS_FIELDS`; "layer" and
+            "causes" may be None.
     """
     return summary_pb2.Summary.Value(
         tag=DIAGNOSIS_TAG,

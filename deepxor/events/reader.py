@@ -57,7 +57,7 @@ class RunEvents:
     Attributes:
         scalars: The values by tag and step, with rising steps.
         flow: The records of the gradients; None if there are none that can be read.
-        diagnosis: "verdict", "layer", "evidence" and "advice", each a string or None;
+        diagnosis: `gradient_flow.DIAGNOSIS_FIELDS` by name, each a string or None;
             empty if there is no diagnosis.
     """
 

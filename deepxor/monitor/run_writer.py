@@ -72,13 +72,12 @@ class RunWriter:
             diagnosis: The diagnosis of all records.
             step: The step of the latest record.
         """
-        fields = dataclasses.asdict(diagnosis)
         self._writer.text("diagnosis", diagnosis.markdown(), step)
-        self._writer.flow_diagnosis(fields, step)
+        self._writer.flow_diagnosis(diagnosis.texts(), step)
         self._writer.flush()
         if not self._is_shared:
             # The file comes last, so that a program that waits for it finds the rest.
-            text = json.dumps(fields, indent=2)
+            text = json.dumps(dataclasses.asdict(diagnosis), indent=2)
             write_text(self._writer.log_dir, "diagnosis.json", text + "\n")
 
     def close(self) -> None:

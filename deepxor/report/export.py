@@ -18,7 +18,7 @@ from deepxor.text import text_cell
 COLUMNS = (
     "run", "status", "steps", "replicas", "solved", "solved_low", "solved_high",
     "cost", "accuracy", "first_layer", "first_gradient", "last_layer", "last_gradient",
-    "decades", "verdict", "layer", "evidence", "advice", "seconds",
+    "decades", "verdict", "layer", "evidence", "advice", "causes", "seconds",
 )  # fmt: skip
 
 

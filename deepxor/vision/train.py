@@ -85,10 +85,7 @@ def train_trial(
     results = recorder.results(pictures.classes)
     diagnosis = monitor.diagnosis
     results |= {
-        "verdict": diagnosis.verdict,
-        "layer": diagnosis.layer,
-        "evidence": diagnosis.evidence,
-        "advice": diagnosis.advice,
+        **diagnosis.texts(),
         "parameters": model.count_params(),
         "seconds": round(time.perf_counter() - begin, 3),
     }

@@ -213,10 +213,7 @@ def _results(
         "first_gradient": float(history["norm"][0, 0]) if has_gradient else None,
         "last_layer": history["layer"][-1] if has_gradient else None,
         "last_gradient": float(history["norm"][0, -1]) if has_gradient else None,
-        "verdict": diagnosis.verdict,
-        "layer": diagnosis.layer,
-        "evidence": diagnosis.evidence,
-        "advice": diagnosis.advice,
+        **diagnosis.texts(),
     }
     return {key: _finite_or_none(value) for key, value in results.items()}
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from deepxor.diagnosis.evidence import Evidence
 
 
-class Cause(NamedTuple):
+@dataclass(frozen=True)
+class Cause:
     """Holds a likely cause of a fault.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Causes in the learning rate, the number of steps and the initial weights."""
+"""Causes in the learning rate and the number of steps."""
 
 from __future__ import annotations
 
@@ -69,32 +69,3 @@ def too_few_steps(evidence: Evidence) -> Found | None:
     if steps <= THRESHOLDS.few_steps:
         return Found(f"There were only {steps:,} steps.")
     return None
-
-
-def bad_start(evidence: Evidence) -> Found | None:
-    """Finds units that are dead or saturated from the first record on."""
-    for quantity, word, share in (
-        ("dead_fraction", "dead", THRESHOLDS.dead),
-        ("saturated_fraction", "saturated", THRESHOLDS.saturated),
-    ):
-        first, now = evidence.first(quantity), evidence.recent(quantity)
-        layers = np.flatnonzero((now >= share) & (first >= share))
-        if len(layers):
-            layer = layers[0]
-            return Found(
-                f"In {evidence.layers[layer]} {first[layer]:.0%} of the units are "
-                f"{word} from the first record on."
-            )
-    return None
-
-
-def equal_weights(evidence: Evidence) -> Found | None:
-    """Finds hidden layers whose weights are all zero at the first record."""
-    norms = evidence.first("weight_norm")
-    zero = np.flatnonzero(norms[:-1] == 0)
-    if len(evidence.layers) < 2 or not len(zero):
-        return None
-    return Found(
-        f"The weights of {evidence.layers[zero[0]]} start at exactly zero, so that all "
-        "its units stay alike."
-    )

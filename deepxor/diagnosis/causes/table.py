@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from deepxor.diagnosis.causes import data, model, outputs, rate
+from deepxor.diagnosis.causes import data, model, outputs, rate, start
 from deepxor.diagnosis.causes.cause import Cause, CauseRule
 from deepxor.diagnosis.evidence import Evidence
-from deepxor.verdicts import NOT_LEARNING
+from deepxor.verdicts import DEAD, EXPLODING, NOT_LEARNING, VANISHING
 
 # The most causes that are named.
 MAX_CAUSES = 3
@@ -52,7 +52,7 @@ CAUSES: tuple[CauseRule, ...] = (
         "NeuraLint (Nikanjam et al. 2021)", is_static=True,
     ),
     CauseRule(
-        "initialization", rate.equal_weights,
+        "initialization", start.equal_weights,
         "Initialize the weights at random (glorot or he), and only the biases to zero.",
         "NeuraLint (Nikanjam et al. 2021)",
     ),
@@ -90,10 +90,22 @@ CAUSES: tuple[CauseRule, ...] = (
         "Glorot & Bengio 2010",
     ),
     CauseRule(
-        "initialization", rate.bad_start,
+        "initialization", start.growing_weights,
+        "Start from smaller weights (glorot or he initialization), or use "
+        "normalization layers.",
+        "Glorot & Bengio 2010", verdicts=(EXPLODING,),
+    ),
+    CauseRule(
+        "initialization", start.bad_start,
         "Start from smaller weights (glorot or he initialization) and biases of zero; "
         "use an activation with a slope on both sides, such as leaky_relu.",
         "Lu et al. 2020",
+    ),
+    CauseRule(
+        "initialization", start.shrinking_weights,
+        "Start from larger weights (he initialization for relu and its relatives, "
+        "glorot for tanh), or use normalization or residual connections.",
+        "He et al. 2015", verdicts=(VANISHING, NOT_LEARNING, DEAD),
     ),
     CauseRule(
         "learning_rate_low", rate.small_updates,

@@ -27,7 +27,7 @@ export function makeCard(name, {onPoint, onPress, onFocus}) {
   return card;
 }
 
-/** Shows a verdict, its evidence and its advice. */
+/** Shows a verdict, its evidence and its causes or, without any, its advice. */
 export function updateBadge(card, diagnosis) {
   const verdict = diagnosis?.verdict || 'training';
   if (card.badge.textContent !== verdict) {
@@ -37,5 +37,6 @@ export function updateBadge(card, diagnosis) {
   const evidence = diagnosis?.evidence || '';
   setText(card.evidence, evidence || 'no diagnosis yet');
   card.details.title = evidence;
-  setText(card.advice, diagnosis?.advice || 'A diagnosis comes at the end of the run.');
+  const advice = diagnosis?.causes || diagnosis?.advice;
+  setText(card.advice, advice || 'A diagnosis comes at the end of the run.');
 }
