@@ -38,7 +38,7 @@ def large_updates(evidence: Evidence) -> Found | None:
         return None
     largest = np.array([largest_of(row[np.isfinite(row)]) for row in ratios])
     often = float(np.median(largest))
-    if often < THRESHOLDS.large_update and largest[1:].max(initial=0) < 1:
+    if often < THRESHOLDS.large_update and largest.max() < 1:
         return None
     return Found(
         f"A step changes a layer's weights by {often:.1e} of themselves in the median, "
