@@ -112,9 +112,12 @@ def scores_of(grid: Grid, trained: Iterable[Trained]) -> Scores:
     """
     accuracies: dict[tuple[str, str], list[float]] = {}
     verdicts: dict[tuple[str, str], list[str]] = {}
+    causes: dict[tuple[str, str], list[str]] = {}
     for trial, results in trained:
         key = (trial.initializer, trial.activation)
         verdicts.setdefault(key, []).append(results["verdict"])
+        if results.get("cause"):  # tables of 0.1.0 have none
+            causes.setdefault(key, []).append(results["cause"])
         if results["converged"]:
             accuracy = 100 * results["accuracy_test"]
             accuracies.setdefault(key, []).append(accuracy)
@@ -125,6 +128,7 @@ def scores_of(grid: Grid, trained: Iterable[Trained]) -> Scores:
             tuple(verdicts.get((row, column), ())),
             MISHKIN_2015.get((row, column)) if is_published else None,
             is_published and (row, column) in MISHKIN_2015,
+            tuple(causes.get((row, column), ())),
         )
         for row in grid.initializers
         for column in grid.activations

@@ -176,10 +176,10 @@ class Evidence:
         return found
 
     def rate_says(self) -> str:
-        """Returns a clause on the learning rate in force; empty if it is not known."""
+        """Returns a clause on the largest learning rate; empty if it is not known."""
         rates = np.asarray(self.history.get("learning_rate", []), float)
         known = rates[np.isfinite(rates)]
-        return f" (learning rate {known[-1]:.3g})" if len(known) else ""
+        return f" (learning rate {known.max():.3g})" if len(known) else ""
 
     @property
     def path(self) -> float:

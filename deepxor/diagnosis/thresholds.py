@@ -90,7 +90,7 @@ class Thresholds:
     steepness: float = 100.0
     learned: float = 0.5
     skill: float = 0.5
-    no_skill: float = 0.05
+    no_skill: float = 0.07
     min_samples: int = 20
     significant: float = 3.0
     beyond: float = 0.02

@@ -21,7 +21,8 @@ from deepxor.verdicts import verdict_style
 NOT_CONVERGED = "n/c"
 
 CSV_COLUMNS = (
-    "row", "column", "seeds", "converged", "mean", "spread", "verdict", "published",
+    "row", "column", "seeds", "converged", "mean", "spread", "verdict", "cause",
+    "published",
 )  # fmt: skip
 
 
@@ -35,12 +36,14 @@ class Score:
         published: The accuracy in a paper, in percent; None if the training did not
             converge there.
         is_published: Whether a paper has a result.
+        causes: The likeliest cause of each verdict, as far as one is known.
     """
 
     accuracies: tuple[float, ...]
     verdicts: tuple[str, ...]
     published: float | None = None
     is_published: bool = False
+    causes: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float | None:
@@ -62,10 +65,12 @@ class Score:
     @property
     def verdict_text(self) -> str:
         """The verdict, or all verdicts with their counts as in "2 dead, 1 healthy"."""
-        counts = Counter(self.verdicts).most_common()
-        if len(counts) < 2:
-            return self.verdict
-        return ", ".join(f"{count} {verdict}" for verdict, count in counts)
+        return _counted(self.verdicts)
+
+    @property
+    def cause_text(self) -> str:
+        """The causes, as `verdict_text` has the verdicts; empty if none is known."""
+        return _counted([cause.replace("_", " ") for cause in self.causes])
 
     @property
     def text(self) -> str:
@@ -87,6 +92,14 @@ class Score:
         if not self.is_published:
             return ""
         return NOT_CONVERGED if self.published is None else f"{self.published:.2f}"
+
+
+def _counted(names: Sequence[str]) -> str:
+    """Returns the name, or all names with their counts if there are several."""
+    counts = Counter(names).most_common()
+    if len(counts) < 2:
+        return counts[0][0] if counts else ""
+    return ", ".join(f"{count} {name}" for name, count in counts)
 
 
 # The scores by row and column.
@@ -118,6 +131,8 @@ def _console_cell(score: Score) -> Text:
     text = Text(score.text)
     if score.verdicts and score.mean is None:
         text.append("\n").append(score.verdict_text, verdict_style(score.verdict))
+        if score.causes:
+            text.append(f"\n{score.cause_text}", "dim")
     if score.is_published:
         text.append(f"\n[{score.published_text}]", "dim")
     return text
@@ -139,7 +154,7 @@ def score_csv(rows: Sequence[str], columns: Sequence[str], scores: Scores) -> st
             score = scores[row, column]
             seeds, converged = len(score.verdicts), len(score.accuracies)
             numbers = [_rounded(value) for value in (score.mean, score.spread)]
-            texts = (score.verdict_text, score.published_text)
+            texts = (score.verdict_text, score.cause_text, score.published_text)
             writer.writerow([row, column, seeds, converged, *numbers, *texts])
     return file.getvalue()
 

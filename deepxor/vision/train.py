@@ -86,6 +86,7 @@ def train_trial(
     diagnosis = monitor.diagnosis
     results |= {
         **diagnosis.texts(),
+        "cause": diagnosis.causes[0].name if diagnosis.causes else None,
         "parameters": model.count_params(),
         "seconds": round(time.perf_counter() - begin, 3),
     }

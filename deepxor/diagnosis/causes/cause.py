@@ -49,6 +49,7 @@ class CauseRule:
         remedy: A sentence on what to change.
         source: Where the rule comes from.
         is_static: Whether the first record is enough to tell.
+        is_last_resort: Whether it is what is left if no other cause is found.
         verdicts: The verdicts that it can be a cause of; empty for all.
     """
 
@@ -57,4 +58,5 @@ class CauseRule:
     remedy: str
     source: str
     is_static: bool = False
+    is_last_resort: bool = False
     verdicts: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deepxor.diagnosis.causes import data, model, outputs, rate, start
 from deepxor.diagnosis.causes.cause import Cause, CauseRule
 from deepxor.diagnosis.evidence import Evidence
-from deepxor.verdicts import DEAD, EXPLODING, NOT_LEARNING, VANISHING
+from deepxor.verdicts import DEAD, EXPLODING, NOT_LEARNING, SATURATED, VANISHING
 
 # The most causes that are named.
 MAX_CAUSES = 3
@@ -71,7 +71,7 @@ CAUSES: tuple[CauseRule, ...] = (
         "learning_rate_high", rate.died_in_training,
         "Lower the learning rate tenfold; if that does not help, use an activation "
         "with a slope on both sides, such as leaky_relu.",
-        "Lu et al. 2020",
+        "Lu et al. 2020", verdicts=(DEAD, SATURATED, EXPLODING, NOT_LEARNING),
     ),
     CauseRule(
         "learning_rate_high", rate.large_updates,
@@ -130,7 +130,8 @@ CAUSES: tuple[CauseRule, ...] = (
         "labels", data.unrelated_labels,
         "Look at some inputs beside their labels: were they shuffled apart, or is "
         "there nothing in the inputs that tells the label?",
-        "DeepCrime (Humbatova et al. 2021)", verdicts=(NOT_LEARNING,),
+        "DeepCrime (Humbatova et al. 2021)", is_last_resort=True,
+        verdicts=(NOT_LEARNING,),
     ),
 )  # fmt: skip
 
@@ -150,6 +151,8 @@ def find_causes(evidence: Evidence, is_static: bool = False) -> tuple[Cause, ...
         if rule.name in found or (is_static and not rule.is_static):
             continue
         if rule.verdicts and evidence.verdict not in rule.verdicts:
+            continue
+        if rule.is_last_resort and found:
             continue
         one = rule.find(evidence)
         if one is not None:
