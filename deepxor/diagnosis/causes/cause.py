@@ -46,6 +46,7 @@ class CauseRule:
     Attributes:
         name: The name of the cause. Several rules may find the same cause.
         find: A function of the evidence that returns what it found, or None.
+        sign: What the rule looks for.
         remedy: A sentence on what to change.
         source: Where the rule comes from.
         is_static: Whether the first record is enough to tell.
@@ -55,6 +56,7 @@ class CauseRule:
 
     name: str
     find: Callable[[Evidence], Found | None]
+    sign: str
     remedy: str
     source: str
     is_static: bool = False

@@ -11,14 +11,19 @@ from deepxor.verdicts import SATURATED, VANISHING
 SQUASHING = ("sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "softsign", "softmax")
 
 
-def heavy_dropout(evidence: Evidence) -> Found | None:
-    """Finds a dropout at the output, or one that leaves next to nothing."""
+def dropped_predictions(evidence: Evidence) -> Found | None:
+    """Finds a dropout after the output."""
     for output in evidence.outputs:
         if output.dropout:
             return Found(
                 f"A dropout of {output.dropout:g} comes after the output, and sets "
                 "predictions to 0."
             )
+    return None
+
+
+def heavy_dropout(evidence: Evidence) -> Found | None:
+    """Finds a dropout that leaves next to nothing."""
     rates = evidence.model.get("dropout", {})
     heavy = {n: r for n, r in rates.items() if r >= THRESHOLDS.heavy_dropout}
     if not heavy:

@@ -49,9 +49,7 @@ def softmax_of_one_unit(output: Output) -> Found | None:
     return Found(
         f"The output activation of {output.layer or output.name} is a softmax over one "
         f"unit, which is always 1: the predictions go from {output.lowest:.3g} to "
-        f"{output.highest:.3g}, while {output.targets_say()}.",
-        "Use sigmoid as the output activation for two classes, a unit for each of more "
-        "classes, or no activation (a linear output) for numbers.",
+        f"{output.highest:.3g}, while {output.targets_say()}."
     )
 
 
@@ -96,8 +94,7 @@ def probabilities_as_logits(output: Output) -> Found | None:
     return Found(
         f"{output.loss} has from_logits=True, but the output activation of "
         f"{output.layer or output.name} is {output.activation}, so that it is applied "
-        "twice.",
-        "Take away the output activation, or from_logits=True.",
+        "twice."
     )
 
 
@@ -114,9 +111,7 @@ def sigmoid_for_one_of_many(output: Output) -> Found | None:
         return None
     return Found(
         f"{output.loss} takes probabilities that add up to 1, but the output "
-        f"activation of {output.layer or output.name} is {output.activation}.",
-        "Use softmax as the output activation, or binary_crossentropy as the loss "
-        "function if several classes can be right at once.",
+        f"activation of {output.layer or output.name} is {output.activation}."
     )
 
 
@@ -124,23 +119,13 @@ def crossentropy_of_numbers(output: Output) -> Found | None:
     """Finds crossentropy on targets that are neither labels nor probabilities."""
     if not output.is_crossentropy or (output.loss or "").startswith("sparse_"):
         return None
-    if output.low >= 0 and output.high <= 1:
-        return None
     if not (output.low < 0 or output.high > 1):
-        return None  # not known
-    remedy = (
-        "Use mean_squared_error as the loss function and a linear output, if the "
-        "targets are numbers; or encode classes as labels from 0 to 1."
-    )
+        return None
+    remedy = None
     if output.whole == 1 and 2 < output.distinct <= THRESHOLDS.classes:
         remedy = (
             f"For {output.distinct:.0f} classes use as many units with softmax, and "
             "sparse_categorical_crossentropy as the loss function."
-        )
-    if output.low == -1 and output.high == 1 and output.distinct == 2:
-        remedy = (
-            "Encode the labels as 0 and 1, or use hinge as the loss function with a "
-            "tanh or linear output."
         )
     return Found(
         f"{output.loss} is made for labels from 0 to 1, but {output.targets_say()}.",
@@ -148,19 +133,24 @@ def crossentropy_of_numbers(output: Output) -> Found | None:
     )
 
 
+def signs_as_labels(output: Output) -> Found | None:
+    """Finds labels of -1 and 1 under a crossentropy."""
+    if not output.is_crossentropy or output.distinct != 2:
+        return None
+    if (output.low, output.high) != (-1, 1):
+        return None
+    return Found(f"{output.loss} is made for labels of 0 and 1; these are -1 and 1.")
+
+
 def classes_outside(output: Output) -> Found | None:
     """Finds numbers of classes for which there is no unit."""
     if not (output.loss or "").startswith("sparse_") or output.units is None:
-        return None
-    if output.low >= 0 and output.high < output.units:
         return None
     if not (output.low < 0 or output.high >= output.units):
         return None
     return Found(
         f"{output.layer or output.name} has {output.units} units, for the labels 0 to "
-        f"{output.units - 1}, but {output.targets_say()}.",
-        "Number the classes from 0 on, and give the output as many units as there are "
-        "classes.",
+        f"{output.units - 1}, but {output.targets_say()}."
     )
 
 
@@ -170,9 +160,7 @@ def one_class_of_one(output: Output) -> Found | None:
         return None
     return Found(
         "categorical_crossentropy compares classes, but the output has one unit: its "
-        "loss is 0 whatever the prediction.",
-        "Use binary_crossentropy as the loss function with a sigmoid output for two "
-        "classes, or one unit a class with softmax.",
+        "loss is 0 whatever the prediction."
     )
 
 
