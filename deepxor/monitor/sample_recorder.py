@@ -15,13 +15,13 @@ from deepxor.monitor.engine.base import ActivationCall, StepView
 from deepxor.monitor.entries import entry_tensors
 from deepxor.monitor.layers import Owners, Row, unit_axis
 from deepxor.monitor.measure.activations import (
-    INVERSES_OF_OPERATIONS,
     Activity,
     Slopes,
     root_mean_square,
     silent_units,
 )
 from deepxor.monitor.measure.facts import input_facts
+from deepxor.monitor.measure.reading import first_samples
 from deepxor.monitor.measure.recurrence import SAMPLES as SEQUENCE_SAMPLES
 from deepxor.monitor.measure.samples import Samples
 from deepxor.monitor.measure.tracing import outside_of_step, step_variable
@@ -139,9 +139,9 @@ class SampleRecorder:
                 calls.setdefault((row, id(call.layer)), []).append(call)
         silent: list[tuple[int, tf.Tensor]] = []
         shares: dict[int, list[tf.Tensor]] = {}
-        outputs = self._linear_outputs(view)
+        outputs = self._layer_outputs(view)
         for (row, _), group in calls.items():
-            taken = [self._taken(call) for call in group]
+            taken = [self._taken(call, view.is_compiled) for call in group]
             axis = unit_axis(self._rows[row].layer)
             units = {activity.outputs.shape[axis] for activity in taken}
             # Of several activations of a layer the last one makes its output.
@@ -170,28 +170,24 @@ class SampleRecorder:
         ]
         return tf.stack(rows), silent
 
-    def _linear_outputs(self, view: StepView) -> dict[int, list[tf.Tensor]]:
-        """Returns samples of the outputs of each row's layer, without an activation.
-
-        TensorFlow fuses a matrix product with some activations after it, but not if
-        anything else reads the values in between, see `StepTrace`. These are left out.
-        """
+    def _layer_outputs(self, view: StepView) -> dict[int, list[tf.Tensor]]:
+        """Returns samples of the outputs of each row's layer, over all calls."""
         row_of = {id(row.layer): number for number, row in enumerate(self._rows)}
         found: dict[int, list[tf.Tensor]] = {}
         for call in view.layer_calls:
             row, outputs = row_of.get(id(call.layer)), call.outputs
             if row is None or not outputs.shape.rank or not outputs.dtype.is_floating:
                 continue
-            if tf.is_symbolic_tensor(outputs):
-                consumers = {op.type for op in outputs.consumers()}
-                if consumers & set(INVERSES_OF_OPERATIONS):
-                    continue
-            found.setdefault(row, []).append(outputs[: self._sample])
+            samples = first_samples(outputs, self._sample, view.is_compiled)
+            found.setdefault(row, []).append(samples)
         return found
 
-    def _taken(self, call: Any) -> Activity:
-        kept = tf.cast(call.kept[: self._sample], tf.float32)
-        inputs = kept if call.inverse is None else call.inverse(kept)
+    def _taken(self, call: ActivationCall, is_compiled: bool) -> Activity:
+        if call.inverse is None:
+            kept = first_samples(call.kept, self._sample, is_compiled)
+            inputs = tf.cast(kept, tf.float32)
+        else:
+            inputs = call.inverse(tf.cast(call.kept[: self._sample], tf.float32))
         return Activity(inputs, call.outputs[: self._sample])
 
     def _slopes_of(self, call: Any, is_eager: bool) -> Slopes:
