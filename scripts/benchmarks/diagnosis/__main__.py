@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 from rich.console import Console
@@ -27,7 +28,7 @@ from scripts.benchmarks.diagnosis.histories import (
     load_keras,
 )
 from scripts.benchmarks.diagnosis.peers import PEERS
-from scripts.benchmarks.diagnosis.scores import misjudged, tables
+from scripts.benchmarks.diagnosis.scores import causes, misjudged, tables
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "diagnosis.md"
 
@@ -39,13 +40,16 @@ EVERY = flags.DEFINE_integer(
     "every", None, "Steps between records; by default the monitor's own.", lower_bound=1
 )
 ONLY = flags.DEFINE_string("only", "", "Cases in whose name this is found.")
+PROGRAMS_TOO = flags.DEFINE_boolean(
+    "programs", False, "The programs that people ask about, and not the models."
+)
 CHECK = flags.DEFINE_boolean(
     "check", False, "Check by outcome and remedy that the cases are what they say."
 )
 WRITE = flags.DEFINE_boolean("write", False, "Put the tables into docs/diagnosis.md.")
 
 
-def in_progress(cases: Sequence[Case], title: str) -> Iterator[Case]:
+def in_progress(cases: Sequence[Any], title: str) -> Iterator[Any]:
     """Yields the cases while a bar on standard error shows how many are done."""
     console = Console(stderr=True)
     with Progress(
@@ -112,7 +116,37 @@ def judge(cases: Sequence[Case], folder: Path | None, every: int | None) -> str:
     seen = [as_tools_see(history, case) for history, case in pairs]
     for name, rules in PEERS.items():
         verdicts[name] = [rules(history) for history in seen]
-    return tables(truths, verdicts) + misjudged(cases, found)
+    return tables(truths, verdicts) + causes(cases, found) + misjudged(cases, found)
+
+
+def judge_programs(part: str, folder: Path | None) -> str:
+    """Returns the rates of the diagnosis on the programs of a part, as Markdown.
+
+    Args:
+        part: One of `PARTS`, or "all".
+        folder: The cache's folder; None for no cache.
+    """
+    # Keras is imported only here, as the flags come first.
+    app.load_tensorflow()
+    from scripts.benchmarks.diagnosis import programs
+    from scripts.benchmarks.diagnosis.programs.program import SEEDS
+    from scripts.benchmarks.diagnosis.programs.runs import cached_run
+    from scripts.benchmarks.diagnosis.programs.tables import program_tables
+
+    chosen = [
+        program
+        for program in programs.PROGRAMS
+        if part in ("all", programs.part_of(program))
+        and re.search(ONLY.value, program.name)
+    ]
+    return program_tables(
+        [
+            cached_run(program, is_faulty, seed, folder)
+            for program in in_progress(chosen, "programs")
+            for is_faulty in (True, False)
+            for seed in SEEDS
+        ]
+    )
 
 
 def main(argv: Sequence[str]) -> int:
@@ -128,6 +162,14 @@ def main(argv: Sequence[str]) -> int:
         ValueError: If the flags do not go together.
     """
     part = PART.value
+    folder = Path(CACHE.value) if CACHE.value else None
+    if PROGRAMS_TOO.value:
+        text = judge_programs(part, folder)
+        if WRITE.value:
+            write(text, f"programs {part}")
+        else:
+            print(text)
+        return 0
     cases = [
         case
         for case in (AMBIGUOUS if part == "ambiguous" else CASES)
@@ -145,7 +187,7 @@ def main(argv: Sequence[str]) -> int:
         )
     if CHECK.value:
         return int(check(cases) > 0)
-    text = judge(cases, Path(CACHE.value) if CACHE.value else None, EVERY.value)
+    text = judge(cases, folder, EVERY.value)
     if WRITE.value:
         write(text, part)
     else:

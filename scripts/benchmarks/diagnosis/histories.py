@@ -35,35 +35,31 @@ def record(case: Case, every: int | None = None) -> History:
     return monitor.history
 
 
-def save_history(path: Path, history: Mapping[str, Any], case: Case) -> None:
-    """Writes a history and the recipe of its case into a file.
+def save_history(path: Path, history: Mapping[str, Any], recipe: str) -> None:
+    """Writes a history and the recipe of its training into a file.
 
     Args:
         path: A file that ends in .npz.
         history: As `GradientMonitor.history` has it.
-        case: The case that was trained.
+        recipe: All that decides the training.
     """
-    arrays: dict[str, Any] = {k: np.asarray(value) for k, value in history.items()}
-    arrays["notes"] = np.array(json.dumps(history["notes"]))
-    bad = history["first_bad"]
-    arrays["first_bad"] = np.array([] if bad is None else [str(bad[0]), bad[1] or ""])
+    arrays = {k: v for k, v in history.items() if isinstance(v, np.ndarray)}
+    others = {k: v for k, v in history.items() if k not in arrays}
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays["recipe"] = np.array(case.recipe)
-    np.savez_compressed(path, **arrays)
+    np.savez_compressed(path, **arrays, others=json.dumps(others), recipe=recipe)
 
 
-def load_history(path: Path, case: Case) -> History | None:
-    """Returns the history in a file; None without a file, or if its case is another."""
+def load_history(path: Path, recipe: str) -> History | None:
+    """Returns the history in a file; None without one, or if its recipe is another."""
     if not path.exists():
         return None
     with np.load(path) as arrays:
         history: History = dict(arrays)
-    if str(history.pop("recipe")) != case.recipe:
+    if str(history.pop("recipe")) != recipe or "others" not in history:
         return None
-    history["layer"] = history["layer"].tolist()
-    history["notes"] = json.loads(str(history["notes"]))
-    bad = history["first_bad"].tolist()
-    history["first_bad"] = (int(bad[0]), bad[1] or None) if bad else None
+    history |= json.loads(str(history.pop("others")))
+    bad = history["first_bad"]
+    history["first_bad"] = None if bad is None else tuple(bad)
     return history
 
 
@@ -82,11 +78,11 @@ def cached_history(case: Case, folder: Path | None, every: int | None) -> Histor
         return record(case, every)
     name = re.sub(r"\W+", "_", f"{case.kind} {case.name}")
     path = folder / f"{name}{'' if every is None else f'-{every}'}.npz"
-    history = load_history(path, case)
+    history = load_history(path, case.recipe)
     if history is None:
         load_keras()
         history = record(case, every)
-        save_history(path, history, case)
+        save_history(path, history, case.recipe)
     return history
 
 

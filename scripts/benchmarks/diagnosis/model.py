@@ -53,7 +53,7 @@ def compile_model(model: keras.Model, setup: Setup) -> None:
 
 
 def _loss(setup: Setup) -> Any:
-    from_logits = not setup.output
+    from_logits = not setup.output if setup.logits is None else setup.logits
     losses = {
         "bce": keras.losses.BinaryCrossentropy(from_logits=from_logits),
         "ce": keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits),

@@ -10,11 +10,13 @@ import math
 from dataclasses import dataclass, replace
 from functools import cache
 
-from deepxor.verdicts import HEALTHY
+import numpy as np
+
+from deepxor.verdicts import HEALTHY, NOT_LEARNING
 from scripts.benchmarks.diagnosis.cases.case import Case
 from scripts.benchmarks.diagnosis.setup import Setup
-from scripts.benchmarks.diagnosis.tasks import best_constant_loss, task_data
-from scripts.benchmarks.diagnosis.training import train
+from scripts.benchmarks.diagnosis.tasks import TASKS, best_constant_loss, task_data
+from scripts.benchmarks.diagnosis.training import train, train_model
 
 # A model has learned if it has come at least this share of the way from the best
 # constant output to what a good model of its task reaches.
@@ -39,7 +41,10 @@ _GOOD_OTHERS = {
     "glyphs": replace(_GOOD, network="cnn", units=(8, 16, 32), epochs=20),
     "counts": replace(_GOOD, output="exponential"),
     "low_rank": replace(_GOOD, units=(16, 3, 16), activation="tanh"),
-    # A larger network would learn the noise by heart.
+    # Larger networks would learn the noise by heart.
+    "faint_line": replace(_GOOD, units=(8,), epochs=15),
+    "faint_blobs": replace(_GOOD, units=(8,), epochs=15),
+    "faint_friedman": replace(_GOOD, units=(8,), epochs=15),
     "noisy_friedman": replace(_GOOD, units=(8,), epochs=15),
     "plane": replace(_GOOD, network="linear"),
     "waves_24": replace(_GOOD, network="conv1d", units=(16, 16), epochs=20),
@@ -87,12 +92,46 @@ def learned_share(setup: Setup, loss: float) -> float:
     return (worst - loss) / (worst - best)
 
 
+def predicted_share(case: Case) -> float:
+    """Returns how far the predictions of a trained model are from a constant's.
+
+    It is for models whose loss does not tell: the loss is the fault, or that of the
+    training has dropout, or is of targets of another scale.
+
+    Args:
+        case: The case, which is trained.
+
+    Returns:
+        Of classes, the accuracy from that of the most frequent class (0) to 1; of
+        numbers, the share of the variance explained. Minus infinity if a prediction is
+        not finite.
+    """
+    model, _ = train_model(case)
+    setup = case.setup
+    x, y = setup.data()
+    given = model.predict(x, verbose=0)
+    if not np.isfinite(given).all():
+        return -math.inf
+    kind = TASKS[setup.task].loss
+    if kind not in ("bce", "ce"):
+        return float(1 - np.square(given - y).mean() / y.var(axis=0).mean())
+    if kind == "bce":
+        takes_logits = not setup.output if setup.logits is None else setup.logits
+        y = (y > (y.min() + y.max()) / 2).ravel().astype(int)
+        answers = (given.ravel() > (0 if takes_logits else 0.5)).astype(int)
+    else:
+        answers = given.argmax(axis=-1)
+    most = np.bincount(y).max() / len(y)
+    return float(((answers == y).mean() - most) / (1 - most))
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a case has ended.
 
     Attributes:
-        share: The `learned_share` of the case.
+        share: The `learned_share` of the case; of one that does not learn for other
+            reasons than gradients, the `predicted_share`.
         remedied: The share of the same case with its remedy; None for a healthy case.
         prolonged: The share of the same case trained for longer; None for a case whose
             `patience` is 1.
@@ -110,6 +149,8 @@ def find_outcome(case: Case) -> Outcome:
     """Returns how a case ends when it is trained alone, remedied and prolonged."""
 
     def share_of(case: Case) -> float:
+        if case.kind == NOT_LEARNING:
+            return predicted_share(case)
         return learned_share(case.setup, train(case)[-1])
 
     share = share_of(case)

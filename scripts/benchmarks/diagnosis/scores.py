@@ -99,6 +99,31 @@ def tables(truths: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> str:
     )
 
 
+def causes(cases: Sequence[Case], found: Sequence[Diagnosis]) -> str:
+    """Returns how often the causes of models that do not learn are named, as Markdown.
+
+    Args:
+        cases: The cases; those without known causes do not count.
+        found: The diagnosis of each case.
+    """
+    pairs = [(x, d) for x, d in zip(cases, found, strict=True) if x.causes]
+    named = {
+        most: [[c.name in x.causes for c in d.causes[:most]] for x, d in pairs]
+        for most in (1, 3)
+    }
+    rows = [
+        (
+            "the first" if most == 1 else "any of at most three",
+            Rate(sum(any(row) for row in hits), len(pairs)).with_interval(),
+            Rate(sum(map(sum, hits)), sum(map(len, hits))).with_interval(),
+        )
+        for most, hits in named.items()
+    ]
+    return "\nThe causes of models that do not learn for other reasons:\n\n" + table(
+        ("cause", "named", "precision"), rows
+    )
+
+
 def misjudged(cases: Sequence[Case], found: Sequence[Diagnosis]) -> str:
     """Returns the list of cases whose diagnosis is not right, as Markdown."""
     lines = [
@@ -119,7 +144,7 @@ def _summary(truths: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> st
         )
         for name, called in verdicts.items()
     ]
-    return _table(("rules", "precision", "recall", "exactly right"), rows)
+    return table(("rules", "precision", "recall", "exactly right"), rows)
 
 
 def _by_kind(truths: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> str:
@@ -130,7 +155,7 @@ def _by_kind(truths: Sequence[str], verdicts: Mapping[str, Sequence[str]]) -> st
             for kind in KINDS
         ]
         rows.append((name, *rates))
-    return _table(("rules", *KINDS), rows)
+    return table(("rules", *KINDS), rows)
 
 
 def _confusion(truths: Sequence[str], verdicts: Sequence[str]) -> str:
@@ -139,9 +164,15 @@ def _confusion(truths: Sequence[str], verdicts: Sequence[str]) -> str:
         (truth, *(str(pairs.count((truth, verdict))) for verdict in KINDS))
         for truth in KINDS
     ]
-    return _table(("is, called", *KINDS), rows)
+    return table(("is, called", *KINDS), rows)
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a table as Markdown.
+
+    Args:
+        headings: The headings of the columns.
+        rows: The texts of each row.
+    """
     lines = [headings, ["---"] * len(headings), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

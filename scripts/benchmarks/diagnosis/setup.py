@@ -34,6 +34,8 @@ class Setup:
         last_bias: The first value of the last layer's biases.
         norm: The normalization before each hidden activation: "batch", "layer" or "".
         dropout: The share of units that are dropped after each hidden layer.
+        logits: Whether the loss takes logits; None if it does where `output` is "".
+        permuted: Whether the targets are those of other samples.
         output: The activation of the last layer; "" leaves logits, or numbers.
         input_scale: The factor of the inputs.
         input_shift: The number that is added to the inputs after their factor.
@@ -66,6 +68,8 @@ class Setup:
     last_bias: float = 0.0
     norm: str = ""
     dropout: float = 0.0
+    logits: bool | None = None
+    permuted: bool = False
     output: str = ""
     input_scale: float = 1.0
     input_shift: float = 0.0
@@ -92,4 +96,6 @@ class Setup:
             x = (x * self.input_scale + self.input_shift).astype(np.float32)
         if self.target_scale != 1 or self.target_shift:
             y = (y * self.target_scale + self.target_shift).astype(np.float32)
+        if self.permuted:
+            y = np.random.default_rng(1).permutation(y)
         return x, y

@@ -151,6 +151,21 @@ def blobs(rng: Generator) -> Arrays:
     return (x / x.std()).astype(np.float32), label
 
 
+def faint_line(rng: Generator) -> Arrays:
+    """Returns points and labels that a line tells a little more often than not."""
+    x = rng.normal(size=(SAMPLES, 4)).astype(np.float32)
+    share = 1 / (1 + np.exp(-1.5 * (x[:, 0] - x[:, 1])))
+    return x, _column(rng.random(SAMPLES) < share)
+
+
+def faint_blobs(rng: Generator) -> Arrays:
+    """Returns points of six classes that lie over each other for the most part."""
+    centres = rng.normal(size=(6, 4))
+    label = rng.integers(6, size=SAMPLES)
+    x = centres[label] + rng.normal(0, 1.2, (SAMPLES, 4))
+    return (x / x.std()).astype(np.float32), label
+
+
 def random_labels(rng: Generator) -> Arrays:
     """Returns inputs and labels that have nothing to do with them."""
     x = rng.normal(size=(SAMPLES, 10)).astype(np.float32)
@@ -277,6 +292,9 @@ TASKS = {
     "rare": Task(rare, "bce"),
     "spirals": Task(spirals, "ce", 3),
     "blobs": Task(blobs, "ce", 8),
+    "faint_line": Task(faint_line, "bce"),
+    "faint_blobs": Task(faint_blobs, "ce", 6),
+    "faint_friedman": Task(partial(friedman, noise=2.0), "mse"),
     "random_labels": Task(random_labels, "bce"),
     "sine": Task(sine, "mse"),
     "friedman": Task(friedman, "mse"),

@@ -23,6 +23,18 @@ def train(case: Case, callbacks: Sequence[keras.callbacks.Callback] = ()) -> np.
     Returns:
         The mean loss of each epoch of the recorded training, float64 [epochs].
     """
+    return train_model(case, callbacks)[1]
+
+
+def train_model(
+    case: Case, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> tuple[keras.Model, np.ndarray]:
+    """Returns the trained model of a case, and what `train` returns.
+
+    Args:
+        case: The case.
+        callbacks: The callbacks of the training that is recorded.
+    """
     keras.utils.clear_session()
     keras.utils.set_random_seed(case.seed)
     before = replace(case.setup, **(case.before or {}))
@@ -32,7 +44,7 @@ def train(case: Case, callbacks: Sequence[keras.callbacks.Callback] = ()) -> np.
         for layer in model.layers[: 1 + case.setup.frozen]:
             layer.trainable = False
         compile_model(model, case.setup)
-    return _fit(model, case.setup, callbacks)
+    return model, _fit(model, case.setup, callbacks)
 
 
 def _fit(

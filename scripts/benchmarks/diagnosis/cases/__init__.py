@@ -11,7 +11,9 @@ from scripts.benchmarks.diagnosis.cases.ambiguous import AMBIGUOUS
 from scripts.benchmarks.diagnosis.cases.case import Case
 from scripts.benchmarks.diagnosis.cases.dead import DEAD_CASES
 from scripts.benchmarks.diagnosis.cases.exploding import EXPLODING_CASES
+from scripts.benchmarks.diagnosis.cases.hard import HARD_CASES
 from scripts.benchmarks.diagnosis.cases.healthy import HEALTHY_CASES
+from scripts.benchmarks.diagnosis.cases.not_learning import NOT_LEARNING_CASES
 from scripts.benchmarks.diagnosis.cases.saturated import SATURATED_CASES
 from scripts.benchmarks.diagnosis.cases.vanishing import VANISHING_CASES
 
@@ -19,18 +21,20 @@ __all__ = ["AMBIGUOUS", "CASES", "PARTS", "part_of"]
 
 PARTS = ("design", "report")
 
-_OF_EACH_KIND = (
+_GROUPS = (
     HEALTHY_CASES,
     VANISHING_CASES,
     EXPLODING_CASES,
     DEAD_CASES,
     SATURATED_CASES,
+    NOT_LEARNING_CASES,
+    HARD_CASES,
 )
 
-CASES = tuple(case for cases in _OF_EACH_KIND for case in cases)
+CASES = tuple(case for cases in _GROUPS for case in cases)
 
 _PART_OF = {case.name: "ambiguous" for case in AMBIGUOUS} | {
-    case.name: PARTS[i % 2] for cases in _OF_EACH_KIND for i, case in enumerate(cases)
+    case.name: PARTS[i % 2] for cases in _GROUPS for i, case in enumerate(cases)
 }
 
 

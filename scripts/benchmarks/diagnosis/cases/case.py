@@ -31,6 +31,8 @@ class Case:
             recorded training; None if it is not.
         patience: A slow healthy model learns in so many times the epochs of its setup,
             and a faulty model does not.
+        causes: The names of the causes that a right diagnosis may name, the main one
+            first; empty if the case is of a kind of gradient or healthy.
         seed: The seed of the initial weights and of the order of samples.
     """
 
@@ -40,6 +42,7 @@ class Case:
     remedy: Mapping[str, Any] = field(default_factory=dict)
     before: Mapping[str, Any] | None = None
     patience: int = 1
+    causes: tuple[str, ...] = ()
     seed: int = 0
 
     def remedied(self) -> Case:

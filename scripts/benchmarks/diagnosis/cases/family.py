@@ -15,7 +15,7 @@ Variants = Mapping[str, Settings]
 ADAM: Settings = {"optimizer": "adam", "rate": 0.01}
 
 # These settings are attributes of `Case`; all others are attributes of its `Setup`.
-_OF_CASE = ("remedy", "before", "patience", "seed")
+_OF_CASE = ("remedy", "before", "patience", "seed", "causes")
 
 
 def family(name: str, kind: str, variants: Variants, **common: Any) -> Iterator[Case]:
