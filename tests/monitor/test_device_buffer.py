@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import deepxor
-from deepxor.monitor.schedule import FULL_RECORDS
+from deepxor.monitor import schedule
 from tests.support.network import X, Y, fit, make_model
 
 
@@ -18,6 +18,12 @@ def test_records_that_wait_to_be_read_are_all_kept():
     np.testing.assert_array_equal(waits.history["step"], range(400))
     for name in ("norm", "loss"):
         np.testing.assert_array_equal(waits.history[name], reads_at_once.history[name])
+
+
+@pytest.fixture(autouse=True)
+def few_full_records(monkeypatch):
+    """Lets records wait from the 32nd on, as they do later in a long fit."""
+    monkeypatch.setattr(schedule, "FULL_RECORDS", 32)
 
 
 class Looking(keras.callbacks.Callback):
@@ -43,7 +49,7 @@ def test_records_that_wait_to_be_read_are_there_when_asked_for(is_looked_at):
     # Dear quantities: at the first records all, then each time a quarter later.
     for name in ("update_ratio", "saturated_fraction"):
         known = np.isfinite(monitor.history[name][:, 0])
-        assert np.flatnonzero(known).tolist() == [*range(FULL_RECORDS), 39, 49]
+        assert np.flatnonzero(known).tolist() == [*range(32), 39, 49]
     assert np.isfinite(monitor.history["norm"]).all()
 
 

@@ -64,7 +64,7 @@ def test_more_looks_are_at_most_a_tenth_of_all_steps(every, looks):
             schedule.look_again(looks)
         schedule.count_call()
     assert full <= 20 * every / 10
-    assert full == (20 * looks if looks * 10 <= every else 0) or every < FULL_EVERY
+    assert full == 20 * min(looks, every // 10)
 
 
 @given(start=st.integers(0, 10**6), every=st.integers(1, 9), steps=st.integers(9, 999))

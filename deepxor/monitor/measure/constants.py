@@ -46,44 +46,50 @@ class Constants:
         while len(self._targets) > 1 and self._size() > MAX_NUMBERS:
             del self._targets[0], self._weights[0]
 
-    def candidates(self, predictions: np.ndarray) -> list[np.ndarray]:
+    def candidates(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
         """Returns constants, of which the one with the lowest loss is the reference.
 
         Args:
             predictions: [samples, ...].
 
         Returns:
-            Arrays of the shape of one prediction, float32: those from the targets, as
-            far as these have the shape of the predictions or are numbers of classes;
-            the mean of the predictions; and 0, which as a logit says that everything is
-            equally likely.
+            Maps names to arrays of the shape of one prediction, float32: those from the
+            targets, if these have the shape of the predictions or are numbers of
+            classes, or else the mean of the predictions; and 0, which as a logit says
+            that everything is equally likely.
         """
         shape = predictions.shape[1:]
-        found = [predictions.mean(axis=0), np.zeros(shape)]
+        found = {"zero": np.zeros(shape)}
         targets = np.concatenate(self._targets)
         weights = np.concatenate(self._weights)
         if self._is_sparse and shape and targets[0].size < predictions[0].size:
             shares = class_shares(targets, weights, shape[-1])
-            found += [shares, np.log(shares)]
+            found |= {"shares": shares, "logarithm": np.log(shares)}
         elif targets.shape[1:] == shape:
-            found += _of_targets(targets.astype(np.float64), weights)
-        return [np.broadcast_to(x, shape).astype(np.float32) for x in found]
+            found |= _of_targets(targets.astype(np.float64), weights)
+        else:
+            found["prediction"] = predictions.mean(axis=0)
+        return {
+            name: np.broadcast_to(x, shape).astype(np.float32)
+            for name, x in found.items()
+        }
 
     def _size(self) -> int:
         return sum(targets.size for targets in self._targets)
 
 
-def _of_targets(targets: np.ndarray, weights: np.ndarray) -> list[np.ndarray]:
+def _of_targets(targets: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Returns the mean, the median, and the mean as a logit and as a logarithm."""
     total = weights.sum(axis=0)
     mean = np.divide(
         (targets * weights).sum(axis=0), total, out=targets.mean(axis=0),
         where=total > 0,
     )  # fmt: skip
-    found = [mean, np.median(targets, axis=0)]
+    found = {"mean": mean, "median": np.median(targets, axis=0)}
     if (mean >= 0).all() and (mean <= 1).all():
         share = np.clip(mean, EPSILON, 1 - EPSILON)
-        found += [np.log(share) - np.log1p(-share), np.log(share)]
+        found["logit"] = np.log(share) - np.log1p(-share)
+        found["logarithm"] = np.log(share)
     return found
 
 

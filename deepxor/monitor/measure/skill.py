@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -57,6 +57,7 @@ class Skill:
         function, self.reason = fresh_loss(loss)
         self._constants = Constants(is_sparse=_name(loss).startswith("sparse_"))
         self._scores: deque[Score] = deque()
+        self._totals: dict[str, float] = {}
         self._losses: Traced | None = None
         if function is not None:
             self._losses = Traced(_stacked(function))
@@ -84,19 +85,30 @@ class Skill:
             targets = targets.reshape(predictions.shape)  # [samples] to [samples, 1]
         self._constants.add(targets, weights)
         constants = self._constants.candidates(predictions)
-        values = [np.broadcast_to(c, predictions.shape) for c in constants]
+        values = [np.broadcast_to(c, predictions.shape) for c in constants.values()]
         with warnings.catch_warnings():
             # Keras has given the same warnings in the training step.
             warnings.simplefilter("ignore")
             tensors = [tf.constant(x) for x in (targets, predictions, *values)]
             losses = self._losses(tensors).numpy()
-        means = [_mean(row, weights) for row in losses]
-        known = [mean for mean in means[1:] if np.isfinite(mean)]
-        score = Score(means[0], min(known, default=float("nan")), len(targets))
+        own, *others = (_mean(row, weights) for row in losses)
+        reference = self._reference(dict(zip(constants, others, strict=True)))
+        score = Score(own, reference, len(targets))
         self._scores.append(score)
         while self._pooled(1) >= MIN_SAMPLES:
             self._scores.popleft()
         return score
+
+    def _reference(self, losses: Mapping[str, float]) -> float:
+        """Returns the loss of the constant that has been the best so far.
+
+        The best one on a few samples would be better than any that one could know.
+        """
+        for name, loss in losses.items():
+            finite = loss if np.isfinite(loss) else np.inf
+            self._totals[name] = self._totals.get(name, 0.0) + finite
+        best = min(losses, key=lambda name: self._totals[name])
+        return losses[best] if np.isfinite(self._totals[best]) else float("nan")
 
     def pooled(self) -> float:
         """Returns the skill over the latest samples, at least `MIN_SAMPLES` if known.
