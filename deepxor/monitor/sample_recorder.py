@@ -141,14 +141,14 @@ class SampleRecorder:
         shares: dict[int, list[tf.Tensor]] = {}
         outputs = self._layer_outputs(view)
         for (row, _), group in calls.items():
-            taken = [self._taken(call, view.is_compiled) for call in group]
+            slopes = self._slopes_of(group[0], view.is_eager)
+            taken = [self._taken(call, slopes, view.is_compiled) for call in group]
             axis = unit_axis(self._rows[row].layer)
             units = {activity.outputs.shape[axis] for activity in taken}
             # Of several activations of a layer the last one makes its output.
             outputs[row] = [activity.outputs for activity in taken]
             if len(units) == 1 and None not in units:
                 silent.append((row, silent_units(taken, axis)))
-            slopes = self._slopes_of(group[0], view.is_eager)
             if slopes.reason is None:
                 shares.setdefault(row, []).append(slopes.saturated(taken))
             else:
@@ -182,13 +182,18 @@ class SampleRecorder:
             found.setdefault(row, []).append(samples)
         return found
 
-    def _taken(self, call: ActivationCall, is_compiled: bool) -> Activity:
-        if call.inverse is None:
-            kept = first_samples(call.kept, self._sample, is_compiled)
-            inputs = tf.cast(kept, tf.float32)
-        else:
-            inputs = call.inverse(tf.cast(call.kept[: self._sample], tf.float32))
-        return Activity(inputs, call.outputs[: self._sample])
+    def _taken(
+        self, call: ActivationCall, slopes: Slopes, is_compiled: bool
+    ) -> Activity:
+        outputs = call.outputs[: self._sample]
+        if call.inverse is not None:
+            kept = tf.cast(call.kept[: self._sample], tf.float32)
+            return Activity(call.inverse(kept), outputs)
+        inputs = first_samples(call.kept, self._sample, is_compiled)
+        if slopes.reason is None and not is_compiled:
+            # The activation may be computed together with what comes after it, too.
+            outputs = slopes.activation(inputs)
+        return Activity(tf.cast(inputs, tf.float32), outputs)
 
     def _slopes_of(self, call: Any, is_eager: bool) -> Slopes:
         key = id(call.function)

@@ -132,6 +132,79 @@ def test_weights_are_those_without_under_xla(name):
     check(lambda: MODELS[name](XLA), X, every=3)
 
 
+PICTURES = RNG.uniform(0, 255, (64, 6, 6, 3)).astype(np.float32)
+
+
+def added():
+    """Returns a model whose linear layers are added up and normalized."""
+    inputs = keras.Input((8,))
+    first = L.Dense(8)(inputs)
+    hidden = L.LayerNormalization()(first)
+    hidden = L.Add()([L.Activation("gelu")(hidden), L.Dense(8)(hidden), first])
+    return keras.Model(inputs, [L.Dense(1)(hidden), L.Dense(1, "sigmoid")(hidden)])
+
+
+def frozen(layer):
+    layer.trainable = False
+    return layer
+
+
+# TensorFlow computes products and what comes after them as one operation, which a
+# monitor must not undo by reading what is in between.
+FUSED = {
+    "linear": (lambda: keras.Sequential([L.Dense(8), L.Dense(1)]), X, Y),
+    "layers of their own": (
+        lambda: keras.Sequential(
+            [L.Dense(8), L.ReLU(), L.Dense(8), L.Activation("silu"), L.Dense(1)]
+        ),
+        X, Y,
+    ),
+    **{
+        name: (
+            lambda name=name: keras.Sequential(
+                [L.Dense(8, name), L.Dense(8, name, use_bias=False), L.Dense(1)]
+            ),
+            X, Y,
+        )
+        for name in ("relu", "elu", "gelu", "silu", "mish", "softplus", "hard_silu")
+    },
+    "added up, two outputs": (added, X, [Y, Y]),
+    "convolutions": (
+        lambda: keras.Sequential(
+            [
+                L.Rescaling(1 / 255), L.Conv2D(4, 3, activation="silu"),
+                L.DepthwiseConv2D(2), frozen(L.BatchNormalization()), L.ReLU(),
+                L.Flatten(), L.Dense(1),
+            ]
+        ),
+        PICTURES, Y,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [GRAPH, XLA], ids=["graph", "xla"])
+@pytest.mark.parametrize("name", FUSED)
+def test_fused_operations_stay_fused(name, options):
+    build, x, y = FUSED[name]
+    weights = []
+    for monitor in (None, deepxor.GradientMonitor(every=2)):
+        keras.utils.set_random_seed(0)
+        model = build()
+        losses = "mse" if not isinstance(y, list) else ["mse", "binary_crossentropy"]
+        model.compile("adam", losses, **options)
+        # A batch has as many samples as are looked at, so that a slice is the whole.
+        model.fit(
+            x, y, 32, epochs=8, shuffle=False, verbose=0,
+            callbacks=[monitor] if monitor else [],
+            sample_weight=np.linspace(0, 2, 64) if not isinstance(y, list) else None,
+        )  # fmt: skip
+        weights.append(model.get_weights())
+    for bare, watched in zip(*weights, strict=True):
+        np.testing.assert_array_equal(bare, watched)
+    assert np.isfinite(monitor.history["skill"]).all()
+    assert np.isfinite(monitor.history["activation_rms"]).all()
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [*((name, GRAPH) for name in RECURRENT), ("SimpleRNN", EAGER)],

@@ -83,17 +83,19 @@ class Slopes:
         is_eager: Whether the training step runs eagerly.
 
     Attributes:
-        reason: The reason why the activation cannot be measured; None if it can.
+        activation: The activation as a function of a tensor.
+        reason: The reason why the activation cannot be measured, nor called once more;
+            None if it can.
     """
 
     def __init__(self, activation: Any, shape: tf.TensorShape, is_eager: bool) -> None:
         is_layer = isinstance(activation, keras.layers.Layer)
-        self._function = activation.call if is_layer else activation
+        self.activation = activation.call if is_layer else activation
         self.reason = _reason_not_to_call(activation, shape, is_eager)
         self._flat = 0.0
         if self.reason is None:
             try:
-                self._flat = FLAT_SLOPE * min(largest_slope(self._function), 1.0)
+                self._flat = FLAT_SLOPE * min(largest_slope(self.activation), 1.0)
             except Exception as error:  # some, with parameters, take no vector
                 self.reason = f"{_name(activation)} has no largest slope: {error}"
 
@@ -113,7 +115,7 @@ class Slopes:
         inputs = tf.cast(activity.inputs, tf.float32)
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            outputs = self._function(inputs)
+            outputs = self.activation(inputs)
         slopes = tf.cast(tape.gradient(outputs, inputs), tf.float32)
         return tf.cast(tf.abs(slopes) < self._flat, tf.float32)
 

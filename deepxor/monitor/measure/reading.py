@@ -39,15 +39,18 @@ def first_samples(tensor: tf.Tensor, count: int, is_compiled: bool) -> tf.Tensor
                     value=values, bias=bias, data_format=data_format
                 )
             return values + bias
-    return tensor[:count]
+    return _samples(tensor, count)
 
 
 def _again(operation: tf.Operation, count: int) -> tf.Tensor:
     inputs, weights = operation.inputs
+    return _PRODUCTS[operation.type](operation, _samples(inputs, count), weights)
+
+
+def _samples(tensor: tf.Tensor, count: int) -> tf.Tensor:
     # Of a whole batch a slice would be the same tensor again, and TensorFlow would
-    # take the product for the one that it is to leave alone.
-    samples = tf.gather(inputs, tf.range(tf.minimum(count, tf.shape(inputs)[0])))
-    return _PRODUCTS[operation.type](operation, samples, weights)
+    # take what is computed from it for what the step itself computes.
+    return tf.gather(tensor, tf.range(tf.minimum(count, tf.shape(tensor)[0])))
 
 
 def _product(operation: tf.Operation, inputs: Any, weights: Any) -> tf.Tensor:
