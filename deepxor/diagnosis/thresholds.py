@@ -101,7 +101,7 @@ class Thresholds:
     large_targets: float = 10.0
     constant: float = 0.2
     large_update: float = 0.1
-    hardly_moved: float = 0.1
+    hardly_moved: float = 0.3
     few_steps: int = 50
     heavy_dropout: float = 0.7
     shrunk: float = 0.05

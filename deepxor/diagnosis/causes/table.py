@@ -137,6 +137,11 @@ CAUSES: tuple[CauseRule, ...] = (
         "Glorot & Bengio 2010", verdicts=(EXPLODING,),
     ),
     CauseRule(
+        "too_few_units", model.few_units, "a hidden layer of one or two units",
+        "Make the narrow layer wider, with more units.",
+        "DeepCrime (Humbatova et al. 2021)", verdicts=(DEAD, NOT_LEARNING),
+    ),
+    CauseRule(
         "initialization", start.bad_start,
         "units that are dead or saturated from the first record on",
         "Start from smaller weights (glorot or he initialization) and biases of zero; "
@@ -160,11 +165,6 @@ CAUSES: tuple[CauseRule, ...] = (
         "too_few_steps", rate.too_few_steps, "a loss that was still falling at the end",
         "Train longer, for more epochs; or raise the learning rate.",
         "AutoTrainer (Zhang et al. 2021)", verdicts=(NOT_LEARNING,),
-    ),
-    CauseRule(
-        "too_few_units", model.few_units, "a hidden layer of one or two units",
-        "Make the narrow layer wider, with more units.",
-        "DeepCrime (Humbatova et al. 2021)", verdicts=(NOT_LEARNING,),
     ),
     CauseRule(
         "loss", outputs.of_any(outputs.numbers_for_classes),
