@@ -61,6 +61,7 @@ class Thresholds:
             of themselves in the median. TheDeepChecker takes 0.1.
         hardly_moved: The weights have hardly moved if all updates together come to less
             than this share of them.
+        moved_little: The same of weights whose loss still falls.
         few_steps: A training of no more steps than this may be too short.
         heavy_dropout: A dropout of at least this rate leaves next to nothing.
         shrunk: Activations have shrunk the gradient if less than this share of it
@@ -101,7 +102,8 @@ class Thresholds:
     large_targets: float = 10.0
     constant: float = 0.2
     large_update: float = 0.1
-    hardly_moved: float = 0.3
+    hardly_moved: float = 0.1
+    moved_little: float = 0.3
     few_steps: int = 50
     heavy_dropout: float = 0.7
     shrunk: float = 0.05

@@ -104,7 +104,9 @@ ENTRIES = {
         lambda: sequential(L.Rescaling(0.1), dense(), L.Dense(1)), X, {"first": X / 10},
     ),
     "nested": (
-        lambda: sequential(keras.Sequential([L.ReLU(), dense()], name="inner"), L.Dense(1)),
+        lambda: sequential(
+            keras.Sequential([L.ReLU(), dense()], name="inner"), L.Dense(1)
+        ),
         X, {"inner/first": np.maximum(X, 0)},
     ),
     "normalized": (

@@ -48,7 +48,9 @@ def large_updates(evidence: Evidence) -> Found | None:
 
 def small_updates(evidence: Evidence) -> Found | None:
     """Finds weights that have hardly moved in the whole training."""
-    if not evidence.path < THRESHOLDS.hardly_moved:
+    is_falling = evidence.slope < -THRESHOLDS.significant
+    little = THRESHOLDS.moved_little if is_falling else THRESHOLDS.hardly_moved
+    if not evidence.path < little:
         return None
     return Found(
         f"All updates together come to {evidence.path:.1e} of a layer's weights at "
