@@ -55,9 +55,15 @@ def _meaningless_loss(output: Output, evidence: Evidence) -> str | None:
 
 def _no_better(output: Output, evidence: Evidence) -> str:
     where = f" of {output.name}" if len(evidence.outputs) > 1 else ""
+    disagree = ""
+    if len(evidence.outputs) == 1 and output.own_loss > 10 * abs(evidence.loss):
+        disagree = (
+            f" Loss and predictions disagree: the loss of the predictions themselves "
+            f"is {output.own_loss:.3g}."
+        )
     return (
         f"The predictions{where} are no better than a constant since step "
         f"{evidence.step} or before (skill {output.skill:.2g} over {output.samples} "
         f"samples), although the gradient arrives: {evidence.ends_say()}, and "
-        f"{evidence.loss_says()}."
+        f"{evidence.loss_says()}.{disagree}"
     )

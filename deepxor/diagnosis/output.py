@@ -53,12 +53,14 @@ class Output:
         dropout: The rate of a dropout that comes after the layer; None without one.
         skill: How much better the predictions of the window are than a constant.
         samples: The number of samples of the window.
+        own_loss: The median loss of the predictions themselves over the window. It is
+            not the one that is trained on if Keras computes that from something else.
         constant_loss: The median loss of the best constant over the window.
         low: The smallest target of all records.
         high: The largest target of all records.
         mean: The mean of the targets.
         spread: The spread of the targets over the samples.
-        whole: The share of the targets that are whole numbers.
+        whole: The share of whole numbers among the targets.
         distinct: The largest number of different targets in a record.
         non_finite: The largest share of targets that are NaN or infinite.
         lowest: The smallest prediction of the window.
@@ -75,6 +77,7 @@ class Output:
     dropout: float | None
     skill: float
     samples: int
+    own_loss: float
     constant_loss: float
     low: float
     high: float
@@ -148,6 +151,7 @@ def _output(
         **{key: static.get(key) for key in keys},
         skill=skill,
         samples=samples,
+        own_loss=of(np.median, "prediction_loss", window),
         constant_loss=of(np.median, "constant_loss", window),
         low=of(np.min, "target_min"),
         high=of(np.max, "target_max"),

@@ -72,6 +72,7 @@ RUNS = {
         initializer="glorot_uniform",
         fraction="saturated_fraction",
     ),
+    "not_learning": Run("relu, SGD with learning rate 1e-5", learning_rate=1e-5),
 }
 
 

@@ -5,10 +5,15 @@ For example: .venv/bin/python -m scripts.docs.tables
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from deepxor.console import app
+from deepxor.diagnosis.causes.table import CAUSES
+from deepxor.diagnosis.thresholds import THRESHOLDS, Thresholds
+from deepxor.facts import INPUT_FACTS, OUTPUT_FACTS, Fact
 from deepxor.quantities import GRADIENT, LOG10, QUANTITIES, Quantity
 from deepxor.verdicts import VERDICTS
 from scripts.docs.marked import replaced
@@ -43,6 +48,43 @@ def verdicts_table() -> str:
     return "\n".join(["| verdict | advice |", "|---|---|", *rows]) + "\n"
 
 
+def facts_table(facts: Sequence[Fact], columns: str) -> str:
+    """Returns facts of the data, as Markdown.
+
+    Args:
+        facts: A table of `deepxor.facts`.
+        columns: What their columns are.
+    """
+    rows = [
+        f"| `{fact.name}` | [records, {columns}] | {_escaped(fact.doc)} |"
+        for fact in facts
+    ]
+    return "\n".join(["| key | shape | what it is |", "|---|---|---|", *rows]) + "\n"
+
+
+def causes_table() -> str:
+    """Returns the causes in their order, as Markdown."""
+    rows = [
+        f"| `{rule.name}` | {_escaped(rule.sign)} | {_escaped(rule.remedy)} | "
+        f"{_escaped(rule.source)} |"
+        for rule in CAUSES
+    ]
+    heading = "| cause | what is seen | what to change | source |"
+    return "\n".join([heading, "|---|---|---|---|", *rows]) + "\n"
+
+
+def thresholds_table() -> str:
+    """Returns the thresholds of the rules with their values, as Markdown."""
+    section = (inspect.getdoc(Thresholds) or "").split("Attributes:\n")[1]
+    docs = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+    rows = [
+        f"| `{name}` | {getattr(THRESHOLDS, name):.5g} | "
+        f"{_escaped(' '.join(text.split()))} |"
+        for name, text in docs
+    ]
+    return "\n".join(["| name | value | |", "|---|---|---|", *rows]) + "\n"
+
+
 def _shown(quantity: Quantity) -> str:
     text = f"`{quantity.name}`"
     if quantity.display == LOG10:
@@ -60,7 +102,11 @@ def _escaped(text: str) -> str:
 TABLES: Mapping[str, Callable[[], str]] = {
     "quantities": quantities_table,
     "tags": tags_table,
+    "output facts": lambda: facts_table(OUTPUT_FACTS, "outputs"),
+    "input facts": lambda: facts_table(INPUT_FACTS, "inputs"),
     "verdicts": verdicts_table,
+    "causes": causes_table,
+    "thresholds": thresholds_table,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,12 +81,14 @@ def _record(program: Program, is_faulty: bool, seed: int) -> History:
     if not training.model.built:
         training.model.build((None, *training.x.shape[1:]))
     monitor = deepxor.GradientMonitor()
-    training.model.fit(
-        training.x,
-        training.y,
-        batch_size=training.batch_size,
-        epochs=training.epochs,
-        verbose=0,
-        callbacks=[monitor],
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras warns of some faults, too
+        training.model.fit(
+            training.x,
+            training.y,
+            batch_size=training.batch_size,
+            epochs=training.epochs,
+            verbose=0,
+            callbacks=[monitor],
+        )
     return monitor.history | {"share": training.score(training.model)}
