@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from deepxor.verdicts import HEALTHY
+from deepxor.diagnosis.causes.table import CAUSES
+from deepxor.verdicts import HEALTHY, NOT_LEARNING
 from scripts.benchmarks.diagnosis.cases import AMBIGUOUS, CASES, PARTS, part_of
 from scripts.benchmarks.diagnosis.cases.case import KINDS, Case
 from scripts.benchmarks.diagnosis.outcome import find_outcome, learned_share
@@ -22,6 +23,9 @@ OF_EACH_KIND = (
     "too large a rate: plane, linear, a few steps",
     DEAD_CASE,
     "saturated where it starts: friedman, tanh, bias",
+    "rate far too low: plane, adagrad",
+    "labels of other samples: plane",
+    "few steps: bars, three epochs",
 )
 
 
@@ -58,6 +62,13 @@ def test_the_faulty_have_a_remedy_that_changes_something():
         assert bool(case.remedy) == (case.kind != HEALTHY), case.name
         if case.remedy:
             assert case.remedied().setup != case.setup, case.name
+
+
+def test_those_that_do_not_learn_for_other_reasons_have_known_causes():
+    names = {rule.name for rule in CAUSES}
+    for case in CASES:
+        assert bool(case.causes) == (case.kind == NOT_LEARNING), case.name
+        assert set(case.causes) <= names, case.name
 
 
 def test_many_kinds_of_models_are_there():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepxor.diagnosis.causes.cause import Cause
 from deepxor.diagnosis.diagnosis import Diagnosis
 from scripts.benchmarks.diagnosis.cases.case import Case
 from scripts.benchmarks.diagnosis.histories import (
@@ -17,6 +18,7 @@ from scripts.benchmarks.diagnosis.histories import (
     save_history,
 )
 from scripts.benchmarks.diagnosis.scores import (
+    causes,
     misjudged,
     precision,
     recall,
@@ -49,7 +51,7 @@ def test_rates_are_counted_right():
 def test_the_tables_say_what_is_called_what():
     text = tables(TRUTHS, {"ours": CALLED, "theirs": ["slow"] * 5})
     assert "5 models, 3 of them faulty: 2 healthy, 1 vanishing" in text
-    assert "| dead | 0 | 1 | 0 | 1 | 0 |" in text
+    assert "| dead | 0 | 1 | 0 | 1 | 0 | 0 |" in text
     assert "| theirs | 0.60 (0.23-0.88) | 1.00 (0.44-1.00) | 0.00 (0.00-0.43) |" in text
 
 
@@ -60,19 +62,30 @@ def test_misjudged_cases_are_listed_with_the_evidence():
     assert "none" in misjudged([CASE], [Diagnosis("exploding", "a", "", "")])
 
 
+def test_named_causes_are_counted():
+    rate, loss = Cause("learning_rate_low", "", ""), Cause("loss", "", "")
+    case = Case("slow", "not_learning", Setup(), causes=("learning_rate_low",))
+    first = Diagnosis("not_learning", None, "", "", (rate, loss))
+    second = Diagnosis("not_learning", None, "", "", (loss, rate))
+    text = causes([case, case, CASE], [first, second, first])
+    # One of two is named first, both are named, and so is another cause each time.
+    assert "| the first | 0.50 (0.09-0.91) | 0.50 (0.09-0.91) |" in text
+    assert "| any of at most three | 1.00 (0.34-1.00) | 0.50 (0.15-0.85) |" in text
+
+
 def test_a_history_comes_back_from_its_file(tmp_path):
     history = record(CASE, every=3)
     assert history["first_bad"] is not None
     path = tmp_path / "cache" / "broken.npz"
-    assert load_history(path, CASE) is None
-    save_history(path, history, CASE)
-    again = load_history(path, CASE)
+    assert load_history(path, CASE.recipe) is None
+    save_history(path, history, CASE.recipe)
+    again = load_history(path, CASE.recipe)
     assert again.keys() == history.keys()
     for key, value in history.items():
         np.testing.assert_array_equal(again[key], value)
         assert isinstance(again[key], type(value))
-    # Another case of the same name is not what is in the file.
-    assert load_history(path, Case("broken", "exploding", Setup())) is None
+    # The history of another recipe is not what is in the file.
+    assert load_history(path, "another") is None
 
 
 def test_the_cache_spares_the_training(tmp_path, monkeypatch):
