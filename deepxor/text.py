@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 
@@ -82,3 +83,18 @@ def decades_lost(first: float | None, last: float | None) -> str:
     if first is None or last is None or not last > 0 or first < 0:
         return "-"
     return decades_text(math.log10(first / last) if first else -math.inf, 1)
+
+
+def snake_case(name: str) -> str:
+    """Returns the name of a class as Keras writes it in lower case.
+
+    Args:
+        name: The name, such as that of a layer.
+
+    Example:
+        >>> snake_case("LeakyReLU"), snake_case("MeanSquaredError")
+        ('leaky_relu', 'mean_squared_error')
+    """
+    name = name.replace("ReLU", "Relu")
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return name.lower()

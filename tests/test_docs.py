@@ -152,6 +152,7 @@ def test_the_code_runs(tmp_path, monkeypatch, capsys):
     names = {"model": model, "x": np.ones((96, 2)), "y": np.ones((96, 1))}
     code = blocks("docs/monitor.md", "python")
     assert len(code) == 3
+    code += blocks("docs/why-not-learning.md", "python")
     for block in code:
         exec(compile(block, "monitor.md", "exec"), names)
     assert "healthy" in capsys.readouterr().out
@@ -275,6 +276,7 @@ def test_the_code_of_the_other_pages_runs(tmp_path, monkeypatch, capsys):
 def test_the_pages_with_code_are_those_that_are_run():
     run = {"README.md", "docs/monitor.md"}
     run |= {"docs/explain.md", "docs/images.md", "docs/ladder.md"}
+    run |= {"docs/why-not-learning.md"}
     assert {page for page in PAGES if blocks(page, "python")} == run
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import keras
 from deepxor import compat
 from deepxor.monitor.engine.base import OutputView, StepView
 from deepxor.monitor.layers import Owners, Row, named_rows
+from deepxor.text import snake_case
 
 # Layers that leave the values of an output as they are.
 RESHAPING = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.Permute)
@@ -93,7 +93,7 @@ def _output_facts(output: OutputView, view: StepView) -> dict[str, Any]:
             facts["activation"] = None
         tensor = inputs[0]
     if facts["layer"] is None and operation in ACTIVATION_OPERATIONS:
-        facts["activation"] = _snake(operation)
+        facts["activation"] = snake_case(operation)
     return facts
 
 
@@ -113,7 +113,7 @@ def loss_facts(loss: Any) -> tuple[str | None, bool | None]:
         loss if hasattr(loss, "__name__") else type(loss)
     ):
         return None, None
-    name = getattr(loss, "__name__", None) or _snake(type(loss).__name__)
+    name = getattr(loss, "__name__", None) or snake_case(type(loss).__name__)
     config = loss.get_config() if hasattr(loss, "get_config") else {}
     default = False if "crossentropy" in name else None
     return name, config.get("from_logits", default)
@@ -124,14 +124,14 @@ def _activation(layer: keras.layers.Layer) -> str | None:
     if isinstance(layer, keras.layers.Wrapper) and hasattr(layer, "layer"):
         return _activation(layer.layer)
     if compat.is_activation_layer(layer) and not hasattr(layer, "activation"):
-        return _snake(type(layer).__name__)
+        return snake_case(type(layer).__name__)
     if not hasattr(layer, "activation"):
         return None
     activation = layer.activation
     if activation is None:
         return "linear"
     if isinstance(activation, keras.layers.Layer):
-        return _activation(activation) or _snake(type(activation).__name__)
+        return _activation(activation) or snake_case(type(activation).__name__)
     return getattr(activation, "__name__", None)
 
 
@@ -181,14 +181,3 @@ def _leaves(metrics: Any) -> Any:
     if isinstance(metrics, list | tuple):
         return [_leaves(value) for value in metrics]
     return metrics if isinstance(metrics, str) else getattr(metrics, "name", None)
-
-
-def _snake(name: str) -> str:
-    """Returns a name of a class as Keras writes it in lower case.
-
-    >>> _snake("LeakyReLU"), _snake("MeanSquaredError"), _snake("ReLU")
-    ('leaky_relu', 'mean_squared_error', 'relu')
-    """
-    name = name.replace("ReLU", "Relu")
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    return name.lower()

@@ -78,7 +78,7 @@ def thresholds_table() -> str:
     section = (inspect.getdoc(Thresholds) or "").split("Attributes:\n")[1]
     docs = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
     rows = [
-        f"| `{name}` | {getattr(THRESHOLDS, name):.5g} | "
+        f"| `{name}` | {getattr(THRESHOLDS, name):.8g} | "
         f"{_escaped(' '.join(text.split()))} |"
         for name, text in docs
     ]

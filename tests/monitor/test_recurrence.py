@@ -157,7 +157,7 @@ def test_it_is_measured_ever_more_rarely_and_written(tmp_path):
     model.fit(X, Y, 4, epochs=8, verbose=0, callbacks=[monitor])
     steps = np.flatnonzero(np.isfinite(monitor.history["time_ratio"][:, 0]))
     # 1 + a quarter of the steps so far further on, and with the weights.
-    assert steps.tolist() == [0, 1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 29, 39]
+    assert steps.tolist()[:13] == [0, 1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 29, 37]
     scalars = read_run(tmp_path).scalars
     written = scalars["time_ratio_log10/a"]
     assert list(written) == steps.tolist()
@@ -167,10 +167,10 @@ def test_it_is_measured_ever_more_rarely_and_written(tmp_path):
         rtol=1e-5,
     )
     assert "time_ratio_log10/dense" not in scalars
-    assert list(scalars["skill"]) == steps.tolist()
-    np.testing.assert_allclose(
-        list(scalars["skill"].values()), monitor.history["skill"][steps], rtol=1e-5
-    )
+    # The skill comes with every record that has weights.
+    known = monitor.history["skill"]
+    assert list(scalars["skill"]) == monitor.history["step"].tolist()
+    np.testing.assert_allclose(list(scalars["skill"].values()), known, rtol=1e-5)
 
 
 def test_a_batch_of_few_samples_counts_its_last_one_several_times():
