@@ -112,6 +112,7 @@ def test_every_argument_is_explained_with_its_default():
 def test_every_number_is_explained_with_its_shape():
     history = fit(every=2).history
     sizes = {"records": len(history["step"]), "layers": len(history["layer"])}
+    sizes |= {"outputs": len(history["output"]), "inputs": len(history["input"])}
     found = table("The numbers")
     assert set(found) == {f"`{name}`" for name in history}
     for name, shape in found.items():

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import deepxor
-from deepxor.facts import OUTPUT_FACTS
+from deepxor.facts import INPUT_FACTS, OUTPUT_FACTS
 from tests.support.zoo import BATCH, CASES, N, Tape, fit, make
 
 # Of class weights Keras makes sample weights before the step, which is then the same.
@@ -90,6 +90,7 @@ def test_records_in_between_are_those_of_every_step(options):
         others = (
             "first_bad", "weight_norm", "update_ratio", "skill", "samples",
             "dead_fraction", "learning_rate", *(f.name for f in OUTPUT_FACTS),
+            *(f.name for f in INPUT_FACTS),
         )  # fmt: skip
         if name not in others and isinstance(values, np.ndarray):
             np.testing.assert_allclose(values, each.history[name][::2], rtol=1e-5)

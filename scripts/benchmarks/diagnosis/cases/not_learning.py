@@ -141,7 +141,7 @@ NOT_LEARNING_CASES = (
         "logits taken for probabilities",
         NOT_LEARNING,
         {
-            "rings": {},
+            "spirals": {"task": "spirals", "units": (32, 32), "epochs": 40},
             "blobs": {"task": "blobs", "units": (32,)},
             "moons, tanh": {"task": "moons", "activation": "tanh"},
             "glyphs": {"task": "glyphs", "units": (32,)},
