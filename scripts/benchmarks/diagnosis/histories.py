@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,20 @@ def as_tools_see(history: Mapping[str, Any], case: Case) -> History:
     """
     setup = case.setup
     hidden = "tanh" if setup.network in ("lstm", "gru") else setup.activation
-    names = [hidden] * (len(history["layer"]) - 1) + [setup.output]
+    return hidden_from_tools(
+        history, [hidden] * (len(history["layer"]) - 1) + [setup.output]
+    )
+
+
+def hidden_from_tools(
+    history: Mapping[str, Any], names: Sequence[str | None]
+) -> History:
+    """Returns a history with NaN for what the tools do not look at.
+
+    Args:
+        history: As `GradientMonitor.history` has it.
+        names: The name of each layer's activation, None for one that is not known.
+    """
     squashes = np.array([name in SQUASHING for name in names])
     seen = {
         "saturated_fraction": np.where(squashes, history["saturated_fraction"], np.nan),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deepxor.diagnosis.diagnosis import Diagnosis, diagnose
 from deepxor.verdicts import HEALTHY, UNDECIDED
-from scripts.benchmarks.diagnosis.peers import loss_curve
+from scripts.benchmarks.diagnosis.histories import History, hidden_from_tools
+from scripts.benchmarks.diagnosis.peers import PEERS
 from scripts.benchmarks.diagnosis.programs.runs import ProgramRun
 from scripts.benchmarks.diagnosis.scores import Rate, table
 
@@ -37,7 +38,13 @@ def program_tables(runs: Sequence[ProgramRun]) -> str:
         + "\n"
         + table(
             ("", "found", "false alarms", "cause first", "cause named"),
-            [_total(failing, learning), _loss_curve(failing, learning)],
+            [
+                _total(failing, learning),
+                *(
+                    _peer(name, rules, failing, learning)
+                    for name, rules in PEERS.items()
+                ),
+            ],
         )
         + f"\nOf the causes named first {_precision(failing, 1)} are among those that "
         f"the program was made with, of all that are named {_precision(failing, 3)}.\n"
@@ -78,16 +85,26 @@ def _total(failing: Found, learning: Found) -> tuple[str, ...]:
     )
 
 
-def _loss_curve(failing: Found, learning: Found) -> tuple[str, ...]:
-    hits = sum(loss_curve(run.history) != HEALTHY for run, _ in failing)
-    alarms = sum(loss_curve(run.history) != HEALTHY for run, _ in learning)
+def _peer(
+    name: str, rules: Callable[[History], str], failing: Found, learning: Found
+) -> tuple[str, ...]:
+    hits = sum(rules(_as_tools_see(run.history)) != HEALTHY for run, _ in failing)
+    alarms = sum(rules(_as_tools_see(run.history)) != HEALTHY for run, _ in learning)
     return (
-        "loss curve only",
+        name,
         Rate(hits, len(failing)).with_interval(),
         Rate(alarms, len(learning)).with_interval(),
         "-",
         "-",
     )
+
+
+def _as_tools_see(history: History) -> History:
+    """Returns a history for rules that depend on the names of activations."""
+    facts = history["model"]
+    parts = [*facts["hidden"], *facts["outputs"].values()]
+    names = {part["layer"]: part["activation"] for part in parts}
+    return hidden_from_tools(history, [names.get(x) for x in history["layer"]])
 
 
 def _is_named(run: ProgramRun, diagnosis: Diagnosis, most: int) -> bool:
