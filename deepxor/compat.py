@@ -77,6 +77,19 @@ def mask_of(tensor: Any) -> Any:
     return keras.src.backend.get_keras_mask(tensor)
 
 
+def compiled_metrics(model: keras.Model) -> Any:
+    """Returns the metrics as `compile` took them, or None.
+
+    `model.metrics` holds them in one object of Keras's own; `get_compile_config` makes
+    a copy of everything, and warns of a lambda.
+
+    Args:
+        model: Any model.
+    """
+    compiled = getattr(model, "_compile_metrics", None)
+    return getattr(compiled, "_user_metrics", None)
+
+
 def is_composite(layer: keras.layers.Layer) -> bool:
     """Returns whether a layer is of a kind of Keras, or derives from one.
 

@@ -218,3 +218,18 @@ def test_a_stateless_optimizer_gives_a_scope_what_the_stock_one_gives_variables(
     assert (variables[1].numpy() == 1).all()
     updated = scope.get_current_value(variables[1])
     np.testing.assert_array_equal(updated, variables[0].numpy())
+
+
+def test_the_mask_of_a_tensor_is_that_of_its_layer():
+    layer = keras.layers.Embedding(3, 2, mask_zero=True)
+    ids = np.array([[0, 1, 2], [2, 0, 0]])
+    np.testing.assert_array_equal(compat.mask_of(layer(ids)), ids > 0)
+    assert compat.mask_of(keras.layers.Dense(1)(np.ones((2, 3)))) is None
+
+
+def test_compiled_metrics_are_those_given_to_compile():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    assert compat.compiled_metrics(model) is None
+    metrics = ["mae", keras.metrics.MeanSquaredError()]
+    model.compile("sgd", "mse", metrics=metrics)
+    assert list(compat.compiled_metrics(model)) == metrics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -164,20 +164,11 @@ def _is_dropout(layer: keras.layers.Layer) -> bool:
 
 def _metrics(model: keras.Model) -> list[str]:
     """Returns the names of the metrics that the model was compiled with."""
-    config: Mapping[str, Any] = getattr(model, "get_compile_config", dict)() or {}
-    found = []
-    for leaf in keras.tree.flatten(_leaves(config.get("metrics"))):
-        if isinstance(leaf, str):
-            found.append(leaf)
-    return found
-
-
-def _leaves(metrics: Any) -> Any:
-    """Returns metrics with each serialized object replaced by its name."""
-    if isinstance(metrics, Mapping):
-        if "class_name" in metrics:
-            return metrics.get("config", {}).get("name") or metrics["class_name"]
-        return {str(name): _leaves(value) for name, value in metrics.items()}
-    if isinstance(metrics, list | tuple):
-        return [_leaves(value) for value in metrics]
-    return metrics if isinstance(metrics, str) else getattr(metrics, "name", None)
+    leaves = keras.tree.flatten(compat.compiled_metrics(model))
+    names = (
+        leaf
+        if isinstance(leaf, str)
+        else getattr(leaf, "name", None) or getattr(leaf, "__name__", None)
+        for leaf in leaves
+    )
+    return [str(name) for name in names if name is not None]

@@ -104,8 +104,8 @@ class StepRecorder:
             for variable in row.variables
         }
         self.reasons: dict[str, str] = {}
+        self.model_facts = self._facts_of_model(view)
         self.updates = Updates([row.variables for row in rows])
-        self.model_facts = model_facts(view)
         self.skills = {x.name: Skill(x.loss) for x in view.outputs}
         self.recurrence = self._make_recurrence(view)
         self.applied = np.zeros(len(rows), int)
@@ -217,6 +217,14 @@ class StepRecorder:
             return None
         rows = np.flatnonzero(steps[:-1] == first)
         return int(first), int(rows[-1]) if len(rows) else None
+
+    def _facts_of_model(self, view: StepView) -> dict[str, Any]:
+        """Returns the facts of the model; none if they cannot be read."""
+        try:
+            return model_facts(view)
+        except Exception as error:  # a layer of somebody's own may be of any shape
+            self.reasons["model"] = f"{type(error).__name__}: {error}"
+            return {}
 
     def _make_recurrence(self, view: StepView) -> Recurrence:
         owners = Owners(view.model, self._rows, view.calls)

@@ -267,6 +267,21 @@ def test_facts_of_the_rest_of_the_model():
     assert facts["metrics"] == ["mae", "error"]
 
 
+def test_lambdas_are_no_trouble_and_a_failure_is_noted(monkeypatch):
+    model = sequential(L.Dense(1))
+    loss, metric = (lambda y, p: (y - p) ** 2 for _ in range(2))
+    history = recorded(model, loss=loss, metrics=[metric])
+    assert history["model"]["metrics"] == ["<lambda>"]
+
+    def fail(*_):
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr("deepxor.monitor.model_facts.named_rows", fail)
+    history = recorded(sequential(L.Dense(1)))
+    assert history["model"] == {} and "on purpose" in history["notes"]["model"]
+    assert np.isfinite(history["norm"]).all() and np.isfinite(history["skill"]).all()
+
+
 def test_a_long_history_of_facts_is_bounded():
     from deepxor.monitor.history import MAX_BYTES, BatchFacts, History
     from deepxor.quantities import names
