@@ -25,7 +25,8 @@ def find_not_learning(evidence: Evidence) -> Finding | None:
         if text is not None:
             return Finding(output.layer, text)
     is_falling = evidence.slope < -THRESHOLDS.significant
-    if evidence.is_early or (evidence.is_running and is_falling):
+    is_short = len(evidence.history["step"]) < THRESHOLDS.min_running
+    if evidence.is_running and (evidence.is_early or is_short or is_falling):
         return None
     for output in evidence.outputs:
         if output.samples < THRESHOLDS.min_samples:

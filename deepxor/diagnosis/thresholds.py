@@ -67,6 +67,8 @@ class Thresholds:
         shrunk: Activations have shrunk the gradient if less than this share of it
             arrives at the first layer.
         few_units: A layer of no more units than this is narrow.
+        min_running: The number of records below which a training that goes on is not
+            said not to learn.
         flat: A loss above this share of that of the start has not moved.
         moved: The loss can be expected to move if a layer's updates add up to this
             share of its weights.
@@ -93,6 +95,7 @@ class Thresholds:
     skill: float = 0.5
     no_skill: float = 0.07
     min_samples: int = 20
+    min_running: int = 10
     significant: float = 3.0
     beyond: float = 0.02
     classes: int = 100

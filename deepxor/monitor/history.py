@@ -15,6 +15,10 @@ from deepxor.quantities import names
 # A history with more bytes than this drops every second record of its older half.
 MAX_BYTES = 2**25
 
+# About what Python takes for a record and for an array, beside the numbers.
+RECORD_BYTES = 300
+ARRAY_BYTES = 250
+
 # So many first records are the baseline of a diagnosis, and are never dropped.
 MIN_FIRST = 8
 
@@ -44,6 +48,12 @@ class BatchFacts:
         """Returns the smallest skill of all outputs; NaN if one is not known."""
         return float(np.min(list(self.skills.values()) or np.nan))
 
+    @property
+    def nbytes(self) -> int:
+        """Returns about how much memory the facts take."""
+        arrays = [*self.outputs.values(), *self.inputs.values()]
+        return sum(ARRAY_BYTES + array.nbytes for array in arrays)
+
 
 NO_FACTS = BatchFacts()
 
@@ -56,6 +66,10 @@ class _Record(NamedTuple):
     is_loss_seen: bool
     samples: int
     facts: BatchFacts
+
+    @property
+    def nbytes(self) -> int:
+        return RECORD_BYTES + ARRAY_BYTES + self.table.nbytes + self.facts.nbytes
 
 
 class History:
@@ -87,6 +101,7 @@ class History:
         self.is_running = False
         self.end: int | None = None
         self._records: list[_Record] = []
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._records)
@@ -114,6 +129,7 @@ class History:
                 table[:, columns] = record.table
                 self._records[number] = record._replace(table=table)
             self.layers = joined
+            self._bytes = sum(record.nbytes for record in self._records)
         return [joined.index(name) for name in layers]
 
     def add(
@@ -140,11 +156,11 @@ class History:
             facts: What else is known of the batch.
         """
         table = np.asarray(table, np.float32)
-        self._records.append(
-            _Record(step, table, global_norm, loss, is_loss_seen, samples, facts)
-        )
+        record = _Record(step, table, global_norm, loss, is_loss_seen, samples, facts)
+        self._records.append(record)
+        self._bytes += record.nbytes
         self.made += 1
-        if len(self) * max(table.nbytes, 1) > MAX_BYTES and len(self) > 100:
+        if self._bytes > MAX_BYTES and len(self) > 100:
             self._thin_out()
 
     def note_bad(self, bad: tuple[int, str | None] | None) -> None:
@@ -227,6 +243,7 @@ class History:
         first = range(MIN_FIRST)
         keep = [*first, *range(MIN_FIRST, half, 2), *range(half, len(self))]
         self._records = [self._records[i] for i in keep]
+        self._bytes = sum(record.nbytes for record in self._records)
 
 
 # The scalars of a record that `History.state` keeps.

@@ -88,7 +88,10 @@ class SampleRecorder:
             samples, a float32 scalar; and the number for `kept`, an int64 scalar.
         """
         kept = KeptSamples(
-            {x.name: Samples(self._sample, x.tensors) for x in view.outputs},
+            {
+                x.name: Samples(self._sample, x.tensors, view.is_compiled)
+                for x in view.outputs
+            },
             {
                 id(layer): Samples(SEQUENCE_SAMPLES, tensors)
                 for layer, tensors in view.sequences

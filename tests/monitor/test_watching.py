@@ -168,6 +168,7 @@ FUSED = {
         )
         for name in ("relu", "elu", "gelu", "silu", "mish", "softplus", "hard_silu")
     },
+    "logits": (lambda: keras.Sequential([L.Dense(8, "tanh"), L.Dense(1)]), X, Y),
     "added up, two outputs": (added, X, [Y, Y]),
     "convolutions": (
         lambda: keras.Sequential(
@@ -191,6 +192,9 @@ def test_fused_operations_stay_fused(name, options):
         keras.utils.set_random_seed(0)
         model = build()
         losses = "mse" if not isinstance(y, list) else ["mse", "binary_crossentropy"]
+        if name == "logits":
+            # It applies a sigmoid to what the last layer returns.
+            losses = keras.losses.BinaryFocalCrossentropy(from_logits=True)
         model.compile("adam", losses, **options)
         # A batch has as many samples as are looked at, so that a slice is the whole.
         model.fit(

@@ -20,7 +20,8 @@ class Constants:
     crossentropy, the median under the absolute error, or the logit of the mean if the
     model returns logits. A constant that is found from the very samples on which it is
     judged is better than any model could know, by more the fewer they are. So all
-    targets seen so far count, up to `MAX_NUMBERS` numbers.
+    targets seen so far count, up to `MAX_NUMBERS` numbers; but not those that are NaN
+    or infinite.
 
     Args:
         is_sparse: Whether the targets are the numbers of classes, one for several
@@ -42,7 +43,8 @@ class Constants:
         if self._targets and self._targets[-1].shape[1:] != targets.shape[1:]:
             self._targets, self._weights = [], []
         self._targets.append(targets)
-        self._weights.append(broadcast_weights(weights, targets.shape))
+        shares = broadcast_weights(weights, targets.shape)
+        self._weights.append(np.where(np.isfinite(targets), shares, 0))
         while len(self._targets) > 1 and self._size() > MAX_NUMBERS:
             del self._targets[0], self._weights[0]
 
@@ -81,16 +83,31 @@ class Constants:
 def _of_targets(targets: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Returns the mean, the median, and the mean as a logit and as a logarithm."""
     total = weights.sum(axis=0)
+    counted = np.where(weights > 0, targets, 0)
     mean = np.divide(
-        (targets * weights).sum(axis=0), total, out=targets.mean(axis=0),
+        (counted * weights).sum(axis=0), total, out=np.zeros(total.shape),
         where=total > 0,
     )  # fmt: skip
-    found = {"mean": mean, "median": np.median(targets, axis=0)}
+    found = {"mean": mean, "median": _median(counted, weights)}
     if (mean >= 0).all() and (mean <= 1).all():
         share = np.clip(mean, EPSILON, 1 - EPSILON)
         found["logit"] = np.log(share) - np.log1p(-share)
         found["logarithm"] = np.log(share)
     return found
+
+
+def _median(targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Returns the median over the samples, the lower one if two have half the weight.
+
+    Without weights it is the mean of the two, which is faster to find.
+    """
+    if (weights == 1).all():
+        return np.asarray(np.median(targets, axis=0))
+    order = np.argsort(targets, axis=0)
+    sums = np.take_along_axis(weights, order, axis=0).cumsum(axis=0)
+    half = (sums >= sums[-1] / 2) & (sums > 0)
+    place = np.take_along_axis(order, half.argmax(axis=0)[None], axis=0)
+    return np.asarray(np.take_along_axis(targets, place, axis=0)[0])
 
 
 def class_shares(targets: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:

@@ -145,18 +145,25 @@ def pooled_inputs(tables: Sequence[np.ndarray], samples: Sequence[int]) -> np.nd
         samples: The number of samples of each step.
 
     Returns:
-        float64 [facts, inputs].
+        float64 [facts, inputs]; NaN for what is not known.
     """
     names = [fact.name for fact in INPUT_FACTS]
     rows = {
         name: np.stack([table[i] for table in tables]).astype(np.float64)
         for i, name in enumerate(names)
     }
-    shares = np.array(samples, np.float64)[:, None] / sum(samples)
+    counts = np.array(samples, np.float64)[:, None]
+    finite = counts * (1 - rows["input_non_finite"])
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        total = np.where(finite > 0, finite * values, 0).sum(axis=0)
+        size = finite.sum(axis=0)
+        return np.divide(total, size, out=np.full(size.shape, np.nan), where=size > 0)
+
     pooled = {
-        "input_mean": (shares * rows["input_mean"]).sum(axis=0),
-        "input_rms": np.sqrt((shares * rows["input_rms"] ** 2).sum(axis=0)),
-        "input_max": rows["input_max"].max(axis=0),
-        "input_non_finite": (shares * rows["input_non_finite"]).sum(axis=0),
+        "input_mean": mean(rows["input_mean"]),
+        "input_rms": np.sqrt(mean(rows["input_rms"] ** 2)),
+        "input_max": np.fmax.reduce(rows["input_max"]),
+        "input_non_finite": 1 - finite.sum(axis=0) / counts.sum(),
     }
     return np.stack([pooled[name] for name in names])

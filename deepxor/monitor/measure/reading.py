@@ -9,7 +9,26 @@ import tensorflow as tf
 
 
 def first_samples(tensor: tf.Tensor, count: int, is_compiled: bool) -> tf.Tensor:
-    """Returns the first samples of a tensor, in the step that is being traced.
+    """Returns the first samples of a tensor, see `samples_at`.
+
+    Args:
+        tensor: [batch, ...].
+        count: The most samples to return.
+        is_compiled: Whether XLA compiles the step.
+
+    Returns:
+        [up to `count`, ...].
+    """
+    if is_compiled or not tf.is_symbolic_tensor(tensor):
+        return tensor[:count]
+    # Of a whole batch a slice would be the same tensor again, and TensorFlow would
+    # take what is computed from it for what the step itself computes.
+    rows = tf.range(tf.minimum(count, tf.shape(tensor)[0]))
+    return samples_at(tensor, rows, is_compiled)
+
+
+def samples_at(tensor: tf.Tensor, rows: tf.Tensor, is_compiled: bool) -> tf.Tensor:
+    """Returns some samples of a tensor, in the step that is being traced.
 
     TensorFlow computes a product, its bias and what comes after in one fused operation,
     unless anything else reads the values in between; without the fusion the results are
@@ -18,39 +37,33 @@ def first_samples(tensor: tf.Tensor, count: int, is_compiled: bool) -> tf.Tensor
 
     Args:
         tensor: [batch, ...].
-        count: The most samples to return.
+        rows: int [samples], the numbers of the samples.
         is_compiled: Whether XLA compiles the step, which may read any value.
 
     Returns:
-        [up to `count`, ...].
+        [samples, ...].
     """
     if is_compiled or not tf.is_symbolic_tensor(tensor):
-        return tensor[:count]
+        return tf.gather(tensor, rows)
     operation = tensor.op
     if operation.type in _PRODUCTS:
-        return _again(operation, count)
+        return _again(operation, rows)
     if operation.type in ("Add", "AddV2", "BiasAdd"):
         product, bias = operation.inputs
-        if product.op.type in _PRODUCTS:
-            values = _again(product.op, count)
+        if product.op.type in _PRODUCTS and bias.shape.rank == 1:
+            values = _again(product.op, rows)
             if operation.type == "BiasAdd":
                 data_format = operation.get_attr("data_format").decode()
                 return tf.raw_ops.BiasAdd(
                     value=values, bias=bias, data_format=data_format
                 )
             return values + bias
-    return _samples(tensor, count)
+    return tf.gather(tensor, rows)
 
 
-def _again(operation: tf.Operation, count: int) -> tf.Tensor:
+def _again(operation: tf.Operation, rows: tf.Tensor) -> tf.Tensor:
     inputs, weights = operation.inputs
-    return _PRODUCTS[operation.type](operation, _samples(inputs, count), weights)
-
-
-def _samples(tensor: tf.Tensor, count: int) -> tf.Tensor:
-    # Of a whole batch a slice would be the same tensor again, and TensorFlow would
-    # take what is computed from it for what the step itself computes.
-    return tf.gather(tensor, tf.range(tf.minimum(count, tf.shape(tensor)[0])))
+    return _PRODUCTS[operation.type](operation, tf.gather(inputs, rows), weights)
 
 
 def _product(operation: tf.Operation, inputs: Any, weights: Any) -> tf.Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from deepxor.monitor.measure.reading import samples_at
 from deepxor.monitor.measure.tracing import step_variable
 
 # The most numbers to keep of a tensor. Large samples are kept fewer, and none if a
@@ -24,9 +25,13 @@ class Samples:
         most: The most samples to keep; fewer are kept if they are large.
         tensors: Tensors of the same samples, [batch, ...] each. Nothing is kept if
             there are none, or if any size but that of the batch is unknown.
+        is_compiled: Whether XLA compiles the step.
     """
 
-    def __init__(self, most: int, tensors: Sequence[tf.Tensor]) -> None:
+    def __init__(
+        self, most: int, tensors: Sequence[tf.Tensor], is_compiled: bool = False
+    ) -> None:
+        self._is_compiled = is_compiled
         self._count = _count(most, tensors)
         self._kept: list[tf.Variable | tf.Tensor] = []
         self._tensors = list(tensors) if self._count else []
@@ -46,7 +51,7 @@ class Samples:
         # A batch may have fewer samples. Then its last sample is kept several times.
         last = tf.shape(tensors[0])[0] - 1
         rows = tf.minimum(tf.range(self._count), last)
-        taken = [tf.gather(tensor, rows) for tensor in tensors]
+        taken = [samples_at(tensor, rows, self._is_compiled) for tensor in tensors]
         if self._kept:
             for variable, values in zip(self._kept, taken, strict=True):
                 variable.assign(values)

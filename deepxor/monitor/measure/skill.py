@@ -84,7 +84,8 @@ class Skill:
         if targets[0].size == predictions[0].size:
             targets = targets.reshape(predictions.shape)  # [samples] to [samples, 1]
         self._constants.add(targets, weights)
-        constants = self._constants.candidates(predictions)
+        with np.errstate(over="ignore", invalid="ignore"):  # as training may explode
+            constants = self._constants.candidates(predictions)
         values = [np.broadcast_to(c, predictions.shape) for c in constants.values()]
         with warnings.catch_warnings():
             # Keras has given the same warnings in the training step.
@@ -135,17 +136,19 @@ def _stacked(loss: Loss) -> Callable[..., tf.Tensor]:
 
 
 def _mean(losses: np.ndarray, weights: Sequence[np.ndarray]) -> float:
-    """Returns the weighted mean of losses, [samples, ...] or a scalar."""
+    """Returns the mean of weighted losses, [samples, ...] or a scalar, as Keras does.
+
+    It is the mean over what no mask leaves out, and 0 if the masks leave out all.
+    """
     if losses.ndim == 0:
         return float(losses)
     shares = broadcast_weights(weights, losses.shape)
-    total = shares.sum(dtype=np.float64)
-    if not total > 0:
-        return float("nan")
+    masks = [weight for weight in weights if weight.dtype == bool]
+    count = broadcast_weights(masks, losses.shape).sum()
     # A weight of 0 is that of a sample, or a step of a sequence, that does not count,
     # even if its loss is not finite.
-    counted = np.where(shares > 0, losses, 0)
-    return float((counted * shares).sum(dtype=np.float64) / total)
+    counted = np.where(shares != 0, losses, 0) * shares
+    return float(counted.sum(dtype=np.float64) / count) if count else 0.0
 
 
 def fresh_loss(loss: Any) -> tuple[Loss | None, str | None]:
