@@ -36,7 +36,7 @@ def test_digits_finds_what_ails_the_sigmoid_network(digits, activation, verdict)
     diagnosis = json.loads((run_dir / "diagnosis.json").read_text())
     assert diagnosis["verdict"] == verdict
     section = printed.split(f"{activation}: accuracy ")[1].split("\n\n")[0]
-    accuracy, first, evidence, _ = section.splitlines()
+    accuracy, first, evidence, *_ = section.splitlines()
     assert first.split()[0] == verdict and evidence.strip() == diagnosis["evidence"]
     # One in ten is what guessing gives.
     learns = verdict == "healthy"

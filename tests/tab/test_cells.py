@@ -45,6 +45,7 @@ def make_cells() -> dict[str, np.ndarray]:
         "update_ratio_log10": update_ratio,
         "dead_fraction": fraction + 0.2,
         "saturated_fraction": fraction + 0.3,
+        "activation_rms_log10": 0.05 * layer - 0.01 * column,
     }
     tables["zero_fraction"][ZERO] = 1
     return {name: table.astype(np.float32) for name, table in tables.items()}

@@ -26,17 +26,19 @@ LAYERS = ["in", "a-layer-with-a-name-that-does-not-fit", "out"]
 LONG = "a-run-with-a-name-that-is-longer-than-the-list-of-runs-is-wide"
 GRID = Grid("good", columns=3, layers=3)
 
+COUNT = len(gradient_flow.QUANTITIES)
+
 # Run -> what its card says is wrong; nothing where None.
 REASONS = {
     GRID.run: None,
     LONG: None,
     "truncated": None,
-    "shape": "1 of 3 records left out: not 8 quantities x 3 layers, as the first "
-    "record says",
+    "shape": f"1 of 3 records left out: not {COUNT} quantities x 3 layers, as the "
+    "first record says",
     "names": "Cannot be shown: The first record does not name its layers and "
     "quantities.",
-    "text": "Cannot be shown: 1 of 1 records left out: not 8 quantities x 3 layers, as "
-    "the first record says",
+    "text": f"Cannot be shown: 1 of 1 records left out: not {COUNT} quantities x 3 "
+    "layers, as the first record says",
     "other": "Cannot be shown: It has no tag gradient_flow/layers.",
 }
 # Nothing says that it is, or was to be, a run with gradient flow: no card.
