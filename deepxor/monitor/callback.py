@@ -109,10 +109,15 @@ class GradientMonitor(keras.callbacks.Callback):
         "global_norm", float32 [records], is the L2 norm over all layers, including
         those not chosen. "loss", float64 [records], is the loss of the batch, and
         "loss_seen", bool [records], says whether it is known. "skill", float64
-        [records], is the skill of the batch's predictions (see `skill.skill`), measured
-        now and then. With steps_per_execution loss and skill are those of the call's
-        last step. "samples", int64 [records], is the number of samples whose
-        activations and predictions were looked at.
+        [records], is the smallest skill of the outputs (see `measure.skill.Skill`), and
+        "learning_rate" the rate in force; both are NaN where they were not measured.
+        With steps_per_execution loss and skill are those of the call's last step.
+        "samples", int64 [records], is the number of samples whose activations and
+        predictions were looked at. The facts of `deepxor.facts` are float64 [records,
+        outputs] or [records, inputs], whose names are in "output" and "input".
+
+        "model" has the facts of the compiled model, see `model_facts`; "is_running" and
+        "end" say whether the fit goes on, and the step before which it is to end.
 
         "first_bad" is None, or the step of the first gradient that was not finite and
         the layer nearest to the output that had it. "notes" maps a quantity to the
