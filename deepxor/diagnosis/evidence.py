@@ -27,8 +27,8 @@ class Evidence:
         loss: The median loss over the window.
         verdict: The verdict, once a rule has found a fault.
         outputs: What is known of each output of the model.
-        skill: The smallest skill of all outputs over the window; NaN if it is not
-            known.
+        skill: The smallest skill of all outputs over the window; NaN if that of one is
+            not known.
         is_learned: Whether the loss has fallen far below its first value, or the model
             has skill; but not if it is known to have none.
         is_falling: Whether the loss is still falling.
@@ -44,10 +44,9 @@ class Evidence:
         self.first_loss = median(loss[: self._first_records()])
         self.loss = median(loss[self._window])
         self.outputs = outputs_of(history, self._window)
-        self.skill = min(
-            (output.skill for output in self.outputs),
-            default=float(median(history["skill"][self._window])),
-        )
+        skills = [output.skill for output in self.outputs]
+        # It is NaN if that of any output is, whatever their order.
+        self.skill = float(np.min(skills or median(history["skill"][self._window])))
         has_fallen = self._has_fallen(self.first_loss, THRESHOLDS.learned)
         self.is_learned = bool(self.has_skill or (has_fallen and not self.has_no_skill))
         self.is_falling = self._has_fallen(median(loss[before]), THRESHOLDS.falling)

@@ -13,6 +13,7 @@ from deepxor.diagnosis.diagnosis import diagnose
 from deepxor.diagnosis.exploding import ADVICE_DATA
 from deepxor.diagnosis.rules import ADVICE_IN_TIME
 from deepxor.diagnosis.vanishing import ADVICE_NOTHING_ARRIVES
+from deepxor.facts import OUTPUT_FACTS
 
 # No warning comes from judging, of NumPy's or of anybody's.
 pytestmark = pytest.mark.filterwarnings("error")
@@ -245,6 +246,16 @@ def test_the_window_is_of_steps_and_not_of_records():
         if name not in ("layer", "first_bad"):
             thin[name] = values[keep]
     assert diagnose(thin) == diagnose(whole)
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_an_output_without_a_known_skill_makes_the_models_unknown(order):
+    facts = {fact.name: np.full((RECORDS, 2), np.nan) for fact in OUTPUT_FACTS}
+    facts["prediction_loss"][:, 0], facts["constant_loss"][:, 0] = 0.1, 1.0
+    facts["output_samples"][:] = 32
+    columns = {name: values[:, order] for name, values in facts.items()}
+    found = diagnose({**history(), "output": ["a", "b"], **columns})
+    assert found.verdict == "healthy" and "is not known" in found.evidence
 
 
 def test_what_is_not_known_is_said():
