@@ -212,7 +212,9 @@ class Evidence:
         slope = (x * y).sum() / (x * x).sum()
         rest = y - y.mean() - slope * x
         error = np.sqrt((rest**2).sum() / (len(x) - 2) / (x * x).sum())
-        return float(slope / error) if error > 0 else 0.0
+        if error == 0:  # a straight line, or a loss that never moves
+            return float(np.copysign(np.inf, slope)) if slope else 0.0
+        return float(slope / error)
 
     @property
     def distance(self) -> float:

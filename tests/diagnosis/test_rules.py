@@ -10,6 +10,7 @@ import pytest
 import deepxor
 from deepxor import verdicts
 from deepxor.diagnosis.diagnosis import diagnose
+from deepxor.diagnosis.evidence import Evidence
 from deepxor.diagnosis.exploding import ADVICE_DATA
 from deepxor.diagnosis.rules import ADVICE_IN_TIME
 from deepxor.diagnosis.vanishing import ADVICE_NOTHING_ARRIVES
@@ -256,6 +257,12 @@ def test_an_output_without_a_known_skill_makes_the_models_unknown(order):
     columns = {name: values[:, order] for name, values in facts.items()}
     found = diagnose({**history(), "output": ["a", "b"], **columns})
     assert found.verdict == "healthy" and "is not known" in found.evidence
+
+
+def test_a_loss_that_falls_in_a_straight_line_is_falling():
+    falling = Evidence(history(loss=64.0 - np.arange(RECORDS)))
+    assert falling.slope == -np.inf
+    assert Evidence(history(loss=0.5)).slope == 0
 
 
 def test_what_is_not_known_is_said():

@@ -280,16 +280,3 @@ def test_lambdas_are_no_trouble_and_a_failure_is_noted(monkeypatch):
     history = recorded(sequential(L.Dense(1)))
     assert history["model"] == {} and "on purpose" in history["notes"]["model"]
     assert np.isfinite(history["norm"]).all() and np.isfinite(history["skill"]).all()
-
-
-def test_a_long_history_of_facts_is_bounded():
-    from deepxor.monitor.history import MAX_BYTES, BatchFacts, History
-    from deepxor.quantities import names
-
-    history = History([f"layer{i}" for i in range(500)])
-    table = np.zeros((len(names()), 500), np.float32)
-    facts = BatchFacts(0.1, {"output": np.zeros(len(OUTPUT_FACTS))})
-    for step in range(5000):
-        history.add(step, table, 0.0, 0.0, facts=facts)
-    assert len(history) * table.nbytes <= MAX_BYTES
-    assert history.as_dict()["output_skill"].shape == (len(history), 1)
