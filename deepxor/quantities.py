@@ -14,6 +14,7 @@ GRADIENT = "gradient"
 WEIGHTS = "weights"
 ACTIVATIONS = "activations"
 RECURRENCE = "recurrence"
+OUTPUTS = "outputs"
 
 # The values of `Quantity.display`: log10 of the quantity, floored; a share from 0 to 1;
 # the quantity as it is.
@@ -33,8 +34,8 @@ class Quantity:
 
     Attributes:
         name: The key in `GradientMonitor.history`.
-        source: What the quantity is measured on: `GRADIENT`, `WEIGHTS`, `ACTIVATIONS`
-            or `RECURRENCE`.
+        source: What the quantity is measured on: `GRADIENT`, `WEIGHTS`, `ACTIVATIONS`,
+            `RECURRENCE`, or `OUTPUTS` for the gradient at the layers' outputs.
         display: How the quantity is shown: `LOG10`, `FRACTION` or `PLAIN`.
         chart: The first part of the tags of its charts in TensorBoard, which are
             `<chart>/<layer>`; None if there is no chart.
@@ -42,7 +43,8 @@ class Quantity:
         coding: How the server of the tab codes it, `U16`, `BYTE_FRACTION` or
             `BYTE_COUNT`; None if the tab does not get it.
         doc: A sentence for the docs on what the quantity is.
-        has_band: Whether the XOR laboratory also records its percentiles over replicas.
+        has_band: Whether the XOR laboratory also records its percentiles over replicas,
+            and the shares of replicas where it is exactly zero and not finite.
     """
 
     name: str
@@ -119,6 +121,17 @@ QUANTITIES: tuple[Quantity, ...] = (
         "Of a recurrent layer: of the gradient with respect to its last output, how "
         "much arrives at its initial state. L2 norm over L2 norm, for the sum of the "
         "outputs.",
+    ),
+    Quantity(
+        "slope_factor", OUTPUTS, LOG10, None, "Slope factor", U16,
+        "What the layer's activation multiplies the gradient by on its way back: the "
+        "L2 norm at the layer's pre-activations over that at its output.",
+    ),
+    Quantity(
+        "weight_factor", OUTPUTS, LOG10, None, "Weight factor", U16,
+        "What the layer's weights multiply the gradient by on its way back: the L2 "
+        "norm at the output of the layer before over that at the layer's "
+        "pre-activations.",
     ),
 )  # fmt: skip
 

@@ -54,13 +54,22 @@ def rows_of(quantity: Quantity) -> tuple[str, ...]:
         quantity: A quantity that the tab gets.
     """
     name = quantity.shown_name
-    return (name, f"{name}_p10", f"{name}_p90") if quantity.has_band else (name,)
+    if not quantity.has_band:
+        return (name,)
+    return (name, f"{name}_p10", f"{name}_p90", *REPLICA_ROWS)
 
+
+# What is recorded of replicas beside the percentiles of the norm: their number, and the
+# shares of them whose gradient of the layer is exactly zero and not finite.
+REPLICA_ROWS = REPLICAS, ZERO_REPLICAS, NON_FINITE_REPLICAS = (
+    "replicas", "zero_replicas", "non_finite_replicas",
+)  # fmt: skip
 
 # The rows of the tensor. A value is NaN if the quantity was not measured. Percentiles
-# are over replicas. log10 is floored at -12: if a gradient is exactly zero, its zero
-# fraction is 1; if it has NaN or infinite elements, `non_finite` is their number. If
-# the layer was not recorded at all, norm and `non_finite` are both NaN.
+# are over replicas, and other rows are medians over them. log10 is floored at -12: if a
+# gradient is exactly zero, its zero fraction is 1; if it has NaN or infinite elements,
+# `non_finite` is their number. If the layer was not recorded at all, norm and
+# `non_finite` are both NaN.
 QUANTITIES = tuple(row for quantity in in_tab() for row in rows_of(quantity))
 
 # Which rows are measured at some records only; a measurement stands until the next one.
@@ -68,6 +77,7 @@ _SPARSE = np.array(
     [quantity.source != GRADIENT for quantity in in_tab() for _ in rows_of(quantity)]
 )
 _NORM, _NON_FINITE = map(QUANTITIES.index, ("norm_log10", "non_finite"))
+_NON_FINITE_REPLICAS = QUANTITIES.index(NON_FINITE_REPLICAS)
 
 
 def table(layers: int, quantities: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -120,10 +130,14 @@ def not_recorded(tables: np.ndarray) -> np.ndarray:
 def non_finite_layers(tables: np.ndarray) -> np.ndarray:
     """Returns the number of layers whose gradient is not finite, int [...].
 
+    Of replicas, the gradient of a layer is not finite if that of at least half is not.
+
     Args:
         tables: Records, [..., len(QUANTITIES), layers].
     """
-    is_bad = (tables[..., _NON_FINITE, :] > 0) | ~np.isfinite(tables[..., _NORM, :])
+    share = tables[..., _NON_FINITE_REPLICAS, :]
+    has_bad = np.where(np.isnan(share), tables[..., _NON_FINITE, :] > 0, share >= 0.5)
+    is_bad = has_bad | ~np.isfinite(tables[..., _NORM, :])
     return (is_bad & ~not_recorded(tables)).sum(axis=-1)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import REPLICA_INITIALIZERS
+from deepxor.record_steps import is_full, is_power_of_two, is_record
 from deepxor.statistics import finite_mean, finite_percentiles
 from deepxor.xor import decision_surface, text_summary
 from deepxor.xor.config import NETWORKS, Experiment
@@ -66,8 +66,10 @@ def scalars(snapshot: Snapshot) -> dict[str, float]:
 class RunRecorder(keras.callbacks.Callback):
     """Writes scalars, histograms, pictures, texts, the graph and the layouts of a run.
 
-    The records are the first step, every `log_every`-th and the last. Cost, accuracy,
-    weights and layer outputs are those after the step.
+    The records are those of `deepxor.record_steps` and the last step. All have the
+    scalars; histograms are written at the multiples of `log_every` and at powers of
+    two, pictures at powers of two, and both at the first step and the last. Cost,
+    accuracy, weights and layer outputs are those after the step.
 
     Args:
         writer: The writer of the run's event file.
@@ -97,7 +99,8 @@ class RunRecorder(keras.callbacks.Callback):
         if not self._has_head:
             self._write_head()
             self._has_head = True
-        if step % self._experiment.log_every and step != self._experiment.num_steps - 1:
+        is_due = is_record(step, self._experiment.log_every) or self._is_last(step)
+        if step < 0 or not is_due:  # the first batch has no step
             return
         # The writer's thread does the rest while the next steps are trained.
         self._writer.add(functools.partial(self._add_record, rows, step), step)
@@ -142,6 +145,8 @@ class RunRecorder(keras.callbacks.Callback):
         snapshot = self.model.unpack(rows)
         for tag, value in scalars(snapshot).items():
             to.scalar(tag, value)
+        if not (self._is_last(step) or is_full(step, self._experiment.log_every)):
+            return
         names = [layer.name for layer in self.model.stack]
         kinds = {
             "weights": snapshot.weights[::2],
@@ -154,14 +159,11 @@ class RunRecorder(keras.callbacks.Callback):
             for name, array in zip(names, arrays, strict=True)
         }
         to.histograms(values)
-        if self._is_pictured(step):
+        if is_power_of_two(step) or self._is_last(step):
             to.image("decision_surface", self._picture(snapshot))
 
-    def _is_pictured(self, step: int) -> bool:
-        """Returns whether a step is the first, the last or a power of ten."""
-        if step in (0, self._experiment.num_steps - 1):
-            return True
-        return 10 ** round(math.log10(step)) == step
+    def _is_last(self, step: int) -> bool:
+        return step == self._experiment.num_steps - 1
 
     def _picture(self, snapshot: Snapshot) -> np.ndarray:
         """Returns a picture of the replicas' mean probability where it is finite."""

@@ -15,9 +15,11 @@ import tensorflow as tf
 
 from deepxor.events import reader
 from deepxor.events.writer import SummaryWriter
+from deepxor.record_steps import next_record
 from deepxor.xor.checkpoint import Checkpoints, last_record
 from deepxor.xor.config import Experiment
 from deepxor.xor.monitor.callback import ReplicaMonitor
+from deepxor.xor.monitor.diagnosis import dead_replicas
 from deepxor.xor.monitor.observer import buffer_steps
 from deepxor.xor.network.build import build
 from deepxor.xor.network.model import ReplicaNetwork
@@ -31,17 +33,18 @@ def plan_batches(start: int, num_steps: int, log_every: int, most: int) -> list[
     Args:
         start: The number of steps taken already.
         num_steps: The number of steps to take in all.
-        log_every: The number of steps from one record to the next. Step 0, every
-            `log_every`-th step and the last are records.
+        log_every: The largest number of steps from one record to the next. The records
+            are those of `deepxor.record_steps` and the last step.
         most: The largest number of steps in a batch.
 
     Returns:
-        The number of steps of each batch; every record is the last step of its batch.
+        The number of steps of each batch. Every record is a batch of one step, so that
+        the weights before the step are known, too.
     """
     batches = []
     while start < num_steps:
-        next_record = math.ceil(start / log_every) * log_every
-        end = min(next_record + 1, num_steps, start + most)
+        record = min(next_record(start, log_every), num_steps - 1)
+        end = min(max(record, start + 1), start + most)
         batches.append(end - start)
         start = end
     return batches
@@ -58,7 +61,7 @@ def fit(
         model: The model, as built for the experiment or restored from a checkpoint.
         experiment: The settings.
         callbacks: Any Keras callbacks. A training batch has up to `log_every` optimizer
-            steps, and all batches are one epoch.
+            steps, the first one none, and all batches are one epoch.
     """
     batches = plan_batches(
         int(model.optimizer.iterations),
@@ -67,7 +70,8 @@ def fit(
         buffer_steps(experiment.log_every, len(model.stack), experiment.replicas),
     )
     if batches:
-        steps = tf.data.Dataset.from_tensor_slices(np.array(batches, np.int32))
+        # A batch of no step measures the weights before the first one.
+        steps = tf.data.Dataset.from_tensor_slices(np.array([0, *batches], np.int32))
         options = tf.data.Options()
         # A list of integers needs no tuning, and ending the tuner's thread can take two
         # seconds.
@@ -209,6 +213,7 @@ def _results(
         **{tag: numbers[tag] for tag in ("cost", "cost/p10", "cost/p90", "accuracy")},
         "solved": round(numbers["solved"] * replicas),
         "diverged": round(numbers["diverged"] * replicas),
+        "dead": int(dead_replicas(history).sum()) if has_gradient else 0,
         "first_layer": history["layer"][0] if has_gradient else None,
         "first_gradient": float(history["norm"][0, 0]) if has_gradient else None,
         "last_layer": history["layer"][-1] if has_gradient else None,

@@ -9,14 +9,19 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from deepxor import statistics
 from deepxor.checks import check_at_least
 from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
+from deepxor.monitor.run_writer import shown
+from deepxor.quantities import in_tab
+from deepxor.record_steps import is_full, is_record, is_regular
 from deepxor.xor.monitor.diagnosis import diagnose
 from deepxor.xor.monitor.history import ReplicaHistory
+from deepxor.xor.monitor.measure import update_quantities
 from deepxor.xor.monitor.observer import GradientObserver, Observation
 from deepxor.xor.network.model import ReplicaNetwork
 
@@ -25,18 +30,21 @@ class ReplicaMonitor(keras.callbacks.Callback):
     """Records the gradient norms of all layers, steps and replicas of a network.
 
     The network's compiled loop hands the gradients of each step to an observer of the
-    monitor, which keeps all norms and the last gradients of a training batch. Steps 0,
-    `every`, 2 `every` ... and the last one are records. Each of them has to be the last
-    step of its training batch, as it is in those of `xor.train.plan_batches`.
+    monitor, which keeps all norms and the last gradients of a training batch. The
+    records are those of `deepxor.record_steps` and the last step. Each of them has to
+    be the last step of its training batch, as it is in those of
+    `xor.train.plan_batches`; what is measured of the weights before the step is known
+    if it is the only one.
 
     In TensorBoard it shows `gradient_norm_log10/<layer>` (the median over replicas),
     `gradient_zero_fraction/<layer>`, and `gradient_norm_log10_histogram/<layer>` over
-    every step since the last record and every replica.
+    every step since the last histogram and every replica. There are histograms at the
+    multiples of `every` and at powers of two.
 
     Args:
         log_dir: The folder of the event files; or an open writer, which is shared and
             left open; None to keep the history in memory only.
-        every: The number of steps from one record to the next, at least 1.
+        every: The largest number of steps from one record to the next, at least 1.
 
     Raises:
         ValueError: If `every` is below 1.
@@ -56,6 +64,8 @@ class ReplicaMonitor(keras.callbacks.Callback):
         self._history = ReplicaHistory([], 0)
         self._observer: GradientObserver | None = None
         self._latest: Observation | None = None
+        # What was measured at the end of the batch before; None if it was not observed.
+        self._before: tf.Tensor | None = None
         self._starts = np.zeros(0, np.int64)
         self._seen = 0
         self._last_record = -1
@@ -64,10 +74,11 @@ class ReplicaMonitor(keras.callbacks.Callback):
     def history(self) -> dict[str, Any]:
         """The records as a mapping, like `GradientMonitor.history` but for these keys.
 
-        Norms are medians over the replicas; fractions and counts are over all replicas.
-        Weights, activations, recurrence and skill are not recorded. The keys "first",
+        All are medians over the replicas, but fractions and counts of the gradient are
+        over all replicas. Recurrence and skill are not recorded. The keys "first",
         [layers, R], and "recent", [up to `WINDOW` of xor.monitor.diagnosis, layers, R],
-        are every replica's norms at the first and at the latest records.
+        are every replica's norms at the first and at the latest records, of those at
+        multiples of `every` and the last.
 
         The key "first_bad" is None, or the first step at which the gradient of some
         replica was not finite, and the layer nearest to the output where it was not.
@@ -111,7 +122,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
         steps = self._history.records.steps
         self._last_record = steps[-1] if steps else -1
         self._starts = _layer_starts(model)
-        self._latest = None
+        self._latest = self._before = None
         self._observer = GradientObserver(model, self.every)
         model.observers.append(self._observer)
 
@@ -121,10 +132,15 @@ class ReplicaMonitor(keras.callbacks.Callback):
         """Takes what the observer has seen, and makes a record if one is due."""
         latest = self.model.latest
         start, self._seen = self._seen, latest.step + 1
+        before = self._latest
         self._latest = Observation(*latest.kept[self._observer])
+        if self._seen == start:  # a batch of no step
+            return
+        is_single = self._seen == start + 1
+        self._before = before.state if before is not None and is_single else None
         take = functools.partial(self._take, self._latest, start, self._seen)
-        if latest.step % self.every == 0:
-            self._record(take, logs or {})
+        if is_record(latest.step, self.every):
+            self._record(take, logs or {}, is_regular(latest.step, self.every))
         elif self._writer is None:
             take()
         else:
@@ -133,7 +149,9 @@ class ReplicaMonitor(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Records the last step if it is not a record yet, and ends the writing."""
         if self._latest is not None and self._last_record < self._seen - 1:
-            self._record(lambda: None, logs or {})
+            self._record(lambda: None, logs or {}, is_regular=True)
+        self._settle()
+        self._history.end()
         self._stop_writing()
 
     def _settle(self) -> None:
@@ -160,52 +178,83 @@ class ReplicaMonitor(keras.callbacks.Callback):
         if self._writer is not None:  # only the writer shows histograms
             self._history.count(bins)
 
-    def _record(self, take: Callable[[], None], logs: dict[str, Any]) -> None:
+    def _record(
+        self, take: Callable[[], None], logs: dict[str, Any], is_regular: bool
+    ) -> None:
         """Makes a record of the last step, on the writer's thread if there is one.
 
         Args:
             take: A function that takes the norms that have not been taken yet.
             logs: The logs that `fit` passes to callbacks.
+            is_regular: Whether diagnoses look at the record.
         """
         assert self._latest is not None
         self._last_record = step = self._seen - 1
-        gradients, loss = self._latest.gradients, float(logs.get("loss", np.nan))
+        latest, before = self._latest, self._before
+        loss = float(logs.get("loss", np.nan))
 
-        def keep() -> tuple[np.ndarray, np.ndarray]:
+        def keep() -> dict[str, np.ndarray]:
             take()
-            return self._history.add(step, np.asarray(gradients), self._starts, loss)
+            return self._history.add(
+                step,
+                np.asarray(latest.gradients),
+                self._starts,
+                loss,
+                self._medians(latest, before),
+                is_regular,
+            )
 
         if self._writer is None:
             keep()
-        else:
-            self._writer.add(lambda summary: self._add_record(summary, *keep()), step)
+            return
+        has_histograms = is_regular or is_full(step, self.every)
+        self._writer.add(
+            lambda summary: self._add_record(summary, keep(), has_histograms), step
+        )
+
+    def _medians(
+        self, latest: Observation, before: tf.Tensor | None
+    ) -> dict[str, np.ndarray]:
+        """Returns what was measured of the layers beside the gradients of the weights.
+
+        Args:
+            latest: What was observed of the step.
+            before: What was measured before it; None if that is not known.
+        """
+        if before is None:
+            return {}
+        assert self._observer is not None
+        return {
+            **update_quantities(np.asarray(latest.updates)),
+            **self._observer.state_quantities(np.asarray(before)),
+        }
 
     def _add_record(
-        self, summary: StepSummary, p10: np.ndarray, p90: np.ndarray
+        self,
+        summary: StepSummary,
+        of_replicas: dict[str, np.ndarray],
+        has_histograms: bool,
     ) -> None:
         """Adds the latest record of the history to its step's summary.
 
         Args:
             summary: The summary of the step.
-            p10: The 10th percentiles of the norms over the replicas, [layers].
-            p90: The 90th percentiles of the norms over the replicas, [layers].
+            of_replicas: The rows of the Gradient flow tab that the history does not
+                have, by name, [layers] each.
+            has_histograms: Whether the step has histograms, too.
         """
         records = self._history.records
-        log10 = statistics.log10_norm(records.latest("norm"))
-        zeros = records.latest("zero_fraction")
-        flow = {
-            "norm_log10": log10,
-            "norm_log10_p10": statistics.log10_norm(p10),
-            "norm_log10_p90": statistics.log10_norm(p90),
-            "zero_fraction": zeros,
-            "non_finite": records.latest("non_finite"),
-        }
-        summary.flow(records.layers, flow)
-        counts = self._history.take_counts()
-        rows = zip(records.layers, log10, zeros, counts, strict=True)
-        for layer, norm, zero_fraction, row in rows:
+        flow = {q.shown_name: shown(q, records.latest(q.name)) for q in in_tab()}
+        summary.flow(records.layers, flow | of_replicas)
+        norms, zeros = flow["norm_log10"], flow["zero_fraction"]
+        for layer, norm, zero_fraction in zip(
+            records.layers, norms, zeros, strict=True
+        ):
             summary.scalar(f"gradient_norm_log10/{layer}", norm)
             summary.scalar(f"gradient_zero_fraction/{layer}", zero_fraction)
+        if not has_histograms:
+            return
+        for layer, row in zip(records.layers, self._history.take_counts(), strict=True):
             summary.histogram_counts(
                 f"gradient_norm_log10_histogram/{layer}", statistics.LOG10_EDGES, row
             )

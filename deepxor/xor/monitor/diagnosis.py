@@ -64,7 +64,7 @@ def diagnose(history: Mapping[str, Any]) -> Diagnosis:
         VANISHING: _vanishing_evidence,
     }
     layer, evidence = describe[verdict](history, faults[verdict])
-    return _diagnosis(verdict, layer, evidence)
+    return _diagnosis(verdict, layer, evidence + _others(history, verdict))
 
 
 def exploding_replicas(history: Mapping[str, Any]) -> np.ndarray:
@@ -78,6 +78,18 @@ def exploding_replicas(history: Mapping[str, Any]) -> np.ndarray:
     """
     latest = history["recent"][-1]
     return (~np.isfinite(latest) | (latest > EXPLODING_NORM)).any(axis=0)
+
+
+def diverged_replicas(history: Mapping[str, Any]) -> np.ndarray:
+    """Returns which replicas' gradients are not finite at the latest record.
+
+    Args:
+        history: `ReplicaMonitor.history`.
+
+    Returns:
+        Whether each replica has diverged, bool [R].
+    """
+    return ~np.isfinite(history["recent"][-1]).all(axis=0)
 
 
 def dead_replicas(history: Mapping[str, Any]) -> np.ndarray:
@@ -187,9 +199,22 @@ def _healthy_evidence(history: Mapping[str, Any]) -> str:
     names = history["layer"]
     if len(names) == 1:
         return f"{names[0]} gets {norm[0]:.1e} at step {history['step'][0]}."
-    dead = dead_replicas(history)
-    aside = f" Dead: {dead.sum()} of {dead.size} replicas." if dead.any() else ""
     return (
         f"{names[0]} gets {norm[0]:.1e}, {names[-1]} {norm[-1]:.1e} at step "
-        f"{history['step'][0]}.{aside}"
+        f"{history['step'][0]}.{_others(history, HEALTHY)}"
     )
+
+
+def _others(history: Mapping[str, Any], verdict: str) -> str:
+    """Returns a sentence on the replicas of which the verdict does not speak."""
+    masks = {
+        "diverged": (EXPLODING, diverged_replicas(history)),
+        "dead": (DEAD, dead_replicas(history)),
+    }
+    parts = [
+        f"{name}: {mask.sum()} of {mask.size}"
+        for name, (fault, mask) in masks.items()
+        if mask.any() and fault != verdict
+    ]
+    text = ", ".join(parts)
+    return f" {text[0].upper()}{text[1:]} replicas." if text else ""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepxor import statistics
+from deepxor.events.gradient_flow import NON_FINITE_REPLICAS, REPLICAS, ZERO_REPLICAS
 from deepxor.monitor.history import History
 from deepxor.quantities import names
 from deepxor.xor.monitor.diagnosis import WINDOW
@@ -31,7 +32,8 @@ class ReplicaHistory:
         records: The history, whose norms are medians over the replicas, and whose
             fractions and counts are over all replicas.
         first: The norms at the first record, float32 [layers, R]; zeros before it.
-        recent: The norms at the latest records, float32 [up to `WINDOW`, layers, R].
+        recent: The norms at the latest records that diagnoses look at, float32 [up to
+            `WINDOW`, layers, R].
         counts: The counts of the norms since the last record in the bins of
             `statistics.LOG10_EDGES`, int64 [layers, bins].
     """
@@ -41,6 +43,8 @@ class ReplicaHistory:
         self.first = np.zeros((len(layers), replicas), np.float32)
         self.recent = np.zeros((0, *self.first.shape), np.float32)
         self.counts = np.zeros((len(layers), NOT_FINITE), np.int64)
+        # The norms of the latest record, if diagnoses do not look at it.
+        self._left_out: np.ndarray | None = None
 
     def can_go_on(self, layers: Sequence[str], replicas: int, step: int) -> bool:
         """Returns whether the next steps of a training can be added to the history.
@@ -56,8 +60,14 @@ class ReplicaHistory:
         return is_alike and (not steps or steps[-1] < step)
 
     def add(
-        self, step: int, gradients: np.ndarray, starts: np.ndarray, loss: float
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self,
+        step: int,
+        gradients: np.ndarray,
+        starts: np.ndarray,
+        loss: float,
+        medians: Mapping[str, np.ndarray],
+        is_regular: bool,
+    ) -> dict[str, np.ndarray]:
         """Adds a record.
 
         Args:
@@ -65,20 +75,39 @@ class ReplicaHistory:
             gradients: The gradients of all weights, float32 [weights, R].
             starts: The row in `gradients` at which each layer starts, int [layers].
             loss: The loss that `fit` logs.
+            medians: Other quantities by name, medians over the replicas, [layers] each.
+            is_regular: Whether diagnoses look at the record.
 
         Returns:
-            The 10th and the 90th percentiles of the norms over the replicas, [layers]
-            each.
+            What the replicas have beside the medians, rows of
+            `gradient_flow.QUANTITIES` by name, [layers] each.
         """
         norms = _exact_norms(gradients, starts)
         if not len(self.records):
             self.first = norms
-        self.recent = np.concatenate([self.recent[1 - WINDOW :], norms[None]])
+        self._left_out = None if is_regular else norms
+        if is_regular:
+            self._look_at(norms)
         p10, median, p90 = statistics.finite_percentiles(norms, 10, 50, 90)
-        table = _table(gradients, starts, median)
+        table = _table(gradients, starts, {**medians, "norm": median})
         total = np.sqrt(np.square(norms.astype(np.float64)).sum(axis=0))
         self.records.add(step, table, float(np.median(total)), loss)
-        return p10, p90
+        return {
+            "norm_log10_p10": statistics.log10_norm(p10),
+            "norm_log10_p90": statistics.log10_norm(p90),
+            REPLICAS: np.full(len(norms), norms.shape[1], np.float32),
+            ZERO_REPLICAS: (norms == 0).mean(axis=1),
+            NON_FINITE_REPLICAS: (~np.isfinite(norms)).mean(axis=1),
+        }
+
+    def end(self) -> None:
+        """Lets diagnoses look at the latest record, as it is the last."""
+        if self._left_out is not None:
+            self._look_at(self._left_out)
+            self._left_out = None
+
+    def _look_at(self, norms: np.ndarray) -> None:
+        self.recent = np.concatenate([self.recent[1 - WINDOW :], norms[None]])
 
     def count(self, bins: np.ndarray) -> None:
         """Counts the norms of some steps for the next record's histogram.
@@ -146,7 +175,9 @@ def _exact_norms(gradients: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.sqrt(np.add.reduceat(squares, starts)).astype(np.float32)
 
 
-def _table(gradients: np.ndarray, starts: np.ndarray, norm: np.ndarray) -> np.ndarray:
+def _table(
+    gradients: np.ndarray, starts: np.ndarray, medians: Mapping[str, np.ndarray]
+) -> np.ndarray:
     """Returns the table of a record, float32 [quantities, layers]."""
     sizes = np.diff([*starts, len(gradients)])
 
@@ -156,7 +187,7 @@ def _table(gradients: np.ndarray, starts: np.ndarray, norm: np.ndarray) -> np.nd
     absolute = np.abs(gradients)
     finite = np.isfinite(gradients)
     values = dict.fromkeys(names(), np.full(len(sizes), np.nan))
-    values["norm"] = norm
+    values |= medians
     values["mean_abs"] = mean(absolute)
     values["max_abs"] = np.maximum.reduceat(absolute.max(axis=1), starts)
     values["zero_fraction"] = mean(gradients == 0)

@@ -13,10 +13,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from deepxor.xor.network.blocks import block_sizes
-from deepxor.xor.network.layers import count_replicas, gradient_barrier
+from deepxor.xor.network.layers import (
+    ReplicaDense,
+    count_replicas,
+    gradient_barrier,
+)
 from deepxor.xor.network.snapshot import pack
 
 
@@ -49,7 +54,8 @@ class Observer(Protocol):
     def finalize(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
         """Returns the tensors to hand over after the last step, [..., R] each.
 
-        They should be few, as each costs Keras some time.
+        They should be few, as each costs Keras some time. The model's variables have
+        the values after the last step during the call.
 
         Args:
             kept: The tensors kept after the last step.
@@ -81,6 +87,8 @@ class Trainable(Protocol):
 
     replicas: int
     compute_dtype: str
+    stack: Sequence[ReplicaDense]
+    x: np.ndarray
     optimizer: keras.optimizers.Optimizer
     trainable_variables: Sequence[keras.Variable]
     observers: Sequence[Observer]
@@ -92,6 +100,9 @@ class Trainable(Protocol):
 
     def evaluate(self) -> list[tf.Tensor]:
         """Returns outputs, cost and accuracy, in the order of a `Snapshot`."""
+
+    def replica_cost(self, logits: tf.Tensor) -> tf.Tensor:
+        """Returns the cost of each replica, [R]."""
 
 
 class TrainLoop:
@@ -111,7 +122,8 @@ class TrainLoop:
         block maps values of the variables to new ones, so that all blocks share it.
 
         Args:
-            num_steps: The number of steps, an integer scalar of at least 1.
+            num_steps: The number of steps, an integer scalar; with 0 nothing is changed
+                and the logs are without meaning.
 
         Returns:
             The logs: "loss", the mean of the finite costs of the replicas; "accuracy",
@@ -174,7 +186,9 @@ class TrainLoop:
         """
         replicas = count_replicas(values[0])
         none = tf.zeros([replicas], self._network.compute_dtype)
-        barrier = gradient_barrier(tf.cast(num_steps > 0, self._network.compute_dtype))
+        # It is always true, which XLA does not know.
+        is_number = tf.cast(num_steps >= 0, self._network.compute_dtype)
+        barrier = gradient_barrier(is_number)
 
         owned = len(self._network.trainable_variables)
         names = [f"{'train/' * (i >= owned)}{v.path}" for i, v in enumerate(variables)]
@@ -200,8 +214,8 @@ class TrainLoop:
         )
         with _holding(variables, state):
             rows = pack([*state[:owned], *self._network.evaluate()])
-        pairs = zip(self._network.observers, kept, strict=True)
-        results = [observer.finalize(last) for observer, last in pairs]
+            pairs = zip(self._network.observers, kept, strict=True)
+            results = [observer.finalize(last) for observer, last in pairs]
         return state, rows, results, logs
 
 
