@@ -21,7 +21,7 @@ from deepxor.quantities import in_tab
 from deepxor.record_steps import is_full, is_record, is_regular
 from deepxor.xor.monitor.diagnosis import diagnose
 from deepxor.xor.monitor.history import ReplicaHistory
-from deepxor.xor.monitor.measure import update_quantities
+from deepxor.xor.monitor.measure import LayerMeasures
 from deepxor.xor.monitor.observer import GradientObserver, Observation
 from deepxor.xor.network.model import ReplicaNetwork
 
@@ -33,8 +33,8 @@ class ReplicaMonitor(keras.callbacks.Callback):
     monitor, which keeps all norms and the last gradients of a training batch. The
     records are those of `deepxor.record_steps` and the last step. Each of them has to
     be the last step of its training batch, as it is in those of
-    `xor.train.plan_batches`; what is measured of the weights before the step is known
-    if it is the only one.
+    `xor.train.plan_batches`. Where it is the only one, as early steps are, updates,
+    activations and the factors of the gradient's way back are measured, too.
 
     In TensorBoard it shows `gradient_norm_log10/<layer>` (the median over replicas),
     `gradient_zero_fraction/<layer>`, and `gradient_norm_log10_histogram/<layer>` over
@@ -64,8 +64,11 @@ class ReplicaMonitor(keras.callbacks.Callback):
         self._history = ReplicaHistory([], 0)
         self._observer: GradientObserver | None = None
         self._latest: Observation | None = None
-        # What was measured at the end of the batch before; None if it was not observed.
+        self._measures: LayerMeasures | None = None
+        # The rows of the batch before the latest; None if that was not observed, or if
+        # the latest has several steps.
         self._before: tf.Tensor | None = None
+        self._rows: tf.Tensor | None = None
         self._starts = np.zeros(0, np.int64)
         self._seen = 0
         self._last_record = -1
@@ -122,8 +125,9 @@ class ReplicaMonitor(keras.callbacks.Callback):
         steps = self._history.records.steps
         self._last_record = steps[-1] if steps else -1
         self._starts = _layer_starts(model)
-        self._latest = self._before = None
-        self._observer = GradientObserver(model, self.every)
+        self._latest = self._before = self._rows = None
+        self._measures = LayerMeasures(model)
+        self._observer = GradientObserver(model, self.every, self._prepare)
         model.observers.append(self._observer)
 
     def on_train_batch_end(
@@ -132,12 +136,12 @@ class ReplicaMonitor(keras.callbacks.Callback):
         """Takes what the observer has seen, and makes a record if one is due."""
         latest = self.model.latest
         start, self._seen = self._seen, latest.step + 1
-        before = self._latest
-        self._latest = Observation(*latest.kept[self._observer])
+        self._before, self._rows = self._rows, latest.rows
         if self._seen == start:  # a batch of no step
             return
-        is_single = self._seen == start + 1
-        self._before = before.state if before is not None and is_single else None
+        if self._seen > start + 1:
+            self._before = None
+        self._latest = Observation(*latest.kept[self._observer])
         take = functools.partial(self._take, self._latest, start, self._seen)
         if is_record(latest.step, self.every):
             self._record(take, logs or {}, is_regular(latest.step, self.every))
@@ -153,6 +157,15 @@ class ReplicaMonitor(keras.callbacks.Callback):
         self._settle()
         self._history.end()
         self._stop_writing()
+
+    def _prepare(self) -> None:
+        """Lets the writer's thread, if there is one, trace what the first record needs.
+
+        It is called when the loop has been traced. While XLA compiles it, Python has
+        time.
+        """
+        if self._writer is not None and self._measures is not None:
+            self._writer.after(self._measures.prepare)
 
     def _settle(self) -> None:
         """Waits until the writer's thread has done all of its work."""
@@ -188,19 +201,20 @@ class ReplicaMonitor(keras.callbacks.Callback):
             logs: The logs that `fit` passes to callbacks.
             is_regular: Whether diagnoses look at the record.
         """
-        assert self._latest is not None
+        assert self._latest is not None and self._measures is not None
+        measures = self._measures
         self._last_record = step = self._seen - 1
-        latest, before = self._latest, self._before
+        gradients, before, after = self._latest.gradients, self._before, self._rows
         loss = float(logs.get("loss", np.nan))
 
         def keep() -> dict[str, np.ndarray]:
             take()
             return self._history.add(
                 step,
-                np.asarray(latest.gradients),
+                np.asarray(gradients),
                 self._starts,
                 loss,
-                self._medians(latest, before),
+                {} if before is None else measures.quantities(before, after),
                 is_regular,
             )
 
@@ -211,23 +225,6 @@ class ReplicaMonitor(keras.callbacks.Callback):
         self._writer.add(
             lambda summary: self._add_record(summary, keep(), has_histograms), step
         )
-
-    def _medians(
-        self, latest: Observation, before: tf.Tensor | None
-    ) -> dict[str, np.ndarray]:
-        """Returns what was measured of the layers beside the gradients of the weights.
-
-        Args:
-            latest: What was observed of the step.
-            before: What was measured before it; None if that is not known.
-        """
-        if before is None:
-            return {}
-        assert self._observer is not None
-        return {
-            **update_quantities(np.asarray(latest.updates)),
-            **self._observer.state_quantities(np.asarray(before)),
-        }
 
     def _add_record(
         self,

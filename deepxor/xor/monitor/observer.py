@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from deepxor.monitor.measure.gradients import log10_bins
-from deepxor.xor.monitor.measure import LayerMeasures
 from deepxor.xor.network.model import ReplicaNetwork
 from deepxor.xor.network.snapshot import pack
 
@@ -49,15 +48,10 @@ class Observation(NamedTuple):
             again in turn.
         gradients: The gradients of the last step, as `pack` returns them, float32
             [weights, R].
-        updates: The norms of the weights and of their change since the batch began, as
-            `LayerMeasures.updates` returns them.
-        state: What `LayerMeasures.state` measures after the last step.
     """
 
     bins: tf.Tensor
     gradients: tf.Tensor
-    updates: tf.Tensor
-    state: tf.Tensor
 
     def bins_in_order(self, count: int) -> np.ndarray:
         """Returns the bins of the latest steps in the order of the steps.
@@ -80,14 +74,19 @@ class GradientObserver:
     Args:
         model: The network.
         every: The number of steps from one record to the next.
+        on_traced: Called each time that the loop has been traced with the observer.
     """
 
-    def __init__(self, model: ReplicaNetwork, every: int) -> None:
+    def __init__(
+        self,
+        model: ReplicaNetwork,
+        every: int,
+        on_traced: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_traced = on_traced
         self._model = model
         self._layers = len(model.stack)
         self._steps = buffer_steps(every, self._layers, model.replicas)
-        self._measures = LayerMeasures(model)
-        self.state_quantities = self._measures.state_quantities
 
     def init(self, replicas: int | tf.Tensor) -> list[tf.Tensor]:
         """Returns the tensors for the bins and for the gradients before the first step.
@@ -96,14 +95,14 @@ class GradientObserver:
             replicas: R, the number of networks of the block.
 
         Returns:
-            The bins, uint8 [steps, layers, R]; a tensor float32 [..., R] for the
-            gradient of each variable; and the weights, which stay as they are.
+            The bins, uint8 [steps, layers, R], and a tensor float32 [..., R] for the
+            gradient of each variable.
         """
         bins = tf.zeros([self._steps, self._layers, replicas], tf.uint8)
-        weights = self._weights()
         # The weights stand for the gradients, as they have their shapes. The first step
         # overwrites them.
-        return [bins, *weights, *weights]
+        weights = [variable.value for variable in self._model.trainable_variables]
+        return [bins, *(tf.cast(weight, tf.float32) for weight in weights)]
 
     def update(
         self, i: tf.Tensor, gradients: list[tf.Tensor], kept: list[tf.Tensor]
@@ -115,13 +114,13 @@ class GradientObserver:
             gradients: The gradients of the trainable variables, [..., R] each.
             kept: The tensors before the step.
         """
-        bins, *rest = kept
+        bins, *_ = kept
         with tf.name_scope("gradient_monitor"):
             latest = [tf.cast(gradient, tf.float32) for gradient in gradients]
             norms = layer_norms(latest[::2], latest[1::2])
             row = log10_bins(norms)[None]
             bins = tf.tensor_scatter_nd_update(bins, [[i % bins.shape[0]]], row)
-            return [bins, *latest, *rest[len(latest) :]]
+            return [bins, *latest]
 
     def finalize(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
         """Returns the fields of an `Observation`.
@@ -129,17 +128,9 @@ class GradientObserver:
         Args:
             kept: The tensors after the last step.
         """
-        bins, *rest = kept
-        gradients, before = rest[: len(rest) // 2], rest[len(rest) // 2 :]
-        with tf.name_scope("gradient_monitor"):
-            updates = self._measures.updates(before, self._weights())
-            state = self._measures.state()
-        return [*Observation(bins, pack(gradients), updates, state)]
-
-    def _weights(self) -> list[tf.Tensor]:
-        """Returns the present values of the weights, kernels and biases in turn."""
-        weights = [variable.value for variable in self._model.trainable_variables]
-        return [tf.cast(weight, tf.float32) for weight in weights]
+        self._on_traced()
+        bins, *gradients = kept
+        return [*Observation(bins, pack(gradients))]
 
 
 def layer_norms(kernels: Sequence[tf.Tensor], biases: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -13,15 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from deepxor.xor.network.blocks import block_sizes
-from deepxor.xor.network.layers import (
-    ReplicaDense,
-    count_replicas,
-    gradient_barrier,
-)
+from deepxor.xor.network.layers import count_replicas, gradient_barrier
 from deepxor.xor.network.snapshot import pack
 
 
@@ -54,8 +49,7 @@ class Observer(Protocol):
     def finalize(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
         """Returns the tensors to hand over after the last step, [..., R] each.
 
-        They should be few, as each costs Keras some time. The model's variables have
-        the values after the last step during the call.
+        They should be few, as each costs Keras some time.
 
         Args:
             kept: The tensors kept after the last step.
@@ -87,8 +81,6 @@ class Trainable(Protocol):
 
     replicas: int
     compute_dtype: str
-    stack: Sequence[ReplicaDense]
-    x: np.ndarray
     optimizer: keras.optimizers.Optimizer
     trainable_variables: Sequence[keras.Variable]
     observers: Sequence[Observer]
@@ -100,9 +92,6 @@ class Trainable(Protocol):
 
     def evaluate(self) -> list[tf.Tensor]:
         """Returns outputs, cost and accuracy, in the order of a `Snapshot`."""
-
-    def replica_cost(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns the cost of each replica, [R]."""
 
 
 class TrainLoop:
@@ -186,9 +175,7 @@ class TrainLoop:
         """
         replicas = count_replicas(values[0])
         none = tf.zeros([replicas], self._network.compute_dtype)
-        # It is always true, which XLA does not know.
-        is_number = tf.cast(num_steps >= 0, self._network.compute_dtype)
-        barrier = gradient_barrier(is_number)
+        barrier = gradient_barrier(tf.cast(num_steps > 0, self._network.compute_dtype))
 
         owned = len(self._network.trainable_variables)
         names = [f"{'train/' * (i >= owned)}{v.path}" for i, v in enumerate(variables)]
@@ -198,24 +185,24 @@ class TrainLoop:
         ) -> tuple[Any, ...]:
             # The identities carry the names that TensorBoard's graph shows.
             state = [tf.identity(x, n) for x, n in zip(state, names, strict=True)]
-            with _holding(variables, state) as scope:
+            with holding(variables, state) as scope:
                 gradients, *logs = self._network.optimizer_step(barrier)
             state = [scope.get_current_value(variable) for variable in variables]
             pairs = zip(self._network.observers, kept, strict=True)
             kept = [observer.update(i, gradients, old) for observer, old in pairs]
             return i + 1, state, kept, *logs
 
-        with _holding(variables, values):
+        with holding(variables, values):
             start = [observer.init(replicas) for observer in self._network.observers]
         _, state, kept, *logs = tf.while_loop(
             lambda i, *_: i < num_steps,
             step,
             [tf.zeros_like(num_steps), values, start, none, none],
         )
-        with _holding(variables, state):
+        with holding(variables, state):
             rows = pack([*state[:owned], *self._network.evaluate()])
-            pairs = zip(self._network.observers, kept, strict=True)
-            results = [observer.finalize(last) for observer, last in pairs]
+        pairs = zip(self._network.observers, kept, strict=True)
+        results = [observer.finalize(last) for observer, last in pairs]
         return state, rows, results, logs
 
 
@@ -236,12 +223,14 @@ def _join(*values: tf.Tensor) -> tf.Tensor:
 
 
 @contextlib.contextmanager
-def _holding(
+def holding(
     variables: Sequence[keras.Variable], values: Sequence[tf.Tensor]
 ) -> Iterator[keras.StatelessScope]:
     """Gives variables other values, which can be changed, while the context is open.
 
-    The values may be of any number of replicas.
+    Args:
+        variables: The variables.
+        values: The value of each, which may be of any number of replicas.
     """
     with keras.StatelessScope() as scope:
         for variable, value in zip(variables, values, strict=True):

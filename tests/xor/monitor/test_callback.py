@@ -212,7 +212,7 @@ def test_rows_that_are_used_again_are_put_in_the_order_of_their_steps(count):
     bins = np.zeros((4, 1, 1), np.uint8)
     for step in range(count):
         bins[step % 4] = step
-    rows = Observation(bins, None, None, None).bins_in_order(count).ravel()
+    rows = Observation(bins, None).bins_in_order(count).ravel()
     assert rows.tolist() == list(range(max(0, count - 4), count))
 
 
