@@ -31,9 +31,10 @@ from deepxor.report.run import ReportRun
 from deepxor.console.tables import verdict_style
 
 rows = ("sharpness_log10", "sharpness_log10_p10", "sharpness_log10_p90")
-assert gradient_flow.QUANTITIES[-3:] == rows, gradient_flow.QUANTITIES
+place = gradient_flow.QUANTITIES.index(rows[0])
+assert gradient_flow.QUANTITIES[place : place + 3] == rows, gradient_flow.QUANTITIES
 assert gradient_flow.filled(gradient_flow.table(1, {"norm_log10": [0.0]}),
-                   gradient_flow.table(1, {rows[0]: [-3.0]}))[-3, 0] == -3
+                   gradient_flow.table(1, {rows[0]: [-3.0]}))[place, 0] == -3
 
 series = FlowSeries()
 values = series.record(["a"], {"norm_log10": np.zeros(1), rows[0]: np.full(1, -2.5)}, 0)

@@ -54,13 +54,11 @@ def rows_of(quantity: Quantity) -> tuple[str, ...]:
         quantity: A quantity that the tab gets.
     """
     name = quantity.shown_name
-    if not quantity.has_band:
-        return (name,)
-    return (name, f"{name}_p10", f"{name}_p90", *REPLICA_ROWS)
+    return (name, f"{name}_p10", f"{name}_p90") if quantity.has_band else (name,)
 
 
-# What is recorded of replicas beside the percentiles of the norm: their number, and the
-# shares of them whose gradient of the layer is exactly zero and not finite.
+# What is recorded of replicas beside the percentiles: their number, and the shares of
+# them whose gradient of the layer is exactly zero and not finite.
 REPLICA_ROWS = REPLICAS, ZERO_REPLICAS, NON_FINITE_REPLICAS = (
     "replicas", "zero_replicas", "non_finite_replicas",
 )  # fmt: skip
@@ -70,11 +68,15 @@ REPLICA_ROWS = REPLICAS, ZERO_REPLICAS, NON_FINITE_REPLICAS = (
 # gradient is exactly zero, its zero fraction is 1; if it has NaN or infinite elements,
 # `non_finite` is their number. If the layer was not recorded at all, norm and
 # `non_finite` are both NaN.
-QUANTITIES = tuple(row for quantity in in_tab() for row in rows_of(quantity))
+QUANTITIES = (
+    *(row for quantity in in_tab() for row in rows_of(quantity)),
+    *REPLICA_ROWS,
+)
 
 # Which rows are measured at some records only; a measurement stands until the next one.
 _SPARSE = np.array(
     [quantity.source != GRADIENT for quantity in in_tab() for _ in rows_of(quantity)]
+    + [False for _ in REPLICA_ROWS]
 )
 _NORM, _NON_FINITE = map(QUANTITIES.index, ("norm_log10", "non_finite"))
 _NON_FINITE_REPLICAS = QUANTITIES.index(NON_FINITE_REPLICAS)

@@ -60,7 +60,7 @@ _CODING = {
     row: quantity.coding
     for quantity in in_tab()
     for row in gradient_flow.rows_of(quantity)
-}
+} | dict.fromkeys(gradient_flow.REPLICA_ROWS, U16)
 
 
 class UnreadableRunError(ValueError):

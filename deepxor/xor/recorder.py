@@ -90,6 +90,11 @@ class RunRecorder(keras.callbacks.Callback):
         self._experiment = experiment
         self._run_name = run_name
         self._has_head = is_resumed
+        self._start = 0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Notes the first step of the `fit`."""
+        self._start = int(self.model.optimizer.iterations)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -100,7 +105,7 @@ class RunRecorder(keras.callbacks.Callback):
             self._write_head()
             self._has_head = True
         is_due = is_record(step, self._experiment.log_every) or self._is_last(step)
-        if step < 0 or not is_due:  # the first batch has no step
+        if step < self._start or not is_due:  # the first batch has no step
             return
         # The writer's thread does the rest while the next steps are trained.
         self._writer.add(functools.partial(self._add_record, rows, step), step)

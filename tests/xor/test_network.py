@@ -32,7 +32,8 @@ class Costs(keras.callbacks.Callback):
         self.costs = []
 
     def on_train_batch_end(self, batch, logs=None):
-        self.costs.append(self.model.snapshot().cost)
+        if int(self.model.optimizer.iterations):  # the first batch has no step
+            self.costs.append(self.model.snapshot().cost)
 
 
 def train_costs(experiment):

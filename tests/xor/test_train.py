@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 import deepxor
 from deepxor.events.reader import event_files, read_run
+from deepxor.record_steps import is_early, is_record
 from deepxor.runs.folder import RunError
 from deepxor.xor.run import FINISHED, INTERRUPTED, KILLED, Run
 from deepxor.xor.train import plan_batches, train
@@ -34,8 +35,11 @@ def test_batches_end_on_every_record_and_take_every_step(
     assert sum(batches) == max(0, num_steps - start)
     assert all(1 <= batch <= most for batch in batches)
     last_steps = set(start + np.cumsum(batches) - 1)
-    records = {s for s in range(start, num_steps) if s % log_every == 0}
+    records = {s for s in range(start, num_steps) if is_record(s, log_every)}
     assert records <= last_steps
+    # Of an early step the weights before it are known.
+    sizes = dict(zip((start + np.cumsum(batches) - 1).tolist(), batches, strict=True))
+    assert all(sizes[step] == 1 for step in records if is_early(step))
 
 
 def small(**settings):
@@ -77,7 +81,8 @@ def test_train_experiment_returns_what_it_wrote(small_run):
     assert run.results["steps"] == 301
     assert sorted(path.suffix for path in run.path.iterdir())[-1] == ".json"
     scalars = read_run(run.path).scalars
-    assert list(scalars["cost"]) == [0, 50, 100, 150, 200, 250, 300]
+    records = [step for step in range(301) if is_record(step, 50)]
+    assert list(scalars["cost"]) == records
     assert run.results["cost"] == pytest.approx(scalars["cost"][300])
 
 
@@ -85,7 +90,7 @@ def test_the_last_step_is_a_record(tmp_path):
     run = deepxor.train_experiment(small(num_steps=275), tmp_path)
     scalars = read_run(run.path).scalars
     for tag in ("cost", "solved", "gradient_norm_log10/layer1"):
-        assert list(scalars[tag]) == [0, 50, 100, 150, 200, 250, 274]
+        assert list(scalars[tag]) == [*(s for s in range(274) if is_record(s, 50)), 274]
 
 
 def test_two_runs_of_the_same_settings_are_the_same_to_the_bit(small_run):
