@@ -11,8 +11,10 @@ The header has these keys:
     error      why there is nothing to show, and then no more keys; or null
     layers     names in forward order
     columns    number of columns
+    replicas   number of networks that were trained side by side, or null for one model
     note       what was left out and why, or null
     diagnosis  the object of `gradient_flow.DIAGNOSIS_TAG`, or null if there is none
+    fault_step the step of the first record that showed the fault, or null
     blocks     [{name, type, low, high}], in the order of the bytes
 
 The first block, "step", is float64 [columns]. Each of the others is a quantity,
@@ -195,7 +197,9 @@ def encode(records: Records, diagnosis: object) -> bytes:
         "error": None,
         "layers": [layer[:_MAX_NAME] for layer in records.layers],
         "note": records.note,
+        "replicas": _replicas(records.tables),
         "diagnosis": _cut_diagnosis(diagnosis),
+        "fault_step": _fault_step(diagnosis),
     }
     room = MAX_BYTES - len(_header(header)) - _BLOCKS_BYTES
     columns = min(room // column_bytes, MAX_COLUMNS)
@@ -290,14 +294,29 @@ def _coded_u16(
     return block, codes.tobytes()
 
 
-def _cut_diagnosis(diagnosis: object) -> dict[str, str | None] | None:
-    """Returns the fields of a diagnosis that the tab shows, as texts."""
+def _replicas(tables: np.ndarray) -> int | None:
+    row = tables[:, gradient_flow.QUANTITIES.index(gradient_flow.REPLICAS)]
+    known = row[np.isfinite(row)]
+    return int(known[-1]) if known.size else None
+
+
+def _cut_diagnosis(diagnosis: object) -> dict[str, object] | None:
+    """Returns the fields of a diagnosis that the tab shows.
+
+    They are texts but for "is_running", whether the training went on.
+    """
     if not isinstance(diagnosis, dict):
         return None
-    return {
+    texts = {
         key: None if diagnosis.get(key) is None else str(diagnosis[key])[:_MAX_TEXT]
         for key in gradient_flow.DIAGNOSIS_FIELDS
     }
+    return {**texts, "is_running": diagnosis.get("is_running") is True}
+
+
+def _fault_step(diagnosis: object) -> int | None:
+    step = diagnosis.get("fault_step") if isinstance(diagnosis, dict) else None
+    return step if type(step) is int else None
 
 
 def _header(header: dict[str, object]) -> bytes:

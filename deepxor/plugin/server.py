@@ -18,6 +18,7 @@ from werkzeug import wrappers
 
 from deepxor.events import gradient_flow
 from deepxor.plugin import csv_table, payload
+from deepxor.plugin.curves import read_curves
 from deepxor.plugin.script import tables_js
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
             "/runs": self._serve_runs,
             "/flow": self._serve_flow,
             "/csv": self._serve_csv,
+            "/curves": self._serve_curves,
         }
 
     def is_active(self) -> bool:
@@ -129,6 +131,19 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         except payload.UnreadableRunError as error:
             raise errors.NotFoundError(str(error)) from None
         return http_util.Respond(request, csv_table.csv_bytes(run, records), "text/csv")
+
+    # mypy does not know that it takes methods, too.
+    @wrappers.Request.application  # type: ignore[arg-type]
+    def _serve_curves(self, request: wrappers.Request) -> wrappers.Response:
+        """Serves the curves of the run `run`, as `read_curves` returns them."""
+        run, _ = self._asked(request)
+        found = read_curves(
+            self._provider,
+            plugin_util.context(request.environ),
+            plugin_util.experiment_id(request.environ),
+            run,
+        )
+        return http_util.Respond(request, found, "application/json")
 
     def _asked(self, request: wrappers.Request) -> tuple[str, Series]:
         """Returns the run that a request names, and its series."""
@@ -265,14 +280,16 @@ def _layer_count(series: Series) -> int | None:
 
 
 def _diagnosis(data: list[Any], last_step: float) -> object:
-    """Returns the latest diagnosis, or None if it is unreadable or out of date."""
+    """Returns the latest diagnosis, or None if it is unreadable or out of date.
+
+    One that was made while the training went on is never out of date.
+    """
     if not data:
         return None
     datum = max(data, key=lambda datum: (datum.wall_time, datum.step))
-    if datum.step < last_step:
-        return None
     try:
-        text = datum.numpy.item()
-        return json.loads(text)
+        found = json.loads(datum.numpy.item())
     except (ValueError, TypeError, RecursionError):
         return None
+    is_running = isinstance(found, dict) and found.get("is_running") is True
+    return found if is_running or datum.step >= last_step else None
