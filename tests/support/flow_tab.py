@@ -13,7 +13,7 @@ from selenium.webdriver.support.ui import Select
 from tests.support.browser import Page
 
 # MARGIN of draw.js: left, top, right and bottom of the cells of a heat map.
-LEFT, TOP, RIGHT, BOTTOM = 78, 4, 8, 22
+LEFT, TOP, RIGHT, BOTTOM = 78, 8, 8, 22
 # drawScale of draw.js.
 SCALE_MARGIN = 14
 
