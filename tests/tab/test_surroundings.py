@@ -104,6 +104,7 @@ def page(
     with TensorBoard(logdir, f"--{request.param}") as tensorboard:
         page = FlowTab(driver, tensorboard.url)
         page.enter(set(REASONS))
+        page.select("#axis", "linear")
         yield page
 
 

@@ -4,7 +4,7 @@
 // text, by textContent and attributes, never markup.
 
 import {makeCard, updateBadge} from './card.js';
-import {choice, keep, quantity, restore} from './choice.js';
+import {choice, indexed, keep, quantity, restore} from './choice.js';
 import * as data from './data.js';
 import {followTheme, setDot, setText} from './dom.js';
 import {save, savePng} from './download.js';
@@ -107,12 +107,13 @@ const shownFlows = () => shownRuns()
 /** Takes up the view of the address or of the last visit. */
 function takeUp() {
   isPlaced = restore();
+  runs &&= indexed(runs);
   isPlacedByItself = false;
   ui.filter.value = choice.filter;
 }
 
 function changed() {
-  keepSoon();
+  keepNow();
   load();
   schedule();
 }
@@ -122,9 +123,11 @@ let keeping = null;
 /** Keeps the view when the reader pauses: browsers limit how often an address changes. */
 function keepSoon() {
   clearTimeout(keeping);
-  keeping = setTimeout(() => {
-    if (runs && window.innerHeight > 0) keep(shownRuns(), isPlacedByItself);
-  }, KEEP_MS);
+  keeping = setTimeout(keepNow, KEEP_MS);
+}
+
+function keepNow() {
+  if (runs && window.innerHeight > 0) keep(shownRuns(), isPlacedByItself);
 }
 
 // --- Fetching ---

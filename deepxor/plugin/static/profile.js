@@ -5,13 +5,18 @@ import {
   drawMarker, fitted, label, labelsOf, line, runColour, runDash, runMarker, ticksOf,
 } from './draw.js';
 
-const AREA = {left: 52, right: 12, top: 12, bottom: 80};
+const AREA = {left: 52, right: 12, top: 12};
+// The room below for names of layers, and for the words of an axis of shares.
+const NAMES = 80, WORDS = 32;
 // Of more lines than these, only those that stand out have a band.
 const MOST_BANDS = 3;
 
 /** Returns where all is on a profile: its box, and the points of each run's line. */
 export function layOut(runs, quantity, step, range, width, height) {
-  const [w, h] = [width - AREA.left - AREA.right, height - AREA.top - AREA.bottom];
+  // Layers that differ stand at their share of the depth.
+  const names = haveSameLayers(runs.map(({flow}) => flow)) ? runs[0]?.flow.layers : null;
+  const w = width - AREA.left - AREA.right;
+  const h = height - AREA.top - (names ? NAMES : WORDS);
   const span = range[1] - range[0];
   const [low, high] = [range[0] - 0.04 * span, range[1] + 0.04 * span];
   const yOf = (value) => AREA.top + (1 - (value - low) / (high - low)) * h;
@@ -34,8 +39,6 @@ export function layOut(runs, quantity, step, range, width, height) {
     });
     lines.push({run, points: points.filter(({cell}) => cell !== MISSING)});
   }
-  // Layers that differ stand at their share of the depth.
-  const names = haveSameLayers(runs.map(({flow}) => flow)) ? runs[0]?.flow.layers : null;
   return {w, h, range, yOf, lines, names, count: Math.max(...runs.map(({flow}) => flow.layers.length))};
 }
 
@@ -110,7 +113,7 @@ function drawAxes(context, {w, h, range, yOf, names, count}, quantity, theme) {
     context.save();
     context.translate(AREA.left + (count > 1 ? layer / (count - 1) : 0.5) * w + 3, bottom);
     context.rotate(-Math.PI / 3);
-    context.fillText(fitted(context, name, AREA.bottom - 8), 0, 0);
+    context.fillText(fitted(context, name, NAMES - 8), 0, 0);
     context.restore();
   });
 }

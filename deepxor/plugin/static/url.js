@@ -89,14 +89,14 @@ export function decode(values) {
   if (zoom && zoom.every(isStep) && zoom[0] < zoom[1]) found.zoom = zoom;
   const range = values.range === 'full' ? {mode: 'full'} : fixedRange(...pairOf(values.range) || []);
   if (range) found.range = range;
-  const picked = listOf(values.picked).filter((name) => typeof name === 'string');
-  if (picked.length) found.picked = picked;
-  const runs = listOf(values.runs).filter((run) => Array.isArray(run) && isIndex(run[0]) &&
-    typeof run[1] === 'string');
-  if (values.runs !== undefined) found.runs = runs;
+  const picked = listOf(values.picked);
+  if (picked?.every(isName)) found.picked = picked;
+  const runs = listOf(values.runs);
+  if (runs?.every((run) => isIndex(run?.[0]) && isName(run[1]))) found.runs = runs;
   return found;
 }
 
+const isName = (name) => typeof name === 'string';
 const isStep = (step) => Number.isFinite(step) && Math.abs(step) <= MOST_STEP;
 const isIndex = (index) => Number.isInteger(index) && index >= 0 && index < 1e5;
 const numberOf = (text) => (/^-?[\d.]+$/.test(text ?? '') ? Number(text) : NaN);
@@ -109,8 +109,8 @@ function pairOf(text) {
 function listOf(text) {
   try {
     const found = JSON.parse(text);
-    return Array.isArray(found) ? found.slice(0, MOST_RUNS) : [];
+    return Array.isArray(found) ? found.slice(0, MOST_RUNS) : null;
   } catch {
-    return [];
+    return null;
   }
 }
