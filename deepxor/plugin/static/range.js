@@ -2,6 +2,8 @@
 
 import {FINITE, kind} from './data.js';
 
+const LITTLE = 0.1;
+
 const known = new WeakMap(); // Flow -> Map of row -> bulk.
 
 /** Returns {low, high, least, most}: a run's 1st and 99th percentile, and its extremes. */
@@ -52,6 +54,10 @@ export function rangeOf(flows, quantity, chosen) {
     low = Math.min(...bulks.map((bulk) => bulk.low));
     high = Math.max(...bulks.map((bulk) => bulk.high));
     if (quantity.log) high = Math.min(high, ceiling(bulks));
+    // What takes little room is not worth being cut off.
+    const little = LITTLE * (high - low);
+    if (low - least < little) low = least;
+    if (most - high < little) high = most;
   }
   if (high - low < 0.2 && chosen.mode !== 'fixed') [low, high] = [low - 0.1, high + 0.1];
   return {low, high, below: least < low, above: most > high};

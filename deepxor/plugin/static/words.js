@@ -96,7 +96,7 @@ export function recordOf(flow, step) {
 export function shortened(text, fits) {
   if (fits(text)) return text;
   for (let length = Math.min(text.length - 1, 60); length > 1; length--) {
-    const tail = Math.floor(0.4 * length);
+    const tail = Math.floor(0.3 * length);
     const short = text.slice(0, length - tail) + '\u2026' + text.slice(text.length - tail);
     if (fits(short)) return short;
   }
