@@ -1,7 +1,12 @@
 // A run's card: its heading, its verdict and what to do, its heat map.
 
+import {choice, quantity} from './choice.js';
+import {columnAt} from './data.js';
 import {dot, h, setText} from './dom.js';
+import * as draw from './draw.js';
 import {VERDICTS} from './tables.js';
+import {describe, prefixOf} from './words.js';
+import {paintBrush} from './zoom.js';
 
 /** Returns the elements of a run's card; what the reader does in it is handed on. */
 export function makeCard(name, {onPress, onFocus, onHide}) {
@@ -37,7 +42,7 @@ function toggle(card) {
 }
 
 /** Shows a verdict, its evidence and its causes or, without any, its advice. */
-export function updateBadge(card, diagnosis, width) {
+function updateBadge(card, diagnosis, width) {
   const verdict = diagnosis?.verdict || 'training';
   if (card.badge.textContent !== verdict) {
     setText(card.badge, verdict);
@@ -55,4 +60,65 @@ export function updateBadge(card, diagnosis, width) {
   const isCut = ({scrollHeight, clientHeight}) => scrollHeight > clientHeight + 1;
   card.more.hidden = !card.root.classList.contains('open') &&
     !isCut(card.evidence) && !isCut(card.advice);
+}
+
+/** Shows a run: what has come of it, where the cursor is, whether it stands out. */
+export function updateCard(card, run, {flow, version} = {}, view, lit) {
+  const usable = Boolean(flow && !flow.error);
+  card.root.setAttribute('aria-busy', String(!flow));
+  card.root.classList.toggle('lit', lit.has(run.name));
+  card.root.classList.toggle('dim', lit.size > 0 && !lit.has(run.name));
+  setText(card.note, !flow ? 'Loading \u2026'
+    : flow.error ? `Cannot be shown: ${flow.error}` : flow.note || '');
+  card.trouble.hidden = !card.note.textContent;
+  card.hide.hidden = !flow?.error;
+  const prefix = usable ? prefixOf(flow.layers) : '';
+  setText(card.prefix, prefix && `all: ${prefix}`);
+  card.prefix.hidden = !prefix;
+  for (const part of [card.canvas, card.readout, card.verdict, card.advice]) part.hidden = !usable;
+  card.shown = null;
+  if (!usable) {
+    card.more.hidden = true;
+    return;
+  }
+  const width = card.root.clientWidth - 20;
+  updateBadge(card, flow.diagnosis, width);
+  drawCard(card, flow, version, view, width);
+  const fault = flow.fault_step === null ? '' : ` First faulty record at step ${flow.fault_step}.`;
+  card.canvas.setAttribute('aria-label', `${quantity().label} of ${run.name}, ` +
+    `${flow.layers.length} layers, ${flow.columns} records shown.${fault} ` +
+    'Arrow keys move the cursor; plus, minus and 0 zoom.');
+  // Only the card in use speaks to a screen reader.
+  card.readout.setAttribute('aria-live', view.cursor.run === run.name ? 'polite' : 'off');
+  setText(card.readout, readoutOf(flow, view) + fault);
+}
+
+/** Draws the map, of which the cells are rendered anew only if they have changed. */
+function drawCard(card, flow, version, {axis, scale, step, theme, cursor}, width) {
+  const height = draw.mapHeight(flow.layers.length);
+  const {left, right, top, bottom} = draw.MARGIN;
+  const inner = [width - left - right, height - top - bottom];
+  if (inner[0] < 1) return;
+  const ratio = window.devicePixelRatio || 1;
+  const key = JSON.stringify(
+    [version, choice.quantity, scale, axis, inner, ratio, flow.columns]);
+  if (card.key !== key) {
+    card.picture = columnAt(flow, axis.high) < 0 ? null : draw.renderCells(
+      flow, quantity(), scale, axis, ...inner.map((size) => Math.round(size * ratio)));
+    card.key = key;
+  }
+  const box = {axis, left, width: inner[0]};
+  card.shown = {flow, box, height};
+  const context = draw.prepare(card.canvas, width, height);
+  draw.drawMap(context, width, height, flow, card.picture, axis, theme,
+    {step, layer: cursor.layer});
+  paintBrush(context, card.canvas, box, top, height - bottom);
+}
+
+function readoutOf(flow, {cursor, step, scale}) {
+  const column = step === null ? -1 : columnAt(flow, step);
+  if (cursor.layer === null) return 'Point at a cell, or use the arrow keys.';
+  if (column < 0) return 'No record yet at this step.';
+  if (cursor.layer >= flow.layers.length) return 'No such layer.';
+  return describe(flow, quantity(), column, cursor.layer, scale);
 }

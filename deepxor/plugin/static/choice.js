@@ -62,7 +62,8 @@ export function keep(shown, isPlacedByItself) {
   url.write(isPlacedByItself ? values : {...values, step});
   const {filter, quantity: id, axis, ticks} = choice;
   try {
-    localStorage.setItem(STORAGE_KEY, JSON.stringify({filter, quantity: id, axis, ticks: [...ticks]}));
+    const kept = {filter, quantity: id, axis, ticks: [...ticks]};
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(kept));
   } catch {
     // As above.
   }

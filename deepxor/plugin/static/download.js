@@ -1,6 +1,6 @@
 // What the browser saves: a picture, and any other file.
 
-import {choice} from './choice.js';
+import {choice, quantity as chosenQuantity} from './choice.js';
 import {h} from './dom.js';
 import * as draw from './draw.js';
 import {drawProfile, layOut} from './profile.js';
@@ -15,7 +15,8 @@ export function save(blob, name) {
 }
 
 /** Draws all that is shown into one picture and lets the browser save it. */
-export function savePng(loaded, view, quantity, theme, lit) {
+export function savePng(loaded, view, lit) {
+  const {theme} = view, quantity = chosenQuantity();
   const [width, gap, title] = [560, 16, 26];
   const perRow = Math.min(2, loaded.length);
   const height = title + Math.max(...loaded.map(({flow}) => draw.mapHeight(flow.layers.length)));
@@ -42,7 +43,8 @@ export function savePng(loaded, view, quantity, theme, lit) {
     context.fillText(text, x, y);
   };
   heading(quantity.label, gap, 14);
-  at(200, 8, () => draw.drawScale(context, Math.min(340, total[0] - 216), quantity, view.scale, theme));
+  at(200, 8, () =>
+    draw.drawScale(context, Math.min(340, total[0] - 216), quantity, view.scale, theme));
   loaded.forEach((run, i) => at(gap + (width + gap) * (i % perRow),
     50 + (height + gap) * Math.floor(i / perRow), () => {
       context.fillStyle = draw.runColour(run.index);

@@ -3,19 +3,18 @@
 // Names of runs and layers come from whoever wrote the events: they only ever become
 // text, by textContent and attributes, never markup.
 
-import {makeCard, updateBadge} from './card.js';
+import {makeCard, updateCard} from './card.js';
 import {choice, indexed, keep, quantity, restore} from './choice.js';
 import * as data from './data.js';
 import {followTheme, setDot, setText} from './dom.js';
 import {save, savePng} from './download.js';
 import * as draw from './draw.js';
 import * as list from './list.js';
-import {build} from './page.js';
+import {build, unit, updateHeader} from './page.js';
 import {fixedRange, rangeOf} from './range.js';
 import {followPointer, litAmong, updateSide} from './side.js';
 import {QUANTITIES} from './tables.js';
 import * as url from './url.js';
-import {describe, format, prefixOf} from './words.js';
 import * as zoom from './zoom.js';
 
 const POLL_MS = 2000;
@@ -94,9 +93,6 @@ const handlers = {
   csv: saveCsv,
   png: downloadPng,
 };
-
-/** Returns by how much a number of the range's inputs is larger: shares are in percent. */
-const unit = () => (quantity().fraction ? 100 : 1);
 
 const shownRuns = () => list.shownOf(runs || []);
 
@@ -260,9 +256,10 @@ function update() {
   arrangeCards(shown);
   const view = viewOf(loaded);
   const lit = litAmong(loaded);
-  for (const run of shown) updateCard(run, view, lit);
-  updateHeader(view, loaded);
-  if (loaded.length) updateSide(ui, view, loaded, theme);
+  for (const run of shown) updateCard(cards.get(run.name), run, flows.get(run.name), view, lit);
+  updateHeader(ui, view, common.missing);
+  ui.main.classList.toggle('nothing', !loaded.length);
+  if (loaded.length) updateSide(ui, view, loaded);
 }
 
 function updateEmptiness(shown) {
@@ -310,7 +307,7 @@ function viewOf(loaded) {
   return {
     all, axis: choice.zoom && loaded.length ? new draw.Axis(steps[0], after ?? high, isLog) : all,
     scale: rangeOf(loaded.map(({flow}) => flow), quantity(), choice.range),
-    step: currentStep(), steps,
+    step: currentStep(), steps, cursor, theme,
   };
 }
 
@@ -341,99 +338,6 @@ function newCard(name) {
   return card;
 }
 
-function updateCard(run, view, lit) {
-  const card = cards.get(run.name);
-  const {flow, version} = flows.get(run.name) || {};
-  const usable = flow && !flow.error;
-  card.root.setAttribute('aria-busy', String(!flow));
-  card.root.classList.toggle('lit', lit.has(run.name));
-  card.root.classList.toggle('dim', lit.size > 0 && !lit.has(run.name));
-  setText(card.note, !flow ? 'Loading \u2026'
-    : flow.error ? `Cannot be shown: ${flow.error}` : flow.note || '');
-  card.trouble.hidden = !card.note.textContent;
-  card.hide.hidden = !flow?.error;
-  const parts = [card.canvas, card.readout, card.verdict, card.advice];
-  for (const part of parts) part.hidden = !usable;
-  card.more.hidden &&= !usable;
-  card.shown = null;
-  if (!usable) card.more.hidden = card.prefix.hidden = true;
-  else drawCard(card, run, flow, version, view);
-}
-
-function drawCard(card, run, flow, version, view) {
-  const width = card.root.clientWidth - 20;
-  updateBadge(card, flow.diagnosis, width);
-  const prefix = prefixOf(flow.layers);
-  setText(card.prefix, prefix && `all: ${prefix}`);
-  card.prefix.hidden = !prefix;
-  const height = draw.mapHeight(flow.layers.length);
-  const {left, right, top, bottom} = draw.MARGIN;
-  const inner = [width - left - right, height - top - bottom];
-  if (inner[0] < 1) return;
-  const ratio = window.devicePixelRatio || 1;
-  const {axis, scale} = view;
-  const key = JSON.stringify(
-    [version, choice.quantity, scale, axis, inner, ratio, flow.columns]);
-  if (card.key !== key) {
-    card.picture = data.columnAt(flow, axis.high) < 0 ? null : draw.renderCells(
-      flow, quantity(), scale, axis, ...inner.map((size) => Math.round(size * ratio)));
-    card.key = key;
-  }
-  card.shown = {flow, box: {axis, left, width: inner[0]}, height};
-  const column = view.step === null ? -1 : data.columnAt(flow, view.step);
-  const context = draw.prepare(card.canvas, width, height);
-  draw.drawMap(context, width, height, flow,
-    card.picture, axis, theme, {step: view.step, layer: cursor.layer});
-  zoom.paintBrush(context, card.canvas, card.shown.box, top, height - bottom);
-  const fault = flow.fault_step === null ? '' : ` First faulty record at step ${flow.fault_step}.`;
-  card.canvas.setAttribute('aria-label', `${quantity().label} of ${run.name}, ` +
-    `${flow.layers.length} layers, ${flow.columns} records shown.${fault} ` +
-    'Arrow keys move the cursor; plus, minus and 0 zoom.');
-  // Only the card in use speaks to a screen reader.
-  card.readout.setAttribute('aria-live', cursor.run === run.name ? 'polite' : 'off');
-  setText(card.readout, readoutOf(flow, column, scale) + fault);
-}
-
-function readoutOf(flow, column, scale) {
-  if (cursor.layer === null) return 'Point at a cell, or use the arrow keys.';
-  if (column < 0) return 'No record yet at this step.';
-  if (cursor.layer >= flow.layers.length) return 'No such layer.';
-  return describe(flow, quantity(), column, cursor.layer, scale);
-}
-
-function updateHeader(view, loaded) {
-  const {scale} = view;
-  const width = ui.scale.clientWidth;
-  draw.drawScale(draw.prepare(ui.scale, width, 34), width, quantity(), scale, theme);
-  const [low, high] = [scale.low, scale.high].map((end) => format(quantity(), end));
-  ui.scale.setAttribute('aria-label', `Colour scale: ${quantity().label}, ` +
-    `${scale.below ? '\u2264 ' : ''}${low} to ${scale.above ? '\u2265 ' : ''}${high}`);
-  ui.main.classList.toggle('nothing', !loaded.length);
-  QUANTITIES.forEach(({label}, i) => {
-    const option = ui.quantity.options[i];
-    option.disabled = common.missing[i];
-    setText(option, common.missing[i] ? `${label} (not recorded)` : label);
-  });
-  ui.quantity.value = choice.quantity;
-  ui.axis.value = choice.axis;
-  ui.range.value = choice.range.mode;
-  setText(ui.quantityTip.tip, quantity().doc.replaceAll('`', ''));
-  updateEnds();
-}
-
-/** Shows the ends of a fixed range, but not while the reader types one. */
-function updateEnds() {
-  const isFixed = choice.range.mode === 'fixed';
-  ui.fixed.hidden = !isFixed;
-  if (!isFixed || ui.fixed.contains(document.activeElement)) return;
-  const what = quantity().log ? 'power of ten' : quantity().fraction ? 'percent' : 'value';
-  for (const [input, end] of [[ui.low, 'low'], [ui.high, 'high']]) {
-    input.value = +(choice.range[end] * unit()).toPrecision(6);
-    input.setAttribute('aria-label', `${end === 'low' ? 'Lowest' : 'Highest'} ${what}`);
-    input.title = input.getAttribute('aria-label');
-  }
-}
-
 // --- Downloads ---
 
 async function saveCsv() {
@@ -455,5 +359,5 @@ async function saveCsv() {
 
 function downloadPng() {
   const loaded = shownFlows();
-  if (loaded.length) savePng(loaded, viewOf(loaded), quantity(), theme, litAmong(loaded));
+  if (loaded.length) savePng(loaded, viewOf(loaded), litAmong(loaded));
 }

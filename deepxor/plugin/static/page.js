@@ -1,9 +1,12 @@
 // The elements of the page around the cards.
 
+import {choice, quantity} from './choice.js';
 import {NON_FINITE, ZERO} from './data.js';
-import {field, h, makeTip, swatch} from './dom.js';
+import {field, h, makeTip, setText, swatch} from './dom.js';
+import {drawScale, prepare} from './draw.js';
 import {FIRST_RUNS} from './list.js';
 import {QUANTITIES} from './tables.js';
+import {format} from './words.js';
 
 const DECADES = 'A decade is a factor of ten: how many powers of ten lie between the values ' +
   'of the first and the last layer. Below zero, the value falls from the first to the last.';
@@ -86,4 +89,39 @@ function foldWhereNarrow(details) {
   const adapt = () => { details.open = !narrow.matches; };
   narrow.addEventListener('change', adapt);
   adapt();
+}
+
+/** Returns by how much a number of the range's inputs is larger: shares are in percent. */
+export const unit = () => (quantity().fraction ? 100 : 1);
+
+/** Shows what is chosen, and the colour scale; tells which quantities nobody recorded. */
+export function updateHeader(ui, {scale, theme}, missing) {
+  const width = ui.scale.clientWidth;
+  drawScale(prepare(ui.scale, width, 34), width, quantity(), scale, theme);
+  const [low, high] = [scale.low, scale.high].map((end) => format(quantity(), end));
+  ui.scale.setAttribute('aria-label', `Colour scale: ${quantity().label}, ` +
+    `${scale.below ? '\u2264 ' : ''}${low} to ${scale.above ? '\u2265 ' : ''}${high}`);
+  QUANTITIES.forEach(({label}, i) => {
+    const option = ui.quantity.options[i];
+    option.disabled = missing[i];
+    setText(option, missing[i] ? `${label} (not recorded)` : label);
+  });
+  ui.quantity.value = choice.quantity;
+  ui.axis.value = choice.axis;
+  ui.range.value = choice.range.mode;
+  setText(ui.quantityTip.tip, quantity().doc.replaceAll('`', ''));
+  updateEnds(ui);
+}
+
+/** Shows the ends of a fixed range, but not while the reader types one. */
+function updateEnds(ui) {
+  const isFixed = choice.range.mode === 'fixed';
+  ui.fixed.hidden = !isFixed;
+  if (!isFixed || ui.fixed.contains(document.activeElement)) return;
+  const what = quantity().log ? 'power of ten' : quantity().fraction ? 'percent' : 'value';
+  for (const [input, end] of [[ui.low, 'low'], [ui.high, 'high']]) {
+    input.value = +(choice.range[end] * unit()).toPrecision(6);
+    input.title = `${end === 'low' ? 'Lowest' : 'Highest'} ${what}`;
+    input.setAttribute('aria-label', input.title);
+  }
 }

@@ -39,7 +39,8 @@ export function layOut(runs, quantity, step, range, width, height) {
     });
     lines.push({run, points: points.filter(({cell}) => cell !== MISSING)});
   }
-  return {w, h, range, yOf, lines, names, count: Math.max(...runs.map(({flow}) => flow.layers.length))};
+  const count = Math.max(...runs.map(({flow}) => flow.layers.length));
+  return {w, h, range, yOf, lines, names, count};
 }
 
 /** Returns {run, point, distance} of the line that is nearest to a position, or null. */

@@ -54,7 +54,7 @@ function pick(name, onChange) {
 }
 
 /** Draws the profile and the strip of steps, and fills the list of ends. */
-export function updateSide(ui, view, loaded, theme) {
+export function updateSide(ui, view, loaded) {
   const lit = litAmong(loaded);
   const width = ui.profile.clientWidth;
   // As tall as lets slider and list stay in sight while the cards scroll.
@@ -62,7 +62,7 @@ export function updateSide(ui, view, loaded, theme) {
   const height = Math.max(220, Math.min(400, ui.main.clientHeight - 24 - others));
   const range = profileRange(view.scale, loaded.map(({flow}) => flow), quantity(), choice.range);
   layout = layOut(loaded, quantity(), view.step, range, width, height);
-  drawProfile(prepare(ui.profile, width, height), layout, quantity(), theme, lit);
+  drawProfile(prepare(ui.profile, width, height), layout, quantity(), view.theme, lit);
   const title = `${quantity().label} by layer at step ${view.step}`;
   setText(ui.profileTitle, title);
   setText(ui.profileReadout, readout(loaded, lit));
@@ -71,7 +71,7 @@ export function updateSide(ui, view, loaded, theme) {
   listEnds(ui.ends, ends, lit);
   ui.profile.setAttribute('aria-label', `${title}: ` +
     ends.map(([run, texts]) => `${run.name}: ${texts.join(' ')}`).join('; '));
-  updateSteps(ui, view, theme);
+  updateSteps(ui, view);
 }
 
 function readout(loaded, lit) {
@@ -104,13 +104,13 @@ function listEnds(list, ends, lit) {
   });
 }
 
-function updateSteps(ui, view, theme) {
+function updateSteps(ui, view) {
   ui.slider.max = view.steps.length - 1;
   ui.slider.value = columnAt({step: view.steps, columns: view.steps.length}, view.step);
   ui.slider.setAttribute('aria-valuetext', `step ${view.step}`);
   ui.allSteps.disabled = !choice.zoom;
   const width = ui.overview.clientWidth;
   const context = prepare(ui.overview, width, 36);
-  ui.overview.box = drawOverview(context, width, view.all, view.axis, view.step, theme);
+  ui.overview.box = drawOverview(context, width, view.all, view.axis, view.step, view.theme);
   paintBrush(context, ui.overview, ui.overview.box, 2, 16);
 }

@@ -87,7 +87,8 @@ export function decode(values) {
   if (values.step === 'last' || isStep(step)) found.step = values.step === 'last' ? null : step;
   const zoom = pairOf(values.steps);
   if (zoom && zoom.every(isStep) && zoom[0] < zoom[1]) found.zoom = zoom;
-  const range = values.range === 'full' ? {mode: 'full'} : fixedRange(...pairOf(values.range) || []);
+  const range = values.range === 'full' ? {mode: 'full'}
+    : fixedRange(...pairOf(values.range) || []);
   if (range) found.range = range;
   const picked = listOf(values.picked);
   if (picked?.every(isName)) found.picked = picked;
