@@ -70,6 +70,11 @@ def test_a_narrow_window_has_one_column(page: FlowTab, width: int) -> None:
     cards = [element.rect for element in page.elements(".card")]
     (side,) = (element.rect for element in page.elements("#side"))
     assert side["y"] >= max(card["y"] + card["height"] for card in cards)
+    for ask in page.elements(".ask"):
+        ask.send_keys(Keys.ENTER)
+        page.wait_for_count(".tip", 1)
+        assert page.driver.execute_script(overflowing) == []
+        ask.send_keys(Keys.ESCAPE)
     if width == 390:
         assert len({card["x"] for card in cards}) == 1
     # The runs are folded up, and come when they are asked for.
@@ -137,6 +142,8 @@ def test_a_tip_says_what_the_quantity_is(page: FlowTab) -> None:
 def test_a_tip_says_what_a_decade_is(page: FlowTab) -> None:
     page.elements(".ask")[1].click()
     page.until(lambda: "factor of ten" in page.texts(".tip")[0], "the tip")
+    (box,) = (tip.rect for tip in page.elements(".tip"))
+    assert box["x"] + box["width"] <= page.driver.execute_script("return innerWidth")
     page.elements(".ask")[1].click()
     page.until(lambda: not page.elements(".tip"), "no tip")
 
@@ -171,12 +178,68 @@ def test_where_nothing_is_shown_a_sentence_and_a_button_help(page: FlowTab) -> N
     assert page.attributes("#filter", "aria-invalid") == [None]
 
 
+def test_without_any_run_the_page_says_where_they_come_from(page: FlowTab) -> None:
+    none = "window.fetch = async () => new Response('{\"runs\": []}');"
+    command = "Page.addScriptToEvaluateOnNewDocument"
+    added = page.driver.execute_cdp_cmd(command, {"source": none})
+    page.driver.switch_to.default_content()
+    page.open("gradient_flow")
+    page.until(lambda: "No run has" in page.texts("#empty > span")[0], "the sentence")
+    assert "GradientMonitor" in page.texts("#empty > span")[0]
+    command = "Page.removeScriptToEvaluateOnNewDocument"
+    page.driver.execute_cdp_cmd(command, added)
+    page.enter(FIRST)
+
+
 def test_only_the_runs_shown_are_fetched(page: FlowTab) -> None:
     script = "return performance.getEntriesByType('resource').map(({name}) => name)"
     page.enter(FIRST)
     names = page.driver.execute_script(script)
     fetched = {name.partition("run=")[2] for name in names if "/flow?" in name}
     assert fetched == FIRST
+
+
+def test_a_cursor_that_moves_renders_no_map_anew(page: FlowTab) -> None:
+    page.driver.execute_script("""
+      const {prototype} = CanvasRenderingContext2D;
+      const original = prototype.putImageData;
+      window.rendered = 0;
+      prototype.putImageData = function (...args) {
+        window.rendered++;
+        return original.apply(this, args);
+      };
+    """)
+    page.card(RUNS[0], ".map").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    page.wait_for_texts("#profile-title", {"Gradient norm by layer at step 1"})
+    page.elements("#ends button")[0].send_keys(Keys.ENTER, Keys.ESCAPE)
+    assert page.driver.execute_script("return window.rendered") == 0
+    page.select("#axis", "linear")
+    page.until(
+        lambda: page.driver.execute_script("return window.rendered") == len(FIRST),
+        "a picture for each run",
+    )
+    page.select("#axis", "log")
+
+
+def test_a_finger_scrolls_up_and_down_and_zooms_sideways(page: FlowTab) -> None:
+    for css in (".map", "#overview"):
+        for canvas in page.elements(css):
+            assert canvas.value_of_css_property("touch-action") == "pan-y"
+
+
+@pytest.mark.parametrize("height", [720, 1000])
+@pytest.mark.usefixtures("window")
+def test_the_column_beside_the_cards_is_seen_whole(page: FlowTab, height: int) -> None:
+    size = {"width": 1280, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    page.until(
+        lambda: page.driver.execute_script(
+            "return innerWidth === 1280 && "
+            "document.querySelector('#side').getBoundingClientRect().bottom "
+            "<= innerHeight"
+        ),
+        "the foot of the column",
+    )
 
 
 def test_every_module_is_served(page: FlowTab) -> None:

@@ -54,7 +54,10 @@ export function makeTip(label, text = '') {
     class: 'ask', 'aria-label': label, 'aria-expanded': 'false', 'aria-describedby': id,
     onclick: () => show(tip.hidden), onblur: () => show(false),
     onkeydown: (event) => {
-      if (event.key === 'Escape') show(false);
+      if (event.key !== 'Escape' || tip.hidden) return;
+      show(false);
+      // It releases no run as well.
+      event.stopPropagation();
     },
   }, '?');
   return {tip, root: h('span', {class: 'asked'}, button, tip)};

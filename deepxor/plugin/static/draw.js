@@ -267,8 +267,16 @@ export function line(context, x0, y0, x1, y1) {
 
 /** Returns a text, shortened in the middle to a width. */
 export function fitted(context, text, width) {
-  return shortened(text, (short) => context.measureText(short).width <= width);
+  const key = `${Math.round(width)} ${text}`;
+  if (known.size > 5000) known.clear();
+  if (!known.has(key)) {
+    known.set(key, shortened(text, (short) => context.measureText(short).width <= width));
+  }
+  return known.get(key);
 }
+
+// Measuring is slow, and a cursor that moves changes no name.
+const known = new Map();
 
 /** Draws the colour scale with its ticks, and an arrow where it cuts values off. */
 export function drawScale(context, width, quantity, scale, theme) {

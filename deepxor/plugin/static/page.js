@@ -47,7 +47,8 @@ export function build(on) {
     emptyText: h('span'),
     emptyFix: h('button', {onclick: on.fix}),
   };
-  ui.fixed = h('span', {id: 'range-ends'}, ui.low, '\u2026', ui.high);
+  ui.unit = h('span', {class: 'key'});
+  ui.fixed = h('span', {id: 'range-ends'}, ui.low, ' \u2026 ', ui.high, ' ', ui.unit);
   ui.empty = h('p', {id: 'empty'}, ui.emptyText, ui.emptyFix);
   ui.side = h('section', {id: 'side'}, ui.profileTitle, ui.profile, ui.profileReadout,
     ui.slider, ui.overview,
@@ -119,6 +120,7 @@ function updateEnds(ui) {
   ui.fixed.hidden = !isFixed;
   if (!isFixed || ui.fixed.contains(document.activeElement)) return;
   const what = quantity().log ? 'power of ten' : quantity().fraction ? 'percent' : 'value';
+  setText(ui.unit, quantity().log ? 'powers of ten' : quantity().fraction ? '%' : '');
   for (const [input, end] of [[ui.low, 'low'], [ui.high, 'high']]) {
     input.value = +(choice.range[end] * unit()).toPrecision(6);
     input.title = `${end === 'low' ? 'Lowest' : 'Highest'} ${what}`;

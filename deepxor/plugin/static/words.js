@@ -80,7 +80,7 @@ export function endsOf(flow, step, quantity) {
   let text = `${texts[0]} \u2192 ${texts[1]}`;
   const decades = flow[quantity.id][last] - flow[quantity.id][first];
   const finite = [first, last].every((i) => kind(flow, quantity, i) === FINITE);
-  if (quantity.log && finite) text += ` (${decades.toFixed(1)} decades)`;
+  if (quantity.log && finite) text += ` (${+decades.toFixed(1) || 0} decades)`;
   return text;
 }
 
