@@ -34,6 +34,14 @@ _FILES = {
     "dom.js": "text/javascript",
     "download.js": "text/javascript",
     "draw.js": "text/javascript",
+    "list.js": "text/javascript",
+    "page.js": "text/javascript",
+    "profile.js": "text/javascript",
+    "range.js": "text/javascript",
+    "side.js": "text/javascript",
+    "url.js": "text/javascript",
+    "words.js": "text/javascript",
+    "zoom.js": "text/javascript",
     "style.css": "text/css",
 }
 

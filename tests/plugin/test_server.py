@@ -15,7 +15,7 @@ from tensorboard.plugins import base_plugin
 
 from deepxor.events import gradient_flow
 from deepxor.events.writer import SummaryWriter
-from deepxor.palette import RUN_COLOURS, RUN_DASHES
+from deepxor.palette import RUN_COLOURS, RUN_DASHES, RUN_MARKERS
 from deepxor.plugin import payload
 from deepxor.plugin.loader import GradientFlowLoader
 from deepxor.quantities import in_tab
@@ -129,7 +129,7 @@ def test_only_the_table_of_files_is_served(tmp_path):
 
 def test_static_files_stay_small():
     static = Path(payload.__file__).parent / "static"
-    assert sum(path.stat().st_size for path in static.iterdir()) < 60_000
+    assert sum(path.stat().st_size for path in static.iterdir()) < 96_000
 
 
 def test_a_truncated_file_shows_what_is_left(tmp_path):
@@ -277,9 +277,9 @@ def test_the_tables_are_served_as_a_script(tmp_path):
     response = serve(tmp_path).get(f"{ROUTE}/tables.js")
     assert response.mimetype == "text/javascript"
     lines = response.text.splitlines()
-    names = ("QUANTITIES", "VERDICTS", "RUN_COLOURS", "RUN_DASHES")
+    names = ("QUANTITIES", "VERDICTS", "RUN_COLOURS", "RUN_DASHES", "RUN_MARKERS")
     heads = [f"export const {name} = " for name in names]
-    menu, colours, runs, dashes = (
+    menu, colours, runs, dashes, markers = (
         json.loads(line.removeprefix(head).removesuffix(";"))
         for line, head in zip(lines, heads, strict=True)
     )
@@ -288,6 +288,7 @@ def test_the_tables_are_served_as_a_script(tmp_path):
     assert colours == {verdict.name: verdict.colour for verdict in VERDICTS}
     assert [tuple(dash) for dash in dashes] == [*RUN_DASHES]
     assert runs == [*RUN_COLOURS]
+    assert markers == [*RUN_MARKERS]
 
 
 def test_no_script_and_no_style_names_a_verdict():

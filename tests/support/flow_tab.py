@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
+from deepxor.events import gradient_flow
 from tests.support.browser import Page
 
 # MARGIN of draw.js: left, top, right and bottom of the cells of a heat map.
-LEFT, TOP, RIGHT, BOTTOM = 78, 4, 8, 22
+LEFT, TOP, RIGHT, BOTTOM = 78, 8, 8, 22
 # drawScale of draw.js.
 SCALE_MARGIN = 14
 
@@ -58,6 +60,42 @@ class FlowTab(Page):
         (frame,) = self.elements("iframe")
         self.driver.switch_to.frame(frame)
         self.until(lambda: not self.elements('[aria-busy="true"]'), "the cards' data")
+
+    def follow(self, link: str, cards: set[str]) -> None:
+        """Opens an address of the tab afresh, and waits for its cards.
+
+        Args:
+            link: What follows "#" in the address.
+            cards: The names of the runs.
+        """
+        self.driver.switch_to.default_content()
+        self.open(link)
+        self.enter_frame(cards)
+
+    def view(self) -> dict[str, str]:
+        """Returns the view that the address of the page has, by key."""
+        fragment = self.driver.execute_script("return top.location.hash.slice(1)")
+        pairs = (part.partition("=") for part in fragment.split("&")[1:])
+        start = f"p.{gradient_flow.PLUGIN_NAME}."
+        return {
+            key.removeprefix(start): unquote(value)
+            for key, _, value in pairs
+            if key.startswith(start)
+        }
+
+    def drag(self, canvas: WebElement, start: float, end: float) -> None:
+        """Drags over a canvas from one fraction of its width to another."""
+        width = canvas.size["width"]
+        actions = ActionChains(self.driver, duration=50)
+        actions.move_to_element_with_offset(canvas, round((start - 0.5) * width), -5)
+        actions.click_and_hold()
+        actions.move_by_offset(round((end - start) * width), 0).release().perform()
+
+    def colours(self, css: str, *box: float) -> set[Colour]:
+        """Returns the colours of a canvas, in all of it or in a box in its pixels."""
+        (canvas,) = self.elements(css)
+        whole = (0, 0, canvas.get_property("width"), canvas.get_property("height"))
+        return self._colours(canvas, *(box or whole))
 
     def filter(self, text: str) -> None:
         """Types a filter in place of the one that is there."""

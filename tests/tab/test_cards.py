@@ -73,19 +73,19 @@ def test_the_cell_of_the_keyboards_cursor_is_the_event(page: FlowTab) -> None:
 
 
 def test_choices_outlast_a_reload(page: FlowTab) -> None:
-    page.select("#quantity", "dead_fraction")
-    page.select("#axis", "log")
+    page.select("#quantity", "zero_fraction")
+    page.select("#axis", "linear")
     page.elements(f'nav input[data-run="{HOSTILE}"]')[0].click()
     page.filter("a$|img")
     page.enter({"a"})
     assert page.texts(".card h2") == ["a"]
     assert set(page.texts("nav .name")) == {"a", HOSTILE}
-    assert page.selected("#quantity") == "dead_fraction"
-    assert page.selected("#axis") == "log"
+    assert page.selected("#quantity") == "zero_fraction"
+    assert page.selected("#axis") == "linear"
     assert page.elements("#filter")[0].get_property("value") == "a$|img"
     page.filter("")
     page.select("#quantity", "norm_log10")
-    page.select("#axis", "linear")
+    page.select("#axis", "log")
     page.elements("#reset")[0].click()
     page.wait_for_texts(".card h2", RUNS)
 

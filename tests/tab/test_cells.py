@@ -71,6 +71,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlowTab]:
         page.enter({GRID.run, OTHER})
         page.filter("cells$")
         page.until(lambda: page.texts(".card h2") == [GRID.run], "one card")
+        page.select("#axis", "linear")
         yield page
 
 

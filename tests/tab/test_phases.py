@@ -53,6 +53,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlowTab]:
     with TensorBoard(logdir) as tensorboard, chromium() as driver:
         page = FlowTab(driver, tensorboard.url)
         page.enter(set(VERDICTS))
+        page.select("#axis", "linear")
         yield page
 
 

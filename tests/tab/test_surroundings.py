@@ -104,6 +104,7 @@ def page(
     with TensorBoard(logdir, f"--{request.param}") as tensorboard:
         page = FlowTab(driver, tensorboard.url)
         page.enter(set(REASONS))
+        page.select("#axis", "linear")
         yield page
 
 
@@ -116,8 +117,19 @@ def notes(page: FlowTab) -> dict[str, str | None]:
 
 def test_every_run_has_its_card_and_its_reason(page: FlowTab) -> None:
     assert notes(page) == REASONS
+    # What helps is a button in the card, where nothing of the run is left.
+    helped = {run for run in REASONS if page.card(run, ".hide").is_displayed()}
+    assert helped == {"names", "text", "other"}
     shown = {run for run in REASONS if page.card(run, ".map").is_displayed()}
     assert shown == {GRID.run, LONG, "truncated", "shape"}
+
+
+def test_a_run_that_cannot_be_read_can_be_left_out(page: FlowTab) -> None:
+    page.card("text", ".hide").click()
+    page.until(lambda: set(page.texts(".card h2")) == {*REASONS} - {"text"}, "the rest")
+    page.elements("#reset")[0].click()
+    page.wait_for_texts(".card h2", set(REASONS))
+    page.until(lambda: not page.elements('[aria-busy="true"]'), "the cards' data")
 
 
 def test_what_is_left_of_a_run_is_shown(page: FlowTab) -> None:

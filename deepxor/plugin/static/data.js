@@ -1,7 +1,13 @@
 // What the server sends, decoded; payload.py has the layout.
 
+import {QUANTITIES} from './tables.js';
+
 // What a cell is apart from its value; never on the colour scale.
 export const FINITE = 0, ZERO = 1, NON_FINITE = 2, MISSING = 3;
+
+// All arrays that a flow has, one value a cell.
+const ROWS = [...QUANTITIES.map(({id}) => id), 'norm_log10_p10', 'norm_log10_p90', 'non_finite',
+  'zero_fraction', 'zero_replicas', 'non_finite_replicas'];
 
 const url = (path) => new URL(path, import.meta.url);
 
@@ -48,6 +54,8 @@ export function decode(buffer) {
   const flow = JSON.parse(text);
   if (flow.error) return flow;
   const size = flow.columns * flow.layers.length;
+  flow.replicas = flow.replicas > 0 ? flow.replicas : null;
+  flow.fault_step = Number.isFinite(flow.fault_step) ? flow.fault_step : null;
   let offset = 4 + length;
   for (const block of flow.blocks) {
     if (block.type === 'constant') {
@@ -63,6 +71,9 @@ export function decode(buffer) {
     flow[block.name] = values(block, buffer, offset, size);
     offset += bytes + ((8 - (bytes % 8)) % 8);
   }
+  // What older files do not have is not known.
+  const unknown = new Float32Array(size).fill(NaN);
+  for (const name of ROWS) flow[name] ??= unknown;
   return flow;
 }
 
@@ -87,17 +98,20 @@ function values(block, buffer, offset, size) {
 }
 
 /** Tells whether the column has nothing of the layer, which was frozen, for example. */
-function notRecorded(flow, i) {
+export function notRecorded(flow, i) {
   return Number.isNaN(flow.non_finite[i]) && Number.isNaN(flow.norm_log10[i]);
 }
 
 /** Tells what cell i is: a value of the quantity, or something of its own. */
 export function kind(flow, quantity, i) {
   if (notRecorded(flow, i)) return MISSING;
-  if (flow.non_finite[i] > 0 || !Number.isFinite(flow.norm_log10[i])) {
-    return NON_FINITE;
-  }
-  if (quantity.log && flow.zero_fraction[i] === 1) return ZERO;
+  // The shares of the replicas, of which the cell is the median, where they are known.
+  const zeros = flow.zero_replicas[i], faults = flow.non_finite_replicas[i];
+  const isFaulty = Number.isNaN(faults) ? flow.non_finite[i] > 0 : faults >= 0.5;
+  if (isFaulty || !Number.isFinite(flow.norm_log10[i])) return NON_FINITE;
+  const isZero = Number.isNaN(zeros)
+    ? flow.zero_fraction[i] === 1 : zeros > 0.5 * (1 - (faults || 0));
+  if (quantity.log && isZero) return ZERO;
   return Number.isFinite(flow[quantity.id][i]) ? FINITE : MISSING;
 }
 
@@ -117,99 +131,20 @@ export function endOf(flow) {
   return flow.step[n - 1] + (n > 1 ? flow.step[n - 1] - flow.step[n - 2] : 1);
 }
 
-/** Returns [low, high] of a quantity over all runs: fractions always 0 to 1. */
-export function scaleOf(flows, quantity) {
-  if (quantity.fraction) return [0, 1];
-  let low = Infinity, high = -Infinity;
-  for (const flow of flows) {
-    const found = flow[quantity.id];
-    for (let i = 0; i < found.length; i++) {
-      if (kind(flow, quantity, i) !== FINITE) continue;
-      if (found[i] < low) low = found[i];
-      if (found[i] > high) high = found[i];
-    }
-  }
-  if (low > high) return [-1, 0];
-  return high - low < 0.2 ? [low - 0.1, high + 0.1] : [low, high];
+/** Tells whether any cell of any of the flows has a value of the quantity. */
+export function isMeasured(flows, quantity) {
+  return flows.some((flow) => flow[quantity.id].some((value) => !Number.isNaN(value)));
 }
 
-/** Writes a value as a person would: 1.4e-7, 0.19, 25 %. */
-export function format(quantity, value) {
-  if (!Number.isFinite(value)) return 'not measured';
-  if (quantity.log) return power(value);
-  if (!quantity.fraction) return String(+value.toPrecision(3));
-  // A byte holds no more; 0 and 100 are exact.
-  if (value > 0 && value < 1) value = Math.min(0.99, Math.max(0.01, value));
-  return `${Math.round(100 * value)} %`;
+/** Returns the sorted steps of all records of some flows. */
+export function stepsOf(flows) {
+  return [...new Set(flows.flatMap(({step}) => [...step]))].sort((a, b) => a - b);
 }
 
-/** Writes 10 ** log10 with two digits. */
-export function power(log10) {
-  if (!Number.isFinite(log10)) return 'not finite';
-  const value = 10 ** log10;
-  return value >= 0.01 && value < 1000 ? String(+value.toPrecision(2))
-    : value.toExponential(1);
-}
-
-/** Says all that is known of a cell. */
-export function describe(flow, quantity, column, layer) {
-  const i = column * flow.layers.length + layer;
-  const parts = [flow.layers[layer], `step ${flow.step[column]}`];
-  if (notRecorded(flow, i)) return [...parts, 'not measured'].join(' \u00b7 ');
-  const norm = flow.norm_log10[i];
-  const zero = flow.zero_fraction[i];
-  if (flow.non_finite[i] > 0) {
-    const count = flow.non_finite[i];
-    parts.push(`${count < 254 ? count : '254 or more'} gradient elements not finite`);
-  }
-  if (zero === 1) parts.push('norm exactly 0');
-  else if (Number.isFinite(norm)) parts.push(`norm ${power(norm)}`);
-  else parts.push('norm not finite');
-  const low = flow.norm_log10_p10[i], high = flow.norm_log10_p90[i];
-  if (Number.isFinite(low) && Number.isFinite(high)) {
-    parts.push(`the median of replicas, p10\u2013p90 ${power(low)} to ${power(high)}`);
-  }
-  if (Number.isFinite(zero)) {
-    parts.push(`${format({fraction: true}, zero)} of the gradient exactly zero`);
-  }
-  if (quantity.id !== 'norm_log10' && quantity.id !== 'zero_fraction') {
-    parts.push(`${quantity.label.toLowerCase()} ${format(quantity, flow[quantity.id][i])}`);
-  }
-  return parts.join(' \u00b7 ');
-}
-
-/** Returns the ends of the profile's axis: those of the colours, and the band. */
-export function profileRange(view, loaded, quantity) {
-  let [low, high] = view.scale;
-  if (quantity.band) {
-    for (const {flow} of loaded) {
-      for (const end of ['p10', 'p90']) {
-        flow[`${quantity.id}_${end}`].forEach((value, i) => {
-          if (kind(flow, quantity, i) !== FINITE) return;
-          if (value < low && value > -Infinity) low = value;
-          if (value > high && value < Infinity) high = value;
-        });
-      }
-    }
-  }
-  return [low, high];
-}
-
-/** Says what the first and the last layer get, and how far apart that is. */
-export function endsOf(flow, step, quantity) {
-  const column = columnAt(flow, step);
-  if (column < 0) return 'no record yet';
-  const first = column * flow.layers.length, last = first + flow.layers.length - 1;
-  const texts = [first, last].map((i) => {
-    const cell = kind(flow, quantity, i);
-    if (cell === NON_FINITE) return 'not finite';
-    return cell === ZERO ? '0' : format(quantity, flow[quantity.id][i]);
-  });
-  let text = `${texts[0]} \u2192 ${texts[1]}`;
-  const decades = flow[quantity.id][last] - flow[quantity.id][first];
-  const finite = [first, last].every((i) => kind(flow, quantity, i) === FINITE);
-  if (quantity.log && finite) text += ` (${decades.toFixed(1)} decades)`;
-  return text;
+/** Tells whether all flows have the same layers. */
+export function haveSameLayers(flows) {
+  const [first, ...others] = flows.map(({layers}) => JSON.stringify(layers));
+  return others.every((layers) => layers === first);
 }
 
 /** Returns the cell that a key moves the cursor to, as [column, layer]; null for none. */

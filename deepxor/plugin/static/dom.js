@@ -1,6 +1,6 @@
 // Elements of the page. Texts in them are text, whoever wrote them: never markup.
 
-import {drawSwatch, runColour} from './draw.js';
+import {drawSwatch, runColour, runMarker} from './draw.js';
 
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -27,10 +27,40 @@ export function swatch(cell, text) {
   return h('span', {class: 'key'}, canvas, text);
 }
 
+/** Returns a run's colour and marker, for lists and headings. */
 export function dot(index) {
   const element = h('i', {class: 'dot', 'aria-hidden': 'true'});
-  element.style.background = runColour(index);
+  setDot(element, index);
   return element;
+}
+
+/** Gives a dot the looks of a run. */
+export function setDot(element, index) {
+  element.style.background = runColour(index);
+  element.dataset.marker = runMarker(index);
+}
+
+let tips = 0;
+
+/** Returns a button "?" that shows and hides a sentence, and the element of that. */
+export function makeTip(label, text = '') {
+  const id = `tip-${++tips}`;
+  const tip = h('span', {class: 'tip', id, hidden: true}, text);
+  const show = (shown) => {
+    tip.hidden = !shown;
+    button.setAttribute('aria-expanded', String(shown));
+  };
+  const button = h('button', {
+    class: 'ask', 'aria-label': label, 'aria-expanded': 'false', 'aria-describedby': id,
+    onclick: () => show(tip.hidden), onblur: () => show(false),
+    onkeydown: (event) => {
+      if (event.key !== 'Escape' || tip.hidden) return;
+      show(false);
+      // It releases no run as well.
+      event.stopPropagation();
+    },
+  }, '?');
+  return {tip, root: h('span', {class: 'asked'}, button, tip)};
 }
 
 /** Calls back with the colours of the theme, now and when TensorBoard switches it. */
@@ -55,6 +85,6 @@ function themeOf(element) {
   const read = (name) => style.getPropertyValue(`--${name}`).trim();
   return {
     text: read('text-soft'), strong: read('text'), grid: read('line'), empty: read('empty'),
-    background: read('card'), cursor: read('cursor'), cursorEdge: read('cursor-edge'),
+    background: read('card'),
   };
 }

@@ -1,8 +1,11 @@
 // What the browser saves: a picture, and any other file.
 
-import {profileRange} from './data.js';
+import {choice, quantity as chosenQuantity} from './choice.js';
 import {h} from './dom.js';
 import * as draw from './draw.js';
+import {drawProfile, layOut} from './profile.js';
+import {profileRange} from './range.js';
+import {prefixOf, recordOf} from './words.js';
 
 /** Lets the browser save a file. */
 export function save(blob, name) {
@@ -12,7 +15,8 @@ export function save(blob, name) {
 }
 
 /** Draws all that is shown into one picture and lets the browser save it. */
-export function savePng(loaded, view, quantity, theme) {
+export function savePng(loaded, view, lit) {
+  const {theme} = view, quantity = chosenQuantity();
   const [width, gap, title] = [560, 16, 26];
   const perRow = Math.min(2, loaded.length);
   const height = title + Math.max(...loaded.map(({flow}) => draw.mapHeight(flow.layers.length)));
@@ -39,12 +43,13 @@ export function savePng(loaded, view, quantity, theme) {
     context.fillText(text, x, y);
   };
   heading(quantity.label, gap, 14);
-  at(200, 8, () => draw.drawScale(context, Math.min(340, total[0] - 216), quantity, view.scale, theme));
+  at(200, 8, () =>
+    draw.drawScale(context, Math.min(340, total[0] - 216), quantity, view.scale, theme));
   loaded.forEach((run, i) => at(gap + (width + gap) * (i % perRow),
     50 + (height + gap) * Math.floor(i / perRow), () => {
       context.fillStyle = draw.runColour(run.index);
-      context.fillRect(0, 2, 10, 10);
-      heading(`${run.name}: ${run.flow.diagnosis?.verdict || 'training'}`, 16, 2);
+      draw.drawMarker(context, draw.runMarker(run.index), 6, 8, 5);
+      heading(titleOf(run, view.step), 16, 2);
       context.translate(0, title);
       const inner = [width - draw.MARGIN.left - draw.MARGIN.right,
         draw.mapHeight(run.flow.layers.length) - draw.MARGIN.top - draw.MARGIN.bottom];
@@ -55,7 +60,15 @@ export function savePng(loaded, view, quantity, theme) {
     }));
   const y = 50 + (height + gap) * rows;
   heading(`${quantity.label} by layer at step ${view.step}`, gap, y);
-  at(gap, y + title, () => draw.drawProfile(context, total[0] - 2 * gap, profile, loaded,
-    quantity, view.step, profileRange(view, loaded, quantity), theme));
+  const range = profileRange(view.scale, loaded.map(({flow}) => flow), quantity, choice.range);
+  const layout = layOut(loaded, quantity, view.step, range, total[0] - 2 * gap, profile);
+  at(gap, y + title, () => drawProfile(context, layout, quantity, theme, lit));
   canvas.toBlob((blob) => save(blob, 'gradient-flow.png'));
+}
+
+/** Returns a run's heading: its name, verdict, the record shown, what its layers share. */
+function titleOf({name, flow}, step) {
+  const prefix = prefixOf(flow.layers);
+  return [`${name}: ${flow.diagnosis?.verdict || 'training'}`, recordOf(flow, step),
+    prefix && `all: ${prefix}`].filter(Boolean).join('  ');
 }

@@ -1,7 +1,8 @@
-// Canvas only: heat maps, the depth profile, the colour scale.
+// Canvas only: heat maps, the colour scale, markers, axes.
 
-import {FINITE, MISSING, NON_FINITE, ZERO, columnAt, endOf, kind, power} from './data.js';
-import {RUN_COLOURS, RUN_DASHES} from './tables.js';
+import {FINITE, NON_FINITE, ZERO, columnAt, endOf, kind} from './data.js';
+import {RUN_COLOURS, RUN_DASHES, RUN_MARKERS} from './tables.js';
+import {power, prefixOf, shortened} from './words.js';
 
 // Viridis, seventeen of its 256 colours; in between, straight lines.
 const VIRIDIS = (
@@ -9,12 +10,17 @@ const VIRIDIS = (
   '1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725'
 ).split(' ').map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
-export const MARGIN = {left: 78, right: 8, top: 4, bottom: 22};
+export const MARGIN = {left: 78, right: 8, top: 8, bottom: 22};
 const FONT = '11px Roboto, "Helvetica Neue", Arial, sans-serif';
 
-export const runColour = (index) => RUN_COLOURS[index % RUN_COLOURS.length];
-const runDash = (index) =>
-  RUN_DASHES[Math.floor(index / RUN_COLOURS.length) % RUN_DASHES.length];
+// From here on a row has room for the shares of replicas, in pixels.
+const SHARES_HEIGHT = 8;
+
+const inTurn = (list) => (index) => list[index % list.length];
+
+export const runColour = inTurn(RUN_COLOURS);
+export const runDash = inTurn(RUN_DASHES);
+export const runMarker = inTurn(RUN_MARKERS);
 
 export function colour(fraction) {
   const position = Math.min(1, Math.max(0, fraction)) * (VIRIDIS.length - 1);
@@ -29,6 +35,7 @@ const LOOKUP = Uint32Array.from({length: 256}, (_, i) => rgba(colour(i / 255)));
 // Stripes, which nobody takes for a value: white and grey / is exactly zero, red and
 // white \ is not finite.
 const ZERO_COLOURS = [rgba([255, 255, 255]), rgba([120, 120, 120])];
+const FLAG = '#dc1428';
 const NON_FINITE_COLOURS = [rgba([220, 20, 40]), rgba([255, 225, 225])];
 
 function special(cell, x, y) {
@@ -63,7 +70,8 @@ export class Axis {
   }
 }
 
-function niceTicks(low, high, count) {
+/** Returns round numbers between two ends. */
+export function niceTicks(low, high, count) {
   const raw = (high - low) / Math.max(1, count);
   const unit = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].find((factor) => factor * unit >= raw) * unit;
@@ -112,28 +120,32 @@ export function renderCells(flow, quantity, scale, axis, width, height) {
   const image = new ImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   const values = flow[quantity.id];
-  const factor = 255 / (scale[1] - scale[0]);
-  const kinds = new Uint8Array(layers), colours = new Uint32Array(layers);
-  const layerOf = Int32Array.from({length: height}, (_, y) =>
-    layers - 1 - Math.floor(y * layers / height));
+  const factor = 255 / (scale.high - scale.low);
+  const edges = Int32Array.from({length: layers + 1}, (_, layer) =>
+    Math.ceil((layers - layer) * height / layers));
+  const hasShares = quantity.id === 'norm_log10' && height / layers >= SHARES_HEIGHT;
   spans(flow, axis, width).forEach((span, x) => {
     if (!span) return;
     for (let layer = 0; layer < layers; layer++) {
-      let i = span[1] * layers + layer;
+      const i = span[1] * layers + layer;
       let cell = kind(flow, quantity, i);
       // A narrow column must not hide what is not finite.
       for (let c = span[0]; c < span[1] && cell !== NON_FINITE; c++) {
         if (kind(flow, quantity, c * layers + layer) === NON_FINITE) cell = NON_FINITE;
       }
-      kinds[layer] = cell;
-      colours[layer] = cell === FINITE
-        ? LOOKUP[Math.round(Math.min(255, Math.max(0, (values[i] - scale[0]) * factor)))]
-        : 0;
-    }
-    for (let y = 0; y < height; y++) {
-      const layer = layerOf[y];
-      pixels[y * width + x] = kinds[layer] === FINITE
-        ? colours[layer] : special(kinds[layer], x, y);
+      const filling = cell === FINITE
+        ? LOOKUP[Math.round(Math.min(255, Math.max(0, (values[i] - scale.low) * factor)))] : 0;
+      const [top, bottom] = [edges[layer + 1], edges[layer]];
+      let [faulty, zeros] = [top, bottom];
+      if (hasShares && cell === FINITE) {
+        const room = bottom - top;
+        faulty += part(shareOf(flow.non_finite_replicas, span, layer, layers), room);
+        zeros -= part(shareOf(flow.zero_replicas, span, layer, layers), room);
+      }
+      for (let y = top; y < bottom; y++) {
+        const shown = y < faulty ? NON_FINITE : y >= zeros ? ZERO : cell;
+        pixels[y * width + x] = shown === FINITE ? filling : special(shown, x, y);
+      }
     }
   });
   const picture = document.createElement('canvas');
@@ -141,6 +153,18 @@ export function renderCells(flow, quantity, scale, axis, width, height) {
   picture.getContext('2d').putImageData(image, 0, 0);
   return picture;
 }
+
+/** Returns the largest share of replicas among the records of a pixel column. */
+function shareOf(shares, span, layer, layers) {
+  let found = 0;
+  for (let c = span[0]; c <= span[1]; c++) {
+    if (shares[c * layers + layer] > found) found = shares[c * layers + layer];
+  }
+  return found;
+}
+
+/** Returns how many pixels of a row show a share: one at least, if there is any. */
+const part = (share, room) => (share > 0 ? Math.max(1, Math.round(share * room)) : 0);
 
 /** Draws a card's heat map with its axes and the cursor. */
 export function drawMap(context, width, height, flow, picture, axis, theme, cursor) {
@@ -150,36 +174,67 @@ export function drawMap(context, width, height, flow, picture, axis, theme, curs
   context.fillStyle = theme.empty;
   context.fillRect(left, top, w, h);
   context.imageSmoothingEnabled = false;
-  context.drawImage(picture, left, top, w, h);
+  if (picture) context.drawImage(picture, left, top, w, h);
   context.fillStyle = theme.text;
   context.textBaseline = 'middle';
   context.textAlign = 'right';
   const every = Math.ceil(13 * layers / h);
-  for (let layer = 0; layer < layers; layer++) {
+  labelsOf(flow.layers).forEach((label, layer) => {
     // Output and input always; in between as many as there is room for.
     const fromTop = layers - 1 - layer;
-    if (fromTop % every && layer) continue;
-    if (layer && layer < every) continue;
+    if (fromTop % every && layer) return;
+    if (layer && layer < every) return;
     const y = top + (fromTop + 0.5) * h / layers;
-    context.fillText(fitted(context, flow.layers[layer], left - 10), left - 5, y);
-  }
+    context.fillText(fitted(context, label, left - 10), left - 5, y);
+  });
   drawStepAxis(context, axis, left, top + h, w, theme);
-  if (cursor.step === null) return;
-  const x = left + axis.position(cursor.step) * w;
-  context.strokeStyle = theme.cursorEdge;
-  context.lineWidth = 3;
-  line(context, x, top, x, top + h);
-  context.strokeStyle = theme.cursor;
-  context.lineWidth = 1;
-  line(context, x, top, x, top + h);
+  if (flow.fault_step !== null) drawFlag(context, axis, flow.fault_step, left, top, w);
+  if (cursor.step === null || cursor.step < axis.low) return;
+  const x = left + Math.min(1, axis.position(cursor.step)) * w;
+  doubleStroke(context, () => line(context, x, top, x, top + h));
   if (cursor.layer !== null && cursor.layer < layers) {
-    context.strokeStyle = theme.cursor;
     const y = top + (layers - 1 - cursor.layer) * h / layers;
-    context.strokeRect(left + 0.5, y + 0.5, w - 1, Math.max(2, h / layers - 1));
+    doubleStroke(context, () =>
+      context.strokeRect(left + 0.5, y + 0.5, w - 1, Math.max(2, h / layers - 1)));
   }
 }
 
-function drawStepAxis(context, axis, left, y, width, theme) {
+/** Strokes in black and over it in white, of which one is seen on any colour. */
+export function doubleStroke(context, stroke) {
+  for (const [colour, width] of [['#000', 3.5], ['#fff', 1.5]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    stroke();
+  }
+}
+
+/** Marks a step above the cells with a triangle that points at it. */
+function drawFlag(context, axis, step, left, top, width) {
+  const position = axis.position(step);
+  if (step < axis.low || position > 1) return;
+  const x = left + position * width;
+  context.fillStyle = FLAG;
+  context.beginPath();
+  [[x - 5, 0], [x + 5, 0], [x, top]].forEach(([px, py]) => context.lineTo(px, py));
+  context.fill();
+}
+
+/** Returns the names of layers without what all begin with. */
+export function labelsOf(layers) {
+  const {length} = prefixOf(layers);
+  return layers.map((name) => name.slice(length));
+}
+
+/** Draws a range that is being dragged, between two positions in CSS pixels. */
+export function drawBrush(context, from, to, top, bottom) {
+  context.fillStyle = '#8888';
+  context.fillRect(Math.min(from, to), top, Math.abs(to - from), bottom - top);
+  doubleStroke(context, () =>
+    context.strokeRect(Math.min(from, to), top, Math.abs(to - from), bottom - top));
+}
+
+/** Draws the ticks of steps under a box. */
+export function drawStepAxis(context, axis, left, y, width, theme) {
   context.textBaseline = 'top';
   context.fillStyle = theme.text;
   context.strokeStyle = theme.text;
@@ -202,42 +257,83 @@ function compact(step) {
   return step >= 1e4 ? `${+(step / 1e3).toPrecision(4)}k` : String(step);
 }
 
-function line(context, x0, y0, x1, y1) {
+/** Draws a straight line. */
+export function line(context, x0, y0, x1, y1) {
   context.beginPath();
   context.moveTo(x0, y0);
   context.lineTo(x1, y1);
   context.stroke();
 }
 
-function fitted(context, text, width) {
-  if (context.measureText(text).width <= width) return text;
-  let length = Math.min(text.length, 40);
-  while (length > 1 && context.measureText(text.slice(0, length) + '\u2026').width > width) {
-    length--;
+/** Returns a text, shortened in the middle to a width. */
+export function fitted(context, text, width) {
+  const key = `${Math.round(width)} ${text}`;
+  if (known.size > 5000) known.clear();
+  if (!known.has(key)) {
+    known.set(key, shortened(text, (short) => context.measureText(short).width <= width));
   }
-  return text.slice(0, length) + '\u2026';
+  return known.get(key);
 }
 
-/** Draws the colour scale with its ticks. */
+// Measuring is slow, and a cursor that moves changes no name.
+const known = new Map();
+
+/** Draws the colour scale with its ticks, and an arrow where it cuts values off. */
 export function drawScale(context, width, quantity, scale, theme) {
   const [left, w, h] = [14, width - 28, 10];
   for (let x = 0; x < w; x++) {
     context.fillStyle = `rgb(${colour(x / (w - 1))})`;
     context.fillRect(left + x, 2, 1.5, h);
   }
+  if (scale.below) drawArrow(context, colour(0), left - 1, -1, theme);
+  if (scale.above) drawArrow(context, colour(1), left + w + 2, 1, theme);
   context.fillStyle = theme.text;
   context.textBaseline = 'top';
+  const xOf = (value) => left + (value - scale.low) / (scale.high - scale.low) * w;
+  // The ends that cut values off are named first; ticks get the room that is left.
+  let [from, to] = [-Infinity, Infinity];
+  if (scale.below) {
+    context.textAlign = 'left';
+    const text = `\u2264 ${label(quantity, scale.low)}`;
+    context.fillText(text, 0, h + 7);
+    from = context.measureText(text).width + 6;
+  }
+  if (scale.above) {
+    context.textAlign = 'right';
+    const text = `\u2265 ${label(quantity, scale.high)}`;
+    context.fillText(text, width, h + 7);
+    to = width - context.measureText(text).width - 6;
+  }
   context.textAlign = 'center';
-  let ticks = niceTicks(scale[0], scale[1], 5);
-  if (quantity.log && scale[1] - scale[0] > 2) ticks = ticks.filter(Number.isInteger);
-  for (const tick of ticks) {
-    const x = left + (tick - scale[0]) / (scale[1] - scale[0]) * w;
+  for (const tick of ticksOf(quantity, scale.low, scale.high, 5)) {
+    const text = label(quantity, tick), x = xOf(tick);
+    const half = context.measureText(text).width / 2;
     context.fillRect(x, 2 + h, 1, 3);
-    context.fillText(label(quantity, tick), x, h + 7);
+    if (x - half >= from && x + half <= to) context.fillText(text, x, h + 7);
   }
 }
 
-function label(quantity, value) {
+function drawArrow(context, filling, x, direction, theme) {
+  context.fillStyle = `rgb(${filling})`;
+  context.strokeStyle = theme.text;
+  context.lineWidth = 1;
+  context.beginPath();
+  context.moveTo(x, 2);
+  context.lineTo(x + 9 * direction, 7);
+  context.lineTo(x, 12);
+  context.closePath();
+  context.fill();
+  context.stroke();
+}
+
+/** Returns the ticks of an axis of a quantity: whole powers of ten if there are enough. */
+export function ticksOf(quantity, low, high, count) {
+  const ticks = niceTicks(low, high, count);
+  return quantity.log && high - low > 2 ? ticks.filter(Number.isInteger) : ticks;
+}
+
+/** Writes a tick. */
+export function label(quantity, value) {
   if (quantity.fraction) return `${Math.round(100 * value)} %`;
   if (!quantity.log) return String(+value.toPrecision(3));
   if (!Number.isInteger(value)) return power(value);
@@ -257,110 +353,17 @@ export function drawSwatch(canvas, cell) {
   context.putImageData(image, 0, 0);
 }
 
-/** Draws all runs' quantity by layer at a step. */
-export function drawProfile(context, width, height, runs, quantity, step, range, theme) {
-  const area = {left: 52, right: 12, top: 10, bottom: 80};
-  const w = width - area.left - area.right, h = height - area.top - area.bottom;
-  const longest = runs.reduce((best, {flow}) =>
-    flow.layers.length > best.length ? flow.layers : best, []);
-  const count = longest.length;
-  const span = range[1] - range[0];
-  const [low, high] = [range[0] - 0.04 * span, range[1] + 0.04 * span];
-  const xOf = (layer) => area.left + (count > 1 ? layer / (count - 1) : 0.5) * w;
-  const yOf = (value) => area.top + (1 - (value - low) / (high - low)) * h;
-  drawProfileAxes(context, area, w, h, longest, quantity, range, xOf, yOf, theme);
-  for (const run of runs) {
-    const column = columnAt(run.flow, step);
-    if (column < 0) continue;
-    const shown = {run, quantity, from: column * run.flow.layers.length, xOf, yOf};
-    if (quantity.band) drawBand(context, shown);
-    drawLine(context, shown, area.top + h, area.top);
-  }
-}
-
-function drawProfileAxes(context, area, w, h, names, quantity, range, xOf, yOf, theme) {
-  context.lineWidth = 1;
-  context.textBaseline = 'middle';
-  context.textAlign = 'right';
-  let ticks = niceTicks(range[0], range[1], Math.max(2, Math.floor(h / 36)));
-  if (quantity.log && range[1] - range[0] > 2) ticks = ticks.filter(Number.isInteger);
-  for (const tick of ticks) {
-    const y = Math.round(yOf(tick)) + 0.5;
-    context.strokeStyle = theme.grid;
-    line(context, area.left, y, area.left + w, y);
-    context.fillStyle = theme.text;
-    context.fillText(label(quantity, tick), area.left - 6, y);
-  }
-  const every = Math.ceil(14 * names.length / w);
-  names.forEach((name, layer) => {
-    const last = names.length - 1;
-    if ((layer % every || last - layer < every) && layer !== last) return;
-    context.save();
-    // Below the rings of what is exactly zero.
-    context.translate(xOf(layer) + 3, area.top + h + 11);
-    context.rotate(-Math.PI / 3);
-    context.fillText(fitted(context, name, area.bottom - 8), 0, 0);
-    context.restore();
-  });
-}
-
-function drawBand(context, {run, quantity, from, xOf, yOf}) {
-  const {flow, index} = run;
-  context.fillStyle = runColour(index);
-  context.globalAlpha = 0.2;
-  const n = flow.layers.length;
-  const [lows, highs] = ['p10', 'p90'].map((end) => flow[`${quantity.id}_${end}`]);
-  const edge = (values, layer) => [xOf(layer), yOf(values[from + layer])];
-  for (let layer = 0; layer + 1 < n; layer++) {
-    // What is exactly zero or not finite is not on the scale, and nor is its band.
-    const ends = [layer, layer + 1].map((end) => kind(flow, quantity, from + end));
-    if (ends.some((cell) => cell !== FINITE)) continue;
-    const corners = [
-      edge(lows, layer), edge(lows, layer + 1),
-      edge(highs, layer + 1), edge(highs, layer),
-    ];
-    if (!corners.flat().every(Number.isFinite)) continue;
-    context.beginPath();
-    corners.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
-    context.fill();
-  }
-  context.globalAlpha = 1;
-}
-
-function drawLine(context, {run, quantity, from, xOf, yOf}, bottom, top) {
-  const {flow, index} = run;
-  context.strokeStyle = context.fillStyle = runColour(index);
-  context.lineWidth = 2;
-  context.setLineDash(runDash(index));
+/** Draws a filled marker, by matplotlib's letter, around a point. */
+export function drawMarker(context, marker, x, y, radius) {
   context.beginPath();
-  let pen = false;
-  const marks = [];
-  for (let layer = 0; layer < flow.layers.length; layer++) {
-    const cell = kind(flow, quantity, from + layer);
-    const x = xOf(layer);
-    if (cell === FINITE) {
-      const y = yOf(flow[quantity.id][from + layer]);
-      if (pen) context.lineTo(x, y); else context.moveTo(x, y);
-      marks.push([cell, x, y]);
-    } else if (cell !== MISSING) {
-      marks.push([cell, x, cell === ZERO ? bottom : top]);
-    }
-    pen = cell === FINITE;
-  }
-  context.stroke();
-  context.setLineDash([]);
-  const radius = flow.layers.length > 60 ? 1.2 : 3;
-  for (const [cell, x, y] of marks) mark(context, cell, x, y, radius);
-}
-
-function mark(context, cell, x, y, radius) {
-  context.beginPath();
-  if (cell === NON_FINITE) {
-    context.moveTo(x - 4, y - 4); context.lineTo(x + 4, y + 4);
-    context.moveTo(x + 4, y - 4); context.lineTo(x - 4, y + 4);
-    context.stroke();
-  } else {
-    context.arc(x, y, cell === ZERO ? 4 : radius, 0, 7);
-    if (cell === ZERO) context.stroke(); else context.fill();
-  }
+  const r = radius * 1.2;
+  const corners = {
+    s: [[-0.85, -0.85], [0.85, -0.85], [0.85, 0.85], [-0.85, 0.85]],
+    '^': [[0, -1], [1, 0.8], [-1, 0.8]],
+    v: [[0, 1], [1, -0.8], [-1, -0.8]],
+    D: [[0, -1.1], [1.1, 0], [0, 1.1], [-1.1, 0]],
+  }[marker];
+  if (corners) corners.forEach(([dx, dy]) => context.lineTo(x + dx * r, y + dy * r));
+  else context.arc(x, y, radius, 0, 7);
+  context.fill();
 }

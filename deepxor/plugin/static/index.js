@@ -3,154 +3,127 @@
 // Names of runs and layers come from whoever wrote the events: they only ever become
 // text, by textContent and attributes, never markup.
 
-import {makeCard, updateBadge} from './card.js';
-import {choice, keep, quantity, restore} from './choice.js';
+import {makeCard, updateCard} from './card.js';
+import {choice, indexed, keep, quantity, restore} from './choice.js';
 import * as data from './data.js';
-import {dot, field, followTheme, h, setText, swatch} from './dom.js';
+import {followTheme, setDot, setText} from './dom.js';
 import {save, savePng} from './download.js';
 import * as draw from './draw.js';
+import * as list from './list.js';
+import {build, unit, updateHeader} from './page.js';
+import {fixedRange, rangeOf} from './range.js';
+import {followPointer, litAmong, updateSide} from './side.js';
 import {QUANTITIES} from './tables.js';
+import * as url from './url.js';
+import * as zoom from './zoom.js';
 
 const POLL_MS = 2000;
-const FIRST_RUNS = 8;
+const KEEP_MS = 300;
 
 // What there is.
-let runs = [];
+let runs = null;
 const flows = new Map(); // Name -> {version, flow}.
 const cards = new Map(); // Name -> elements.
 const loading = new Set();
 let trouble = '';
-// Where the cursor is; a step of null is the last, also when there are new ones.
-const cursor = {step: null, layer: null, run: null};
+// Where the cursor is, but for its step.
+const cursor = {layer: null, run: null};
 let isPlaced = false;
-let steps = [];
+let isPlacedByItself = false;
+let steps = []; // Those of all records of the runs shown, as far as they are not cut off.
+let common = {key: null, steps: []}; // What holds until other records are shown.
 let theme = {};
-const ui = {};
+let ui = {};
 
 /** Called by TensorBoard once, in a frame of its own. */
 export async function render() {
-  const style = h('link', {
-    rel: 'stylesheet', href: new URL('./style.css', import.meta.url).href,
-  });
+  const style = document.createElement('link');
+  Object.assign(style, {rel: 'stylesheet', href: new URL('./style.css', import.meta.url).href});
   const styled = new Promise((done) => { style.onload = style.onerror = done; });
   document.head.append(style);
   document.documentElement.lang = 'en';
-  restore();
   await styled;
-  build();
+  ui = build(handlers);
+  takeUp();
+  url.follow(() => { takeUp(); changed(); });
+  followPointer(ui, () => { keepSoon(); schedule(); });
+  zoom.makeBrush(ui.overview, {
+    boxOf: () => ui.overview.box, onPoint: () => {}, onBrush: schedule,
+    onRange: showRange, onReset: () => zoomTo(null),
+  });
   followTheme((found) => { theme = found; schedule(); });
   new ResizeObserver(() => schedule()).observe(ui.main);
   poll();
 }
 
-// --- The page ---
+// --- What the reader chooses ---
 
-function build() {
-  ui.filter = h('input', {
-    type: 'search', id: 'filter', placeholder: 'regular expression', value: choice.filter,
-    spellcheck: 'false', oninput: () => { choice.filter = ui.filter.value; changed(); },
-  });
-  ui.quantity = h('select', {
-    id: 'quantity', onchange: () => { choice.quantity = ui.quantity.value; changed(); },
-  }, ...QUANTITIES.map(({id, label}) =>
-    h('option', {value: id, selected: id === choice.quantity}, label)));
-  ui.axis = h('select', {
-    id: 'axis', onchange: () => { choice.log = ui.axis.value === 'log'; changed(); },
-  }, h('option', {value: 'linear'}, 'linear'),
-  h('option', {value: 'log', selected: choice.log}, 'logarithmic'));
-  ui.csv = h('button', {
-    id: 'csv', onclick: saveCsv, title: 'Download the records of the runs shown as CSV',
-  }, 'CSV');
-  ui.scale = h('canvas', {id: 'scale', role: 'img'});
-  ui.status = h('p', {id: 'status', role: 'status'});
-  ui.list = h('div', {id: 'runs', role: 'group', 'aria-label': 'Runs'});
-  ui.cards = h('div', {id: 'cards'});
-  ui.profile = h('canvas', {id: 'profile', role: 'img'});
-  ui.profileTitle = h('h2', {id: 'profile-title'});
-  ui.slider = h('input', {
-    type: 'range', id: 'step', min: 0, max: 0, value: 0, 'aria-label': 'Step',
-    oninput: () => moveTo(+ui.slider.value),
-  });
-  ui.ends = h('ul', {id: 'ends'});
-  ui.empty = h('p', {id: 'empty'});
-  ui.side = h('section', {id: 'side'},
-    ui.profileTitle, ui.profile, ui.slider, ui.ends);
-  ui.main = h('main', {}, ui.empty, ui.cards, ui.side);
-  document.body.append(
-    h('header', {},
-      field('Quantity', ui.quantity), field('Step axis', ui.axis),
-      h('div', {id: 'legend'}, ui.scale,
-        swatch(data.ZERO, 'exactly zero'), swatch(data.NON_FINITE, 'not finite'),
-        h('span', {class: 'key'}, h('i', {class: 'missing'}), 'not measured')),
-      h('div', {class: 'buttons'},
-        h('button', {id: 'png', onclick: downloadPng, title: 'Download as PNG'}, 'PNG'), ui.csv)),
-    h('div', {id: 'body'},
-      h('nav', {'aria-label': 'Choice of runs'}, field('Runs', ui.filter),
-        h('div', {class: 'buttons'},
-          h('button', {id: 'all', onclick: () => tickAll(true)}, 'All'),
-          h('button', {id: 'none', onclick: () => tickAll(false)}, 'None'),
-          h('button', {id: 'reset', onclick: () => tickAll()}, `First ${FIRST_RUNS}`)),
-        ui.status, ui.list),
-      ui.main));
-}
+const handlers = {
+  filter: () => { choice.filter = ui.filter.value; changed(); },
+  quantity: () => {
+    choice.quantity = ui.quantity.value;
+    // Two numbers for one quantity mean nothing for another.
+    if (choice.range.mode === 'fixed') choice.range = {mode: 'auto'};
+    changed();
+  },
+  axis: () => { choice.axis = ui.axis.value; changed(); },
+  range: () => {
+    const {low, high} = viewOf(shownFlows()).scale;
+    const round = (end) => +end.toPrecision(3);
+    choice.range = ui.range.value === 'fixed'
+      ? fixedRange(round(low), round(high)) || {mode: 'auto'} : {mode: ui.range.value};
+    changed();
+  },
+  ends: () => {
+    const found = fixedRange(...[ui.low, ui.high].map(({value}) =>
+      (value.trim() ? Number(value) / unit() : NaN)));
+    if (found) choice.range = found;
+    for (const input of [ui.low, ui.high]) input.setAttribute('aria-invalid', String(!found));
+    if (found) changed();
+  },
+  slide: () => moveTo(steps[+ui.slider.value]),
+  zoomKey: (event) => pressZoom(event),
+  allSteps: () => zoomTo(null),
+  fix: () => {
+    if (list.emptiness(runs)?.fix === 'filter') ui.filter.value = choice.filter = '';
+    else list.tickAll(runs);
+    changed();
+  },
+  tickAll: (ticked) => { list.tickAll(runs || [], ticked); changed(); },
+  csv: saveCsv,
+  png: downloadPng,
+};
 
-// --- Which runs ---
-
-function matching() {
-  let expression = null;
-  try {
-    expression = new RegExp(choice.filter, 'i');
-    ui.filter.removeAttribute('aria-invalid');
-  } catch {
-    ui.filter.setAttribute('aria-invalid', 'true');
-    return [];
-  }
-  return runs.filter(({name}) => expression.test(name));
-}
-
-const isTicked = (run, position) =>
-  Object.hasOwn(choice.ticks, run.name) ? choice.ticks[run.name] : position < FIRST_RUNS;
-
-const shownRuns = () => matching().filter(isTicked);
+const shownRuns = () => list.shownOf(runs || []);
 
 const shownFlows = () => shownRuns()
-  .map((run) => ({...run, flow: flows.get(run.name)?.flow}))
+  .map((run) => ({...run, ...flows.get(run.name)}))
   .filter(({flow}) => flow && !flow.error);
 
-/** Ticks all runs that match, or none of them, or forgets what was ticked. */
-function tickAll(ticked) {
-  for (const {name} of matching()) {
-    if (ticked === undefined) delete choice.ticks[name];
-    else choice.ticks[name] = ticked;
-  }
-  changed();
+/** Takes up the view of the address or of the last visit. */
+function takeUp() {
+  isPlaced = restore();
+  runs &&= indexed(runs);
+  isPlacedByItself = false;
+  ui.filter.value = choice.filter;
 }
 
 function changed() {
-  keep();
-  listRuns();
+  keepNow();
   load();
   schedule();
 }
 
-function listRuns() {
-  // A list that is rebuilt would lose the focus.
-  const key = JSON.stringify([runs.map(({name, step, layers}) => [name, step, layers]), choice]);
-  if (ui.list.dataset.key === key) return;
-  const focused = ui.list.contains(document.activeElement)
-    ? document.activeElement.dataset.run : null;
-  ui.list.dataset.key = key;
-  ui.list.replaceChildren(...matching().map((run, position) => {
-    const box = h('input', {type: 'checkbox', 'data-run': run.name,
-      checked: isTicked(run, position),
-      onchange: () => { choice.ticks[run.name] = box.checked; changed(); }});
-    const label = h('label', {class: 'run', title: run.name}, box, dot(run.index),
-      h('span', {class: 'name'}, run.name));
-    return label;
-  }));
-  for (const box of ui.list.querySelectorAll('input')) {
-    if (focused !== null && box.dataset.run === focused) box.focus();
-  }
+let keeping = null;
+
+/** Keeps the view when the reader pauses: browsers limit how often an address changes. */
+function keepSoon() {
+  clearTimeout(keeping);
+  keeping = setTimeout(keepNow, KEEP_MS);
+}
+
+function keepNow() {
+  if (runs && window.innerHeight > 0) keep(shownRuns(), isPlacedByItself);
 }
 
 // --- Fetching ---
@@ -159,14 +132,12 @@ async function poll() {
   // TensorBoard hides a tab by taking its height; the document stays "visible".
   if (!document.hidden && window.innerHeight > 0) {
     try {
-      const found = await data.fetchRuns();
-      runs = found.map((run, index) => ({...run, index}));
+      runs = list.listed(await data.fetchRuns(), runs);
       const names = new Set(runs.map(({name}) => name));
       for (const name of flows.keys()) if (!names.has(name)) flows.delete(name);
-      listRuns();
-      ui.empty.textContent = runs.length ? '' : 'No run has gradient flow yet.';
       trouble = '';
       await load();
+      keepSoon();
     } catch (error) {
       trouble = `${error.message || error}. Trying again.`;
     }
@@ -183,33 +154,64 @@ async function load() {
   schedule();
   await data.fetchFlows(waiting, (run, flow) => {
     loading.delete(run.name);
+    // A run that goes on is followed, unless the reader is looking elsewhere.
+    if (isPlacedByItself && flow.step?.at(-1) > flows.get(run.name)?.flow.step?.at(-1)) {
+      moveTo(undefined);
+    }
     // An answer of "not now" must not stand for as long as the run stays the same.
     flows.set(run.name, {version: flow.error ? null : run.version, flow});
     schedule();
   });
 }
 
-// --- The cursor ---
+// --- The cursor and the range of steps ---
 
-function moveTo(index) {
-  cursor.step = index >= steps.length - 1 ? null : steps[index];
+/** Moves the cursor to a step; to the last one, also a later one, if it has none. */
+function moveTo(step) {
+  choice.step = step === undefined || step === steps.at(-1) && !choice.zoom ? null : step;
+  isPlacedByItself = false;
+  keepSoon();
   schedule();
 }
 
-const currentStep = () => cursor.step ?? steps[steps.length - 1] ?? null;
+const currentStep = () => {
+  const last = steps.at(-1) ?? null;
+  if (choice.step === null || !steps.length) return last;
+  return Math.min(last, Math.max(steps[0], choice.step));
+};
+
+function zoomTo(range) {
+  choice.zoom = range;
+  keepSoon();
+  schedule();
+}
+
+/** Shows the records between two steps, and those at both ends. */
+function showRange(low, high) {
+  zoomTo(zoom.rangeBetween(common.steps, ...zoom.indicesOf(common.steps, [low, high])));
+}
+
+/** Takes a key that zooms; tells whether it was one. */
+function pressZoom(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return false;
+  const at = data.columnAt({step: common.steps, columns: common.steps.length}, currentStep());
+  const range = zoom.rangeAfter(event.key, common.steps, choice.zoom, at);
+  if (range === undefined) return false;
+  event.preventDefault();
+  zoomTo(range);
+  return true;
+}
 
 function point(run, event) {
-  const {flow, axis, width, height} = cards.get(run).shown || {};
+  const {flow, box, height} = cards.get(run)?.shown || {};
   if (!flow) return;
-  const box = event.currentTarget.getBoundingClientRect();
-  const {left, right, top, bottom} = draw.MARGIN;
-  const x = (event.clientX - box.left - left) / (width - left - right);
-  const y = (event.clientY - box.top - top) / (height - top - bottom);
-  const inside = (value) => Math.min(0.99999, Math.max(0, value));
-  const column = Math.max(0, data.columnAt(flow, axis.step(inside(x))));
-  const layer = flow.layers.length - 1 - Math.floor(inside(y) * flow.layers.length);
-  Object.assign(cursor, {step: flow.step[column], layer, run});
-  schedule();
+  const {left, top} = event.currentTarget.getBoundingClientRect();
+  const y = (event.clientY - top - draw.MARGIN.top) /
+    (height - draw.MARGIN.top - draw.MARGIN.bottom);
+  const column = Math.max(0, data.columnAt(flow, zoom.stepAt(box, event.clientX - left)));
+  const fromTop = Math.floor(Math.min(0.99999, Math.max(0, y)) * flow.layers.length);
+  Object.assign(cursor, {layer: flow.layers.length - 1 - fromTop, run});
+  moveTo(flow.step[column]);
 }
 
 function focus(run) {
@@ -220,15 +222,15 @@ function focus(run) {
 
 function press(run, event) {
   const flow = cards.get(run).shown?.flow;
-  if (!flow) return;
+  if (!flow || pressZoom(event)) return;
   const at = [Math.max(0, data.columnAt(flow, currentStep())),
     Math.min(cursor.layer ?? 0, flow.layers.length - 1)];
   const moved = data.movedBy(event.key, flow, ...at);
   if (!moved) return;
   event.preventDefault();
   const [column, layer] = moved;
-  Object.assign(cursor, {step: flow.step[column], layer, run});
-  schedule();
+  Object.assign(cursor, {layer, run});
+  moveTo(flow.step[column]);
 }
 
 // --- Drawing ---
@@ -247,33 +249,65 @@ function schedule() {
 function update() {
   const shown = shownRuns();
   const loaded = shownFlows();
-  steps = [...new Set(loaded.flatMap(({flow}) => [...flow.step]))].sort((a, b) => a - b);
-  const isExpression = !ui.filter.hasAttribute('aria-invalid');
-  setText(ui.status, isExpression ? trouble : 'This is not a regular expression.');
-  placeCursor(shown, loaded);
+  list.fillList(ui.list, runs || [], changed);
+  updateEmptiness(shown);
+  updateCommon(loaded);
+  placeCursor(loaded);
   arrangeCards(shown);
   const view = viewOf(loaded);
-  for (const run of shown) updateCard(run, view);
-  updateLegend(view, loaded);
-  updateProfile(view, loaded);
+  const lit = litAmong(loaded);
+  for (const run of shown) updateCard(cards.get(run.name), run, flows.get(run.name), view, lit);
+  updateHeader(ui, view, common.missing);
+  ui.main.classList.toggle('nothing', !loaded.length);
+  if (loaded.length) updateSide(ui, view, loaded);
+}
+
+function updateEmptiness(shown) {
+  setText(ui.status, trouble);
+  setText(ui.count, `Runs (${shown.length} of ${runs?.length ?? 0})`);
+  ui.filter.toggleAttribute('aria-invalid', list.matching([]) === null);
+  const empty = list.emptiness(runs);
+  ui.empty.hidden = !empty;
+  setText(ui.emptyText, empty?.text || '');
+  ui.emptyFix.hidden = !empty?.fix;
+  setText(ui.emptyFix, empty?.fix === 'filter' ? 'Clear the filter' :
+    `Show the first ${list.FIRST_RUNS}`);
+}
+
+/** Takes what all cards have in common, anew only if other records are shown. */
+function updateCommon(loaded) {
+  const key = JSON.stringify(loaded.map(({name, version}) => [name, version]));
+  if (common.key !== key) {
+    const all = loaded.map(({flow}) => flow);
+    common = {
+      key, steps: data.stepsOf(all), end: Math.max(...all.map(data.endOf)),
+      missing: QUANTITIES.map((one) => all.length > 0 && !data.isMeasured(all, one)),
+    };
+  }
+  const [first, last] = zoom.indicesOf(common.steps, choice.zoom);
+  steps = choice.zoom ? common.steps.slice(first, last + 1) : common.steps;
 }
 
 /** Puts the cursor where the story is: the start of runs that have ended. */
-function placeCursor(shown, loaded) {
+function placeCursor(loaded) {
   if (isPlaced || !loaded.length || loading.size) return;
   isPlaced = true;
-  if (cursor.step === null && loaded.every(({flow}) => flow.diagnosis)) [cursor.step] = steps;
+  if (choice.step === null && loaded.every(({flow}) => flow.diagnosis)) {
+    [choice.step] = steps;
+    isPlacedByItself = true;
+  }
 }
 
 /** Returns what all cards share: one step axis, one colour scale. */
 function viewOf(loaded) {
-  const all = loaded.map(({flow}) => flow);
-  const low = Math.min(...all.map((flow) => flow.step[0]));
-  const high = Math.max(...all.map(data.endOf));
+  const isLog = choice.axis === 'log';
+  const [low, high] = loaded.length ? [common.steps[0], common.end] : [0, 1];
+  const after = common.steps[common.steps.indexOf(steps.at(-1)) + 1];
+  const all = new draw.Axis(low, high, isLog);
   return {
-    axis: new draw.Axis(loaded.length ? low : 0, loaded.length ? high : 1, choice.log),
-    scale: data.scaleOf(all, quantity()),
-    step: currentStep(),
+    all, axis: choice.zoom && loaded.length ? new draw.Axis(steps[0], after ?? high, isLog) : all,
+    scale: rangeOf(loaded.map(({flow}) => flow), quantity(), choice.range),
+    step: currentStep(), steps, cursor, theme,
   };
 }
 
@@ -285,92 +319,23 @@ function arrangeCards(shown) {
     cards.delete(name);
   }
   shown.forEach(({name, index}, position) => {
-    if (!cards.has(name)) cards.set(name, makeCard(name, {onPoint: point, onPress: press, onFocus: focus}));
+    if (!cards.has(name)) cards.set(name, newCard(name));
     const card = cards.get(name);
-    card.dot.style.background = draw.runColour(index);
+    setDot(card.dot, index);
     if (ui.cards.children[position] !== card.root) {
       ui.cards.insertBefore(card.root, ui.cards.children[position] || null);
     }
   });
 }
 
-function updateCard(run, view) {
-  const card = cards.get(run.name);
-  const {flow, version} = flows.get(run.name) || {};
-  const usable = flow && !flow.error;
-  card.root.setAttribute('aria-busy', String(!flow));
-  setText(card.note, !flow ? 'Loading \u2026'
-    : flow.error ? `Cannot be shown: ${flow.error}` : flow.note || '');
-  card.note.hidden = !card.note.textContent;
-  for (const part of [card.canvas, card.readout, card.details]) part.hidden = !usable;
-  card.shown = null;
-  if (!usable) return;
-  updateBadge(card, flow.diagnosis);
-  const width = card.root.clientWidth - 20;
-  const height = draw.mapHeight(flow.layers.length);
-  const inner = [width - draw.MARGIN.left - draw.MARGIN.right,
-    height - draw.MARGIN.top - draw.MARGIN.bottom];
-  if (inner[0] < 1) return;
-  const ratio = window.devicePixelRatio || 1;
-  const {axis, scale} = view;
-  const key = JSON.stringify(
-    [version, choice.quantity, scale, axis, inner, ratio, flow.columns]);
-  if (card.key !== key) {
-    card.picture = data.columnAt(flow, axis.high) < 0 ? null : draw.renderCells(
-      flow, quantity(), scale, axis, ...inner.map((size) => Math.round(size * ratio)));
-    card.key = key;
-  }
-  card.shown = {flow, axis, width, height};
-  const column = view.step === null ? -1 : data.columnAt(flow, view.step);
-  draw.drawMap(draw.prepare(card.canvas, width, height), width, height, flow,
-    card.picture, axis, theme, {step: view.step, layer: cursor.layer});
-  card.canvas.setAttribute('aria-label', `${quantity().label} of ${run.name}, ` +
-    `${flow.layers.length} layers, ${flow.columns} records shown. Arrow keys move the cursor.`);
-  // Only the card in use speaks to a screen reader.
-  card.readout.setAttribute('aria-live', cursor.run === run.name ? 'polite' : 'off');
-  setText(card.readout, readoutOf(flow, column));
-}
-
-function readoutOf(flow, column) {
-  if (cursor.layer === null) return 'Point at a cell, or use the arrow keys.';
-  if (column < 0) return 'No record yet at this step.';
-  if (cursor.layer >= flow.layers.length) return 'No such layer.';
-  return data.describe(flow, quantity(), column, cursor.layer);
-}
-
-function updateLegend(view, loaded) {
-  const width = ui.scale.clientWidth;
-  const context = draw.prepare(ui.scale, width, 34);
-  draw.drawScale(context, width, quantity(), view.scale, theme);
-  const [low, high] = view.scale.map((end) => data.format(quantity(), end));
-  ui.scale.setAttribute('aria-label', `Colour scale: ${quantity().label}, ${low} to ${high}`);
-  ui.main.classList.toggle('nothing', !loaded.length);
-}
-
-function updateProfile(view, loaded) {
-  if (!loaded.length) return;
-  const ends = loaded.map((run) => [run, data.endsOf(run.flow, view.step, quantity())]);
-  listEnds(ends);
-  const width = ui.profile.clientWidth;
-  // As tall as lets slider and list stay in sight while the cards scroll.
-  const others = ui.side.offsetHeight - ui.profile.offsetHeight;
-  const height = Math.max(220, Math.min(400, ui.main.clientHeight - 24 - others));
-  draw.drawProfile(draw.prepare(ui.profile, width, height), width, height, loaded,
-    quantity(), view.step, data.profileRange(view, loaded, quantity()), theme);
-  setText(ui.profileTitle, `${quantity().label} by layer at step ${view.step}`);
-  ui.slider.max = steps.length - 1;
-  ui.slider.value = data.columnAt({step: steps, columns: steps.length}, view.step);
-  ui.slider.setAttribute('aria-valuetext', `step ${view.step}`);
-  ui.profile.setAttribute('aria-label', `${quantity().label} by layer at step ${view.step}: ` +
-    ends.map(([run, text]) => `${run.name}: ${text}`).join('; '));
-}
-
-function listEnds(ends) {
-  const key = JSON.stringify(ends.map(([run, text]) => [run.name, run.index, text]));
-  if (ui.ends.dataset.key === key) return;
-  ui.ends.dataset.key = key;
-  ui.ends.replaceChildren(...ends.map(([run, text]) => h('li', {}, dot(run.index),
-    h('span', {class: 'name', title: run.name}, run.name), h('span', {class: 'text'}, text))));
+function newCard(name) {
+  const onHide = () => { choice.ticks.set(name, false); changed(); };
+  const card = makeCard(name, {onPress: press, onFocus: focus, onHide});
+  zoom.makeBrush(card.canvas, {
+    boxOf: () => card.shown?.box, onPoint: (event) => point(name, event),
+    onBrush: schedule, onRange: showRange, onReset: () => zoomTo(null),
+  });
+  return card;
 }
 
 // --- Downloads ---
@@ -394,5 +359,5 @@ async function saveCsv() {
 
 function downloadPng() {
   const loaded = shownFlows();
-  if (loaded.length) savePng(loaded, viewOf(loaded), quantity(), theme);
+  if (loaded.length) savePng(loaded, viewOf(loaded), litAmong(loaded));
 }
