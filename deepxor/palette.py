@@ -7,15 +7,19 @@ BLUE = "#0072b2"
 VERMILION = "#d55e00"
 GREEN = "#009e73"
 
-# The colours of the runs. The last two are not from Okabe & Ito, but can be told from
-# the others on white and on black.
+# The colours of the runs. Each has a contrast of at least 3 to 1 with white paper and
+# with the light and the dark theme of the tab, so all are about as bright and differ in
+# hue and saturation. `tests/test_palette.py` computes it.
 RUN_COLOURS = (
-    BLUE, VERMILION, GREEN, "#cc79a7", "#56b4e9", "#e69f00", "#8c8c8c", "#b8a800",
+    "#1276be", "#d45e0b", "#188c50", "#8b7305", "#f62460", "#7e7187",
+    "#c504de", "#635ef4", "#249aa7", "#997ddd", "#f51fc6", "#cf6b96",
 )  # fmt: skip
 
-# The lengths of dash and gap in points: a solid line for the first eight runs, the next
-# entry for the eight after them, and so on.
+# The lengths of dash and gap in points, and the filled markers by matplotlib's letters.
+# Runs take them in turn. Their numbers have no common divisor, so the first twenty runs
+# all differ in the pair, whatever colours the eye can tell apart.
 RUN_DASHES: tuple[tuple[int, ...], ...] = ((), (6, 3), (2, 3), (8, 3, 2, 3))
+RUN_MARKERS = ("o", "s", "^", "D", "v")
 
 # The scale of colours of gradient norms, and the looks of norms that have no place on
 # it, which `report.heat_map` draws.
@@ -54,7 +58,16 @@ def run_dashes(index: int) -> tuple[int, ...]:
     Returns:
         The lengths of dash and gap in turn, in points; empty for a solid line.
     """
-    return RUN_DASHES[index // len(RUN_COLOURS) % len(RUN_DASHES)]
+    return RUN_DASHES[index % len(RUN_DASHES)]
+
+
+def run_marker(index: int) -> str:
+    """Returns the marker of a run, as matplotlib names it.
+
+    Args:
+        index: The place of the run among all runs, from 0.
+    """
+    return RUN_MARKERS[index % len(RUN_MARKERS)]
 
 
 def power_of_ten(decades: float, position: int = 0) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from deepxor.palette import RUN_COLOURS, RUN_DASHES
+from deepxor.palette import RUN_COLOURS, RUN_DASHES, RUN_MARKERS
 from deepxor.quantities import FRACTION, LOG10, in_tab
 from deepxor.verdicts import VERDICTS
 
 
 def tables_js() -> str:
-    """Returns a module with the quantities and the colours of verdicts and runs."""
+    """Returns a module with the quantities and the looks of verdicts and runs."""
     menu = [
         {
             "id": quantity.shown_name,
@@ -18,6 +18,7 @@ def tables_js() -> str:
             "log": quantity.display == LOG10,
             "fraction": quantity.display == FRACTION,
             "band": quantity.has_band,
+            "doc": quantity.doc,
         }
         for quantity in in_tab()
         if quantity.label is not None
@@ -28,4 +29,5 @@ def tables_js() -> str:
         f"export const VERDICTS = {json.dumps(colours)};\n"
         f"export const RUN_COLOURS = {json.dumps(RUN_COLOURS)};\n"
         f"export const RUN_DASHES = {json.dumps(RUN_DASHES)};\n"
+        f"export const RUN_MARKERS = {json.dumps(RUN_MARKERS)};\n"
     )

@@ -15,7 +15,7 @@ from tensorboard.plugins import base_plugin
 
 from deepxor.events import gradient_flow
 from deepxor.events.writer import SummaryWriter
-from deepxor.palette import RUN_COLOURS, RUN_DASHES
+from deepxor.palette import RUN_COLOURS, RUN_DASHES, RUN_MARKERS
 from deepxor.plugin import payload
 from deepxor.plugin.loader import GradientFlowLoader
 from deepxor.quantities import in_tab
@@ -277,9 +277,9 @@ def test_the_tables_are_served_as_a_script(tmp_path):
     response = serve(tmp_path).get(f"{ROUTE}/tables.js")
     assert response.mimetype == "text/javascript"
     lines = response.text.splitlines()
-    names = ("QUANTITIES", "VERDICTS", "RUN_COLOURS", "RUN_DASHES")
+    names = ("QUANTITIES", "VERDICTS", "RUN_COLOURS", "RUN_DASHES", "RUN_MARKERS")
     heads = [f"export const {name} = " for name in names]
-    menu, colours, runs, dashes = (
+    menu, colours, runs, dashes, markers = (
         json.loads(line.removeprefix(head).removesuffix(";"))
         for line, head in zip(lines, heads, strict=True)
     )
@@ -288,6 +288,7 @@ def test_the_tables_are_served_as_a_script(tmp_path):
     assert colours == {verdict.name: verdict.colour for verdict in VERDICTS}
     assert [tuple(dash) for dash in dashes] == [*RUN_DASHES]
     assert runs == [*RUN_COLOURS]
+    assert markers == [*RUN_MARKERS]
 
 
 def test_no_script_and_no_style_names_a_verdict():

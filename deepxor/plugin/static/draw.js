@@ -14,7 +14,7 @@ const FONT = '11px Roboto, "Helvetica Neue", Arial, sans-serif';
 
 export const runColour = (index) => RUN_COLOURS[index % RUN_COLOURS.length];
 const runDash = (index) =>
-  RUN_DASHES[Math.floor(index / RUN_COLOURS.length) % RUN_DASHES.length];
+  RUN_DASHES[index % RUN_DASHES.length];
 
 export function colour(fraction) {
   const position = Math.min(1, Math.max(0, fraction)) * (VIRIDIS.length - 1);
