@@ -213,10 +213,22 @@ def test_runs_of_other_seeds_are_taken_together(demo_logdir, tmp_path):
     assert comparison["first_solved"][1] == 200
 
 
+def test_the_baseline_can_be_chosen(demo_logdir, tmp_path):
+    for name in ("relu", "sigmoid"):
+        copy(demo_logdir / f"deep-{name}", tmp_path / name)
+    copy(demo_logdir / "deep-relu", tmp_path / "other", learning_rate=0.5)
+    for flag, baseline in ((), "sigmoid"), (["--baseline=^re"], "relu"):
+        lines = compare(tmp_path, *flag).stdout.replace("\n", " ").split("solved: ")
+        assert len(lines) == 3
+        assert all(f", {baseline} " in line for line in lines[1:])
+
+
 @pytest.mark.parametrize(
     ("flag", "words"),
     [
         ("--runs=[", "`runs` must be a regular expression. Received: runs='['"),
+        ("--baseline=(", "`baseline` must be a regular expression. Received: baseline"),
+        ("--baseline=tanh", "baseline='tanh' matches no finished run"),
         ("--html=/nowhere/x.html", "`html` must be a file"),
         ("--csv=.", "or empty. Received: csv='.'"),
         ("--json=/dev/full", "No space left"),
