@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.text import Text
 
 from deepxor.checks import refuse
-from deepxor.console.tables import make_console, runs_table
+from deepxor.console.tables import make_console, print_runs
 from deepxor.report.export import csv_text, json_text
 from deepxor.report.logdir import read_logdir, solved_comparisons
 
@@ -86,7 +86,7 @@ def compare_on_console(
     comparisons = solved_comparisons(runs, baseline) if runs else []
     console = make_console()
     if runs:
-        console.print(runs_table([(run.name, run.row, run.remark) for run in runs]))
+        print_runs(console, [(run.name, run.row, run.remark) for run in runs])
     else:
         matching = f" that matches runs={pattern!r}" if pattern else ""
         print(

@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from deepxor.console import app
+from deepxor.console.fitting import print_table
 from deepxor.console.tables import make_console
 from deepxor.report.score_table import (
     Score,
@@ -68,8 +69,10 @@ def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
             bar.update(task, advance=1, last=last)
     title = f"{grid.network} on {grid.dataset}: test accuracy, %"
     scores = scores_of(grid, trained)
-    console.print(console_table(title, grid.initializers, grid.activations, scores))
     table = (grid.initializers, grid.activations, scores)
+    shown = console_table(title, *table)
+    least_important = grid.activations[:0:-1]
+    print_table(console, shown, least_important, f"see {folder / 'table.csv'}")
     write_atomically(folder / "table.csv", score_csv(*table).encode())
     page = score_html(title, _facts(grid, trained), *table)
     write_atomically(folder / "table.html", page.encode())

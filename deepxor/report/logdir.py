@@ -173,6 +173,10 @@ def _tags(run: Run) -> tuple[str, ...]:
 def _row(name: str, status: str, results: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a row, the values of a run by column, one of `export.COLUMNS`."""
     row = {"run": printable(name), "status": status, "solved": None, **results}
+    for count in ("diverged", "dead"):
+        # A file may hold something else, and one of an older version lacks the latter.
+        if not isinstance(row.get(count), int):
+            row[count] = None
     if row["solved"] is not None:
         low, high = wilson_interval(row["solved"], row["replicas"])
         row |= {"solved_low": low, "solved_high": high}
@@ -213,6 +217,7 @@ def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:
     assert flow is not None
     results: dict[str, Any] = {
         "steps": int(flow.steps[-1]) + 1,
+        "first_step": int(flow.steps[0]),
         "first_layer": flow.layers[0],
         "last_layer": flow.layers[-1],
         "replicas": None,

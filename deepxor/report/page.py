@@ -14,7 +14,7 @@ from deepxor.report.curves import curves_svg
 from deepxor.report.heat_map import heat_svg, norm_range, scale_svg
 from deepxor.report.last_record import last_record
 from deepxor.report.profiles import profiles_svg
-from deepxor.report.run import ReportRun
+from deepxor.report.run import ReportRun, first_record
 from deepxor.report.significance import LEVEL, Comparison, p_text
 from deepxor.text import decades_lost
 from deepxor.version import __version__
@@ -56,6 +56,8 @@ def report_html(
         curves=curves_svg(runs),
         profiles=profiles_svg(runs),
         scale=scale_svg(decades),
+        start=first_record(run.row for run in runs),
+        failures=_failures(runs),
         comparisons=comparisons,
         level=LEVEL,
         p_text=p_text,
@@ -83,6 +85,12 @@ def differing_settings(runs: Sequence[ReportRun]) -> set[str]:
 def _setting_names(runs: Sequence[ReportRun]) -> list[str]:
     """Returns the names of the settings of all runs, in the order of the runs."""
     return list(dict.fromkeys(name for run in runs for name in run.settings))
+
+
+def _failures(runs: Sequence[ReportRun]) -> list[str]:
+    """Returns which counts of failed replicas any run has."""
+    names = ("diverged", "dead")
+    return [name for name in names if any(run.row.get(name) for run in runs)]
 
 
 def _shown(index: int, run: ReportRun, decades: tuple[int, int]) -> dict[str, Any]:
