@@ -85,7 +85,9 @@ def test_a_run_prints_one_table_and_the_next_command(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "wide-tanh" in done.stdout and "of 5" in done.stdout
-    assert f"tensorboard --logdir {tmp_path}" in done.stdout
+    *_, command, address = done.stdout.splitlines()
+    assert command == f"Next: tensorboard --logdir {tmp_path}"
+    assert address == "then open http://localhost:6006/#gradient_flow"
     assert "\x1b" not in done.stdout  # no bar, no colours where there is no terminal
 
 

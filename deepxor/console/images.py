@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from rich.text import Text
 
 from deepxor.console import app
 from deepxor.console.fitting import print_table
+from deepxor.console.next_step import print_tensorboard
 from deepxor.console.tables import make_console
 from deepxor.report.score_table import (
     Score,
@@ -77,7 +77,7 @@ def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
     page = score_html(title, _facts(grid, trained), *table)
     write_atomically(folder / "table.html", page.encode())
     console.print(Text(f"Table: {folder / 'table.html'}, {folder / 'table.csv'}"))
-    console.print(Text(f"Next: tensorboard --logdir {shlex.quote(str(folder))}"))
+    print_tensorboard(console, str(folder))
     return 0
 
 
