@@ -55,7 +55,7 @@ def report_html(
         runs=[_shown(i, run, decades) for i, run in enumerate(runs)],
         curves=curves_svg(runs),
         profiles=profiles_svg(runs),
-        scale=scale_svg(decades),
+        scale=scale_svg(runs, decades),
         start=first_record(run.row for run in runs),
         failures=_failures(runs),
         comparisons=comparisons,
@@ -103,9 +103,25 @@ def _shown(index: int, run: ReportRun, decades: tuple[int, int]) -> dict[str, An
         "colour": run_colour(index),
         "dash": " ".join(map(str, run_dashes(index))) or "none",
         "lost": decades_lost(row.get("first_gradient"), row.get("last_gradient")),
+        "failed": _failed(row),
         "heat": heat_svg(run, decades),
         "last": last_record(run.events.flow) if run.events.flow else None,
     }
+
+
+def _failed(row: Mapping[str, Any]) -> str:
+    """Returns the counts of failed replicas, as in "diverged: 9 of 100".
+
+    Returns:
+        The text; empty if no replica is known to have failed.
+    """
+    counts = {name: row.get(name) for name in ("diverged", "dead")}
+    if not any(counts.values()):
+        return ""
+    known = {name: count for name, count in counts.items() if count is not None}
+    return ", ".join(
+        f"{name}: {count} of {row['replicas']}" for name, count in known.items()
+    )
 
 
 def _number(value: float | None, form: str) -> str:
