@@ -114,8 +114,9 @@ def test_the_files_say_what_the_events_say(demo_logdir, tmp_path):
     assert comparison["p"] == pytest.approx(expected)
     assert "a significant difference, p < 1e-15" in done.stdout.replace("\n", " ")
     assert "p &lt; 1e-15" in html and "report.html" not in html
-    bold = re.findall("<b>(.*?)</b>", html)
-    assert bold == ["relu", "he", "sigmoid", "glorot"]
+    table = html[html.index('<table class="settings">') :]
+    differing = re.findall("<td>(.*?)</td>", table)
+    assert differing == ["relu", "he", "sigmoid", "glorot"]
 
 
 def test_only_matching_runs_are_shown(demo_logdir, tmp_path):

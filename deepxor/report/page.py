@@ -62,24 +62,37 @@ def report_html(
         level=LEVEL,
         p_text=p_text,
         differing=differing_settings(runs),
-        setting_names=_setting_names(runs),
+        common=common_settings(runs),
         skipped=skipped,
         verdicts=verdicts.by_name(),
     )
 
 
-def differing_settings(runs: Sequence[ReportRun]) -> set[str]:
-    """Returns the names of the settings in which runs differ.
+def differing_settings(runs: Sequence[ReportRun]) -> list[str]:
+    """Returns the names of the settings in which runs differ, in their order.
 
     Args:
         runs: The runs; those whose settings are not known do not count.
     """
     known = [run.settings for run in runs if run.settings]
-    return {
+    return [
         name
         for name in _setting_names(runs)
         if len({repr(settings.get(name)) for settings in known}) > 1
-    }
+    ]
+
+
+def common_settings(runs: Sequence[ReportRun]) -> list[tuple[str, Any]]:
+    """Returns the names and values of the settings in which no runs differ.
+
+    Args:
+        runs: The runs; those whose settings are not known do not count.
+    """
+    known = [run.settings for run in runs if run.settings]
+    differing = differing_settings(runs)
+    return [
+        (name, known[0][name]) for name in _setting_names(runs) if name not in differing
+    ]
 
 
 def _setting_names(runs: Sequence[ReportRun]) -> list[str]:

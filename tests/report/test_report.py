@@ -26,7 +26,7 @@ from deepxor.report.export import COLUMNS, csv_text, json_text
 from deepxor.report.heat_map import heat_svg, norm_range
 from deepxor.report.last_record import last_record
 from deepxor.report.logdir import solved_comparisons
-from deepxor.report.page import differing_settings, report_html
+from deepxor.report.page import common_settings, differing_settings, report_html
 from deepxor.report.profiles import profiles_svg
 from deepxor.report.run import ReportRun
 from deepxor.report.significance import compare_rates, fisher, holm, p_text
@@ -46,22 +46,14 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.elements, self.bold, self.text = [], [], ""
-        self._open = []
+        self.elements, self.text = [], ""
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
         self.elements.append((tag, dict(attributes)))
-        self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        while self._open and self._open.pop() != tag:
-            pass
 
     def handle_data(self, data):
         self.text += data
-        if "b" in self._open:
-            self.bold.append(data)
 
     def count(self, name):
         return sum(tag == name for tag, _ in self.elements)
@@ -174,9 +166,8 @@ def test_hostile_names_stay_text(events):
     html = report_html(HOSTILE, [run(HOSTILE, events, seed=HOSTILE)], (), [HOSTILE])
     page = Page(html)
     assert page.count("script") == page.count("i") - 1 == page.count("u") == 0
-    # The title twice, a row, a card, a layer's row, the settings' name and value, and
-    # the skipped one.
-    assert page.text.count(HOSTILE) == 8
+    # The title twice, a row, a card, a layer's row, a setting, and the skipped one.
+    assert page.text.count(HOSTILE) == 7
     for tag, attributes in page.elements:
         assert not any(name.startswith("on") for name in attributes), tag
     for svg in page.pictures():
@@ -233,11 +224,21 @@ def test_a_run_without_events_or_settings_has_its_place():
     assert page.pictures() == []
 
 
-def test_only_settings_that_differ_are_bold(events):
+def test_only_settings_that_differ_are_in_the_table():
     runs = [run("a", seed=0, bits=2, rate=0.1), run("b", seed=1, bits=2, rate=0.1)]
-    assert differing_settings(runs) == {"seed"}
-    assert Page(report_html("runs", runs)).bold == ["0", "1"]
-    assert Page(report_html("runs", runs[:1])).bold == []
+    assert differing_settings(runs) == ["seed"]
+    assert common_settings(runs) == [("bits", 2), ("rate", 0.1)]
+    page = report_html("runs", [*runs, run("mine")])
+    (table,) = re.findall('<table class="settings">.*?</table>', page, re.DOTALL)
+    assert Page(table).text.split() == ["run", "seed", "a", "0", "b", "1"]
+    assert "The same in all runs: bits 2; rate 0.1." in " ".join(
+        Page(page).text.split()
+    )
+    alone = report_html("runs", runs[:1])
+    assert '<table class="settings">' not in alone
+    assert "Of all runs: seed 0; bits 2; rate 0.1." in " ".join(
+        Page(alone).text.split()
+    )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -12.0])
