@@ -33,7 +33,7 @@ def print_table(
     kept = list(table.columns)
     left_out = []
     for start in least_important:
-        least = (_least_width(console, column) for column in kept)
+        least = _least_widths(console, kept)
         if 1 + sum(width + _BESIDE for width in least) <= console.width:
             break
         dropped = [column for column in kept if _heading(column).startswith(start)]
@@ -49,7 +49,7 @@ def print_table(
 
 def _fitted(console: Console, table: Table, columns: Sequence[Column]) -> Table:
     """Returns a table of some of the columns, each as wide as there is room."""
-    least = [_least_width(console, column) for column in columns]
+    least = _least_widths(console, columns)
     spare = max(0, console.width - 1 - sum(width + _BESIDE for width in least))
     found = Table(title=table.title, title_style=table.title_style)
     for column, width in zip(columns, least, strict=True):
@@ -82,5 +82,9 @@ def _full_width(console: Console, column: Column) -> int:
     return max(Measurement.get(console, options, cell).maximum for cell in cells)
 
 
-def _least_width(console: Console, column: Column) -> int:
-    return min(_full_width(console, column), column.min_width or 1000)
+def _least_widths(console: Console, columns: Sequence[Column]) -> list[int]:
+    """Returns the widths below which the columns cannot be read."""
+    least = [column.min_width or 1000 for column in columns]
+    least[0] = NAME_WIDTH
+    full = (_full_width(console, column) for column in columns)
+    return [min(pair) for pair in zip(least, full, strict=True)]

@@ -52,7 +52,8 @@ def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
         ValueError: If the files of the pictures are wrong.
         OSError: If a file cannot be read, downloaded or written.
     """
-    _check_pictures(grid.dataset, options.data_dir)
+    with app.loading(grid.dataset, options.quiet):
+        _check_pictures(grid.dataset, options.data_dir)
     # TensorFlow reports an error, and goes on, if it cannot fuse a leaky ReLU.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # With several processes each gets one thread, as all cores are taken.
@@ -62,7 +63,7 @@ def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
     trained: list[Trained] = []
     trials = run_grid(grid, folder, options, start)
     with _bar(console) as bar:
-        task = bar.add_task("", total=len(grid.trials), last="")
+        task = bar.add_task("", total=len(grid.trials), last="loading TensorFlow")
         for trial, results in trials:
             trained.append((trial, results))
             last = f"{trial.run_name} {_outcome(results)}"

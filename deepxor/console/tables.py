@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deepxor.console.fitting import NAME_WIDTH, print_table
+from deepxor.console.fitting import print_table
 from deepxor.report.run import first_record
 from deepxor.statistics import wilson_interval
 from deepxor.text import decades_lost
@@ -55,7 +55,7 @@ def runs_table(rows: Sequence[tuple[str, Mapping[str, Any], str]]) -> Table:
     table.title_style = "dim"
     start = first_record(results for _, results, _ in rows)
     has_failures = any(_failures(results).strip("-0/ ") for _, results, _ in rows)
-    table.add_column("run", min_width=NAME_WIDTH)
+    table.add_column("run")
     for heading in ("cost", "accuracy"):
         table.add_column(heading, justify="right")
     table.add_column(Text("solved [95 %]"), justify="right", min_width=13)

@@ -10,6 +10,7 @@ from rich.table import Table
 from deepxor.console.fitting import print_table
 from deepxor.console.tables import make_console, print_runs, runs_table
 from deepxor.report.export import csv_text
+from deepxor.report.score_table import Score, console_table
 from deepxor.verdicts import VERDICTS, verdict_style
 
 
@@ -144,3 +145,23 @@ def test_the_heading_says_when_decades_are_lost(steps, when):
     headings = [str(column.header).split("\n") for column in runs_table(rows).columns]
     assert ["decades", "lost", when] in headings
     assert ["verdict", "at the end"] in headings
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_table_of_images_fits(width):
+    columns = ["maxout", "relu", "very_leaky_relu", "tanh", "sigmoid"]
+    rows = ["lsuv", LONG[:60]]
+    score = Score((), ("vanishing", "vanishing", "dead"), causes=("weak_gradient",))
+    scores = {(row, column): score for row in rows for column in columns}
+    table = console_table("title", rows, columns, scores)
+    lines = printed(width, lambda c: print_table(c, table, columns[:0:-1], "see t.csv"))
+    assert all(cell_len(line) <= width for line in lines)
+    heading, last = lines[2], " ".join(lines[lines.index(lines[-1]) - 1 :])
+    left_out = [column for column in columns if column not in heading]
+    assert left_out == columns[len(columns) - len(left_out) :]
+    assert bool(left_out) == (width < 200) == ("see t.csv" in last)
+    names = [row[0] for row in rows_of(lines) if row[0]]
+    assert names[0] == "lsuv" and len(names) in (2, 3)
+    assert (
+        len(names) == 2 or names[2].startswith("…") or LONG[:60] == "".join(names[1:])
+    )
