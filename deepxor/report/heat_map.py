@@ -36,10 +36,11 @@ from deepxor.statistics import LOG10_FLOOR
 # The largest number of columns of a heat map, as more would be thinner than a pixel.
 MAX_COLUMNS = 700
 
-# The scale of colours spans these percentiles of the norms of each run. It ends at most
-# so many powers of ten above the upper one of most runs.
-PERCENTILES = (2, 98)
-HEADROOM = 3
+# The scale of colours spans these percentiles of the norms of each run.
+PERCENTILES = (1, 99)
+
+# The least part of a cell's height that shows that a replica has failed, about a pixel.
+LEAST_SHARE = 0.08
 
 _ZERO: Any = {"facecolor": ZERO_FACE, "edgecolor": ZERO_EDGE, "hatch": ZERO_HATCH}
 
@@ -53,8 +54,9 @@ _EXTEND = {
 def norm_range(runs: Sequence[ReportRun]) -> tuple[int, int]:
     """Returns the range of the norms of all runs, for a common scale of colours.
 
-    The range has all but a few of the cells of each run. One run that explodes does not
-    flatten the maps of the others: the range ends `HEADROOM` above most runs.
+    The range is that of the tab Gradient flow, in whole powers of ten. It has all but a
+    few of the cells of each run. One run that explodes does not take the colours from
+    the others: the range ends half as many powers of ten above most runs as these have.
 
     Args:
         runs: The runs to compare.
@@ -65,11 +67,13 @@ def norm_range(runs: Sequence[ReportRun]) -> tuple[int, int]:
     shown = [norms for norms in map(_finite_norms, runs) if norms.size]
     if not shown:
         return -1, 0
-    ends = np.array([np.percentile(norms, PERCENTILES) for norms in shown])
-    most = float(np.sort(ends[:, 1])[(len(shown) - 1) // 2])
-    low = math.floor(max(ends[:, 0].min(), LOG10_FLOOR))
-    high = math.ceil(min(ends[:, 1].max(), most + HEADROOM, 12))
-    return low, max(high, low + 1)
+    lows, highs = np.array([np.percentile(norms, PERCENTILES) for norms in shown]).T
+    low, high = lows.min(), min(highs.max(), 12)
+    if len(shown) > 1:
+        usual = np.sort(highs)[(len(highs) - 1) // 2]
+        high = min(high, max(2, usual + max(2, (usual - low) / 2)))
+    first, last = math.floor(max(low, LOG10_FLOOR)), math.ceil(high)
+    return first, max(last, first + 1)
 
 
 def _finite_norms(run: ReportRun) -> np.ndarray:
@@ -271,9 +275,13 @@ def draw_heat_map(
     panel.patch.set(lw=0, **_ZERO)
     is_drawn = ~(cells.is_zero | cells.is_bad | cells.is_missing)
     for layer in range(shades.shape[1]):
-        zeros = np.where(is_drawn, cells.zero_share, 0)[:, layer]
+        zeros, bad = (
+            np.where(is_drawn & (share > 0), np.maximum(share, LEAST_SHARE), 0)[
+                :, layer
+            ]
+            for share in (cells.zero_share, cells.bad_share)
+        )
         _draw_share(panel, edges, layer - 0.5, zeros, _ZERO)
-        bad = np.where(cells.is_bad | cells.is_missing, 0, cells.bad_share)[:, layer]
         _draw_share(panel, edges, layer + 0.5, -bad, {"facecolor": NOT_FINITE})
     handles = _looks(cells)
     if handles:

@@ -154,6 +154,16 @@ def test_shares_of_the_replicas_are_parts_of_a_cells_height():
     assert zero.std() > 0.01 and np.ptp(zero, axis=2).max() < 0.12
 
 
+def test_a_single_replica_can_be_seen():
+    cells = Cells.of(flow([[-2.0]], zero_replicas=0.001, non_finite_replicas=0.001))
+    picture = column_of_colours(cells)
+    median = matplotlib.colormaps[NORM_COLOURS](0.5)[:3]
+    np.testing.assert_allclose(picture[2, 50], to_rgb(NOT_FINITE), atol=0.02)
+    np.testing.assert_allclose(picture[50, 50], median, atol=0.02)
+    # Not green, but one of the greys of the stripes.
+    assert np.ptp(picture[96, 50]) < 0.12
+
+
 def test_there_are_no_parts_where_no_replica_failed():
     plain = column_of_colours(Cells.of(flow([[-2.0]])))
     none = Cells.of(flow([[-2.0]], zero_replicas=0, non_finite_replicas=0))
