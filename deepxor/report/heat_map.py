@@ -39,6 +39,9 @@ MAX_COLUMNS = 700
 # The scale of colours spans these percentiles of the norms of each run.
 PERCENTILES = (1, 99)
 
+# The range is extended to norms that take less than this share of it.
+LITTLE = 0.1
+
 # The least part of a cell's height that shows that a replica has failed, about a pixel.
 LEAST_SHARE = 0.08
 
@@ -68,11 +71,16 @@ def norm_range(runs: Sequence[ReportRun]) -> tuple[int, int]:
     if not shown:
         return -1, 0
     lows, highs = np.array([np.percentile(norms, PERCENTILES) for norms in shown]).T
-    low, high = lows.min(), min(highs.max(), 12)
+    low, high = lows.min(), highs.max()
     if len(shown) > 1:
         usual = np.sort(highs)[(len(highs) - 1) // 2]
         high = min(high, max(2, usual + max(2, (usual - low) / 2)))
-    first, last = math.floor(max(low, LOG10_FLOOR)), math.ceil(high)
+    # What takes little room is not worth being cut off.
+    least, most = min(map(np.min, shown)), max(map(np.max, shown))
+    little = LITTLE * (high - low)
+    low = least if low - least < little else low
+    high = most if most - high < little else high
+    first, last = math.floor(max(low, LOG10_FLOOR)), math.ceil(min(high, 12))
     return first, max(last, first + 1)
 
 

@@ -213,6 +213,14 @@ def test_a_few_cells_do_not_stretch_the_range():
     assert norm_range([run(flow(norms))]) == (-4, -3)
 
 
+def test_what_takes_little_room_is_not_cut_off():
+    norms = np.linspace(-7.99, -1.01, 1000).reshape(100, 10)
+    norms[3, 3], norms[4, 4] = -8.4, -0.7
+    assert norm_range([run(flow(norms))]) == (-9, 0)
+    # All of it, up to where norms are taken for infinite.
+    assert norm_range([run(flow([[-1.0, 30.0]]))]) == (-1, 12)
+
+
 @pytest.mark.parametrize(
     ("norms", "arrows"),
     [([-2.0, -1.0], 0), ([-2.0, 5.0], 1), ([-9.0, -1.0], 1), ([-9.0, 5.0], 2)],
