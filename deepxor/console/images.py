@@ -63,7 +63,9 @@ def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
     trained: list[Trained] = []
     trials = run_grid(grid, folder, options, start)
     with _bar(console) as bar:
-        task = bar.add_task("", total=len(grid.trials), last="loading TensorFlow")
+        task = bar.add_task(
+            "", total=len(grid.trials), last="loading TensorFlow, then training"
+        )
         for trial, results in trials:
             trained.append((trial, results))
             last = f"{trial.run_name} {_outcome(results)}"

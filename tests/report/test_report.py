@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import binomtest
 
 from deepxor.events import gradient_flow
 from deepxor.events.reader import (
@@ -25,12 +25,10 @@ from deepxor.report.curves import curves_svg
 from deepxor.report.export import COLUMNS, csv_text, json_text
 from deepxor.report.heat_map import heat_svg, norm_range
 from deepxor.report.last_record import last_record
-from deepxor.report.logdir import solved_comparisons
 from deepxor.report.page import common_settings, differing_settings, report_html
 from deepxor.report.profiles import profiles_svg
 from deepxor.report.run import ReportRun
-from deepxor.report.significance import compare_rates, fisher, holm, p_text
-from deepxor.runs.folder import RunError
+from deepxor.report.significance import compare_rates, fisher, p_text
 from deepxor.verdicts import by_name
 
 HOSTILE = "<script>alert(1)</script><b>$x_1^{2$ &amp;\"' onload=x \\frac"
@@ -336,66 +334,6 @@ def test_only_verdicts_that_there_are_have_a_colour(events):
 def test_colours_of_the_heat_maps_span_all_runs(events):
     # The one at -6 is exactly zero, which is on no scale.
     assert norm_range([run("one", events), run("two")]) == (-7, -1)
-
-
-def test_the_test_is_fishers():
-    # Fisher's tea: 3 of 4 and 1 of 4, two-sided 34/70.
-    assert fisher((3, 4), (1, 4)) == pytest.approx(34 / 70)
-    expected = fisher_exact([[48, 2], [40, 10]]).pvalue
-    (comparison,) = compare_rates({"a": (48, 50), "b": (40, 50)}, "b")
-    assert comparison.p == pytest.approx(expected)
-    assert comparison.is_significant and "a significant difference" in str(comparison)
-
-
-def test_the_correction_is_holms():
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == pytest.approx([1, 1]) and holm([]) == []
-
-
-def test_each_rate_is_compared_with_the_baseline_alone():
-    counts = {f"run{i}": (i, 10) for i in range(8)}
-    comparisons = compare_rates(counts, "run3")
-    assert [c.first for c in comparisons] == [f"run{i}" for i in range(8) if i != 3]
-    assert {(c.second, c.second_counts) for c in comparisons} == {("run3", (3, 10))}
-    uncorrected = [fisher((i, 10), (3, 10)) for i in range(8) if i != 3]
-    assert [c.p for c in comparisons] == holm(uncorrected)
-    assert compare_rates({"one": (1, 10)}, "one") == []
-
-
-def finished(name, solved=5, **settings):
-    row = {"run": name, "status": "finished", "solved": solved, "replicas": 10}
-    return ReportRun(name, row, settings)
-
-
-@pytest.mark.parametrize(
-    ("activations", "baseline", "expected"),
-    [
-        ("relu sigmoid tanh sigmoid", "", "run1"),
-        ("relu elu tanh", "", "run0"),
-        ("relu sigmoid tanh", "run2", "run2"),
-        ("relu sigmoid tanh", "[02]$", "run0"),
-        # The name comes before the pattern, which run10 matches, too.
-        (" ".join(["relu"] * 11), "run1", "run1"),
-    ],
-)
-def test_the_baseline_is_chosen_or_the_first_sigmoid(activations, baseline, expected):
-    runs = [
-        finished(f"run{i}", activation=activation, number=i)
-        for i, activation in enumerate(activations.split())
-    ]
-    # Runs without a rate, first in the order, such as those of a monitor.
-    others = [ReportRun("run.", {"run": "run.", "status": "monitored", "solved": None})]
-    comparisons = solved_comparisons([*others, *runs], baseline)
-    assert {c.second for c in comparisons} == {expected}
-    assert len(comparisons) == len(runs) - 1
-    assert solved_comparisons(others) == []
-
-
-@pytest.mark.parametrize("baseline", ["mine", "nothing"])
-def test_a_baseline_without_a_rate_is_an_error(baseline):
-    mine = ReportRun("mine", {"run": "mine", "status": "monitored", "solved": None})
-    with pytest.raises(RunError, match=f"baseline='{baseline}' matches no finished"):
-        solved_comparisons([mine, finished("a"), finished("b", seed=1)], baseline)
 
 
 def test_rows_are_the_same_in_csv_and_json():
