@@ -23,6 +23,13 @@ LOGDIR = flags.DEFINE_string(
 RUNS = flags.DEFINE_string(
     "runs", "", "A regular expression: only runs in whose name it is found."
 )
+BASELINE = flags.DEFINE_string(
+    "baseline",
+    "",
+    "The run whose solved rate the others are compared with: its name, or a regular "
+    "expression that is found in it; without it the first run with sigmoid, or else "
+    "the first run.",
+)
 HTML = flags.DEFINE_string("html", "", "Write a report with pictures to this file.")
 CSV = flags.DEFINE_string("csv", "", "Write the table to this file, comma-separated.")
 JSON = flags.DEFINE_string("json", "", "Write the table to this file as JSON.")
@@ -44,11 +51,12 @@ def main(argv: Sequence[str]) -> int:
         received = ", ".join(map(repr, argv[1:]))
         raise ValueError(f"`logdir` must be a single folder. Received: {received}")
     logdir = argv[1] if len(argv) == 2 else LOGDIR.value
-    check_pattern(RUNS.value)
+    for flag in (RUNS, BASELINE):
+        check_pattern(flag.name, flag.value)
     for flag in (HTML, CSV, JSON):
         check_file(flag.name, flag.value)
     files = ReportFiles(HTML.value, CSV.value, JSON.value)
-    return compare_on_console(logdir, RUNS.value, files)
+    return compare_on_console(logdir, RUNS.value, BASELINE.value, files)
 
 
 if __name__ == "__main__":

@@ -92,8 +92,9 @@ def main(argv: Sequence[str]) -> int:
     app.check_no_arguments(argv)
     experiments = experiments_from_flags()
     check_png(PNG.value)
-    app.load_tensorflow()
-    from deepxor.console.explain import explain_on_console
+    with app.loading("TensorFlow"):
+        app.load_tensorflow()
+        from deepxor.console.explain import explain_on_console
 
     explain_on_console(experiments, PNG.value)
     return 0

@@ -98,8 +98,9 @@ def main(argv: Sequence[str]) -> int:
     experiment = experiment_from_flags()
     start = Run.resume if RESUME.value else Run.create
     run = start(LOGDIR.value, experiment, RUN_NAME.value)
-    app.load_tensorflow(thread_count(run.experiment.replicas))
-    from deepxor.console.train import train_on_console
+    with app.loading("TensorFlow", QUIET.value):
+        app.load_tensorflow(thread_count(run.experiment.replicas))
+        from deepxor.console.train import train_on_console
 
     return train_on_console(run, LOGDIR.value, QUIET.value)
 

@@ -64,6 +64,7 @@ def main() -> None:
         print(f"{activation}: accuracy {accuracy:.2f} on digits it has not seen")
         print(f"{monitor.diagnosis}\n")
     print(f"See it: tensorboard --logdir {arguments.logdir}")
+    print("then open http://localhost:6006/#gradient_flow")
     print("In the Scalars tab, filter the tags by gradient_norm_log10.")
 
 

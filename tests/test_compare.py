@@ -114,8 +114,9 @@ def test_the_files_say_what_the_events_say(demo_logdir, tmp_path):
     assert comparison["p"] == pytest.approx(expected)
     assert "a significant difference, p < 1e-15" in done.stdout.replace("\n", " ")
     assert "p &lt; 1e-15" in html and "report.html" not in html
-    bold = re.findall("<b>(.*?)</b>", html)
-    assert bold == ["relu", "he", "sigmoid", "glorot"]
+    table = html[html.index('<table class="settings">') :]
+    differing = re.findall("<td>(.*?)</td>", table)
+    assert differing == ["relu", "he", "sigmoid", "glorot"]
 
 
 def test_only_matching_runs_are_shown(demo_logdir, tmp_path):
@@ -213,10 +214,45 @@ def test_runs_of_other_seeds_are_taken_together(demo_logdir, tmp_path):
     assert comparison["first_solved"][1] == 200
 
 
+def test_the_baseline_can_be_chosen(demo_logdir, tmp_path):
+    for name in ("relu", "sigmoid"):
+        copy(demo_logdir / f"deep-{name}", tmp_path / name)
+    copy(demo_logdir / "deep-relu", tmp_path / "other", learning_rate=0.5)
+    for flag, baseline in ((), "sigmoid"), (["--baseline=^re"], "relu"):
+        lines = compare(tmp_path, *flag).stdout.replace("\n", " ").split("solved: ")
+        assert len(lines) == 3
+        assert all(f", {baseline} " in line for line in lines[1:])
+
+
+def test_failed_replicas_are_counted_where_they_are_known(demo_logdir, tmp_path):
+    for name, dead in (("known", 3), ("old", None), ("odd", "many")):
+        copy(demo_logdir / "deep-relu", tmp_path / name, seed=len(name))
+        path = tmp_path / name / "experiment.json"
+        data = json.loads(path.read_text())
+        data["results"] |= {"diverged": 2, "dead": dead}
+        path.write_text(json.dumps(data))
+    files = {kind: tmp_path / f"report.{kind}" for kind in ("html", "csv", "json")}
+    done = compare(tmp_path, *(f"--{kind}={path}" for kind, path in files.items()))
+    assert done.returncode == 0, done.stderr
+    counts = {"known": (2, 3), "odd": (2, None), "old": (2, None)}
+    for row in json.loads(files["json"].read_text())["runs"]:
+        assert (row["diverged"], row["dead"]) == counts[row["run"]]
+    with files["csv"].open(newline="") as file:
+        for cells in csv.DictReader(file):
+            dead = counts[cells["run"]][1]
+            assert (cells["diverged"], cells["dead"]) == ("2", str(dead or ""))
+    html = files["html"].read_text()
+    assert '<th class="n">diverged</th>' in html and '<th class="n">dead</th>' in html
+    assert "decades lost<br>at step 0" in html and "verdict<br>at the end" in html
+    assert " 2 / 3 " in done.stdout and done.stdout.count(" 2 / - ") == 2
+
+
 @pytest.mark.parametrize(
     ("flag", "words"),
     [
         ("--runs=[", "`runs` must be a regular expression. Received: runs='['"),
+        ("--baseline=(", "`baseline` must be a regular expression. Received: baseline"),
+        ("--baseline=tanh", "baseline='tanh' matches no finished run"),
         ("--html=/nowhere/x.html", "`html` must be a file"),
         ("--csv=.", "or empty. Received: csv='.'"),
         ("--json=/dev/full", "No space left"),

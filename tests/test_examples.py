@@ -45,7 +45,8 @@ def test_digits_finds_what_ails_the_sigmoid_network(digits, activation, verdict)
 
 def test_digits_writes_the_norms_of_every_layer(digits):
     printed, logdir = digits
-    assert f"tensorboard --logdir {logdir}" in printed
+    address = "then open http://localhost:6006/#gradient_flow"
+    assert f"See it: tensorboard --logdir {logdir}\n{address}\n" in printed
     names = [*(f"hidden{number}" for number in range(1, 9)), "output"]
     for run_dir in logdir.iterdir():
         tags = read_run(run_dir).scalars

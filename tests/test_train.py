@@ -85,7 +85,9 @@ def test_a_run_prints_one_table_and_the_next_command(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "wide-tanh" in done.stdout and "of 5" in done.stdout
-    assert f"tensorboard --logdir {tmp_path}" in done.stdout
+    *_, command, address = done.stdout.splitlines()
+    assert command == f"Next: tensorboard --logdir {tmp_path}"
+    assert address == "then open http://localhost:6006/#gradient_flow"
     assert "\x1b" not in done.stdout  # no bar, no colours where there is no terminal
 
 
@@ -137,10 +139,12 @@ def test_a_logdir_that_cannot_be_written_is_one_line(tmp_path):
     assert done.stderr.count("\n") == 1 and "cannot write to logdir=" in done.stderr
 
 
-def test_there_is_a_bar_on_a_terminal(tmp_path):
-    command = [sys.executable, "-m", "deepxor.train", f"--logdir={tmp_path}", *QUICK]
+def on_terminal(*arguments, **streams):
+    """Runs a command, and returns what it wrote to a terminal and to its pipes."""
     main, other = os.openpty()
-    process = subprocess.Popen(command, stdout=other, stderr=other, close_fds=True)
+    command = [sys.executable, "-m", *map(str, arguments)]
+    streams = {"stdout": other, "stderr": other} | streams
+    process = subprocess.Popen(command, close_fds=True, **streams)
     os.close(other)
     printed = b""
     while True:
@@ -151,6 +155,31 @@ def test_there_is_a_bar_on_a_terminal(tmp_path):
         if not part:
             break
         printed += part
-    assert process.wait() == 0
+    piped = [part for part in process.communicate() if part is not None]
+    assert process.returncode == 0
+    os.close(main)
+    return printed, *piped
+
+
+LOADING = b"Loading TensorFlow ..."
+
+
+def test_there_is_a_bar_on_a_terminal(tmp_path):
+    (printed,) = on_terminal("deepxor.train", f"--logdir={tmp_path}", *QUICK)
     assert b"step 101 of 101" in printed and b"solved" in printed and b"left" in printed
     assert b"port.cc" not in printed and b"cuda" not in printed.lower()
+    # First comes a line that says what takes so long, and it is wiped.
+    wiped = LOADING + b"\r" + b" " * len(LOADING) + b"\r"
+    assert printed.startswith(wiped) and printed.count(LOADING) == 1
+
+
+def test_quiet_prints_nothing_on_a_terminal_either(tmp_path):
+    flags = [f"--logdir={tmp_path}", "--quiet", *QUICK]
+    assert on_terminal("deepxor.train", *flags) == (b"",)
+
+
+def test_what_is_loaded_is_said_on_standard_error_alone():
+    flags = ["--png=", "--replicas=2", "--hidden_units=2"]
+    printed, piped = on_terminal("deepxor.explain", *flags, stdout=subprocess.PIPE)
+    assert printed.startswith(LOADING) and LOADING not in piped
+    assert b"gradient norm" in piped

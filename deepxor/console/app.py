@@ -7,7 +7,8 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from absl import app, flags
@@ -32,6 +33,29 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
         signal.signal(signal.SIGTERM, _terminate)
     app.run(lambda argv: _guard(main, argv), flags_parser=_parse)
+
+
+@contextmanager
+def loading(what: str, quiet: bool = False) -> Iterator[None]:
+    """Says on a terminal what is being loaded, and wipes the line once it is.
+
+    Imports of TensorFlow take seconds. The line is on standard error, and there is none
+    if that is no terminal, as a pipe or a file is to have results and errors only.
+
+    Args:
+        what: What is loaded.
+        quiet: Whether nothing is said.
+    """
+    line = f"Loading {what} ..."
+    is_shown = sys.stderr.isatty() and not quiet
+    if is_shown:
+        print(line, end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if is_shown:
+            # Spaces, as not every terminal knows an escape sequence.
+            print(f"\r{' ' * len(line)}\r", end="", file=sys.stderr, flush=True)
 
 
 def load_tensorflow(threads: int = 1) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.text import Text
 
 from deepxor.checks import refuse
-from deepxor.console.tables import make_console, runs_table
+from deepxor.console.tables import make_console, print_runs
 from deepxor.report.export import csv_text, json_text
 from deepxor.report.logdir import read_logdir, solved_comparisons
 
@@ -30,10 +30,11 @@ class ReportFiles:
     json: str = ""
 
 
-def check_pattern(pattern: str) -> None:
+def check_pattern(flag: str, pattern: str) -> None:
     """Checks that a text is a regular expression.
 
     Args:
+        flag: The flag's name, for the message.
         pattern: The text.
 
     Raises:
@@ -43,7 +44,8 @@ def check_pattern(pattern: str) -> None:
         re.compile(pattern)
     except re.error as error:
         raise ValueError(
-            f"`runs` must be a regular expression. Received: runs={pattern!r} ({error})"
+            f"`{flag}` must be a regular expression. "
+            f"Received: {flag}={pattern!r} ({error})"
         ) from None
 
 
@@ -61,26 +63,30 @@ def check_file(flag: str, path: str) -> None:
         refuse(flag, path, "a file in a folder that exists, or empty")
 
 
-def compare_on_console(logdir: str, pattern: str, files: ReportFiles) -> int:
+def compare_on_console(
+    logdir: str, pattern: str, baseline: str, files: ReportFiles
+) -> int:
     """Prints the table of a logdir's runs and writes the files.
 
     Args:
         logdir: The folder of the runs.
         pattern: A regular expression; only runs in whose name it is found are shown.
+        baseline: The run whose solved rate the others are compared with, as
+            `solved_comparisons` takes it.
         files: The files to write.
 
     Returns:
         The exit status: 0, or 1 if there is no run.
 
     Raises:
-        RunError: If the logdir cannot be read.
+        RunError: If the logdir cannot be read, or no run is the baseline.
         OSError: If a file cannot be written.
     """
     runs, skipped = read_logdir(logdir, pattern, with_events=bool(files.html))
-    comparisons = solved_comparisons(runs)
+    comparisons = solved_comparisons(runs, baseline) if runs else []
     console = make_console()
     if runs:
-        console.print(runs_table([(run.name, run.row, run.remark) for run in runs]))
+        print_runs(console, [(run.name, run.row, run.remark) for run in runs])
     else:
         matching = f" that matches runs={pattern!r}" if pattern else ""
         print(

@@ -11,11 +11,15 @@ from deepxor.backprop.explanation import Explanation, explain
 from deepxor.backprop.figure import profile_figure
 from deepxor.backprop.mean_field import WIDE, Prediction
 from deepxor.backprop.table import profile_table
+from deepxor.console.fitting import print_table
 from deepxor.console.tables import make_console
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
 from deepxor.xor.lecture import LECTURE
 from deepxor.xor.network.build import build
+
+# The columns that a narrow terminal leaves out.
+LEAST_IMPORTANT = ("predicted", "gradient norm", "weight factor", "slope factor")
 
 
 def explain_experiment(experiment: Experiment) -> Explanation:
@@ -50,7 +54,8 @@ def explain_on_console(experiments: Sequence[Experiment], png: str) -> None:
     for experiment in experiments:
         explanation = explain_experiment(experiment)
         profiles.append(explanation.profile())
-        console.print(profile_table(profiles[-1]))
+        table = profile_table(profiles[-1])
+        print_table(console, table, LEAST_IMPORTANT, "a wider window shows them")
         if explanation.prediction is not None:
             console.print(Text(_in_words(explanation.prediction)))
     console.print(Text(str(LECTURE)))

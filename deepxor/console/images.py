@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,8 @@ from rich.progress import (
 from rich.text import Text
 
 from deepxor.console import app
+from deepxor.console.fitting import print_table
+from deepxor.console.next_step import print_tensorboard
 from deepxor.console.tables import make_console
 from deepxor.report.score_table import (
     Score,
@@ -51,7 +52,8 @@ def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
         ValueError: If the files of the pictures are wrong.
         OSError: If a file cannot be read, downloaded or written.
     """
-    _check_pictures(grid.dataset, options.data_dir)
+    with app.loading(grid.dataset, options.quiet):
+        _check_pictures(grid.dataset, options.data_dir)
     # TensorFlow reports an error, and goes on, if it cannot fuse a leaky ReLU.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # With several processes each gets one thread, as all cores are taken.
@@ -61,20 +63,24 @@ def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
     trained: list[Trained] = []
     trials = run_grid(grid, folder, options, start)
     with _bar(console) as bar:
-        task = bar.add_task("", total=len(grid.trials), last="")
+        task = bar.add_task(
+            "", total=len(grid.trials), last="loading TensorFlow, then training"
+        )
         for trial, results in trials:
             trained.append((trial, results))
             last = f"{trial.run_name} {_outcome(results)}"
             bar.update(task, advance=1, last=last)
     title = f"{grid.network} on {grid.dataset}: test accuracy, %"
     scores = scores_of(grid, trained)
-    console.print(console_table(title, grid.initializers, grid.activations, scores))
     table = (grid.initializers, grid.activations, scores)
+    shown = console_table(title, *table)
+    least_important = grid.activations[:0:-1]
+    print_table(console, shown, least_important, f"see {folder / 'table.csv'}")
     write_atomically(folder / "table.csv", score_csv(*table).encode())
     page = score_html(title, _facts(grid, trained), *table)
     write_atomically(folder / "table.html", page.encode())
     console.print(Text(f"Table: {folder / 'table.html'}, {folder / 'table.csv'}"))
-    console.print(Text(f"Next: tensorboard --logdir {shlex.quote(str(folder))}"))
+    print_tensorboard(console, str(folder))
     return 0
 
 

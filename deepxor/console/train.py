@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-
 from rich.text import Text
 
+from deepxor.console.next_step import print_tensorboard
 from deepxor.console.progress import ProgressBar
-from deepxor.console.tables import make_console, runs_table
+from deepxor.console.tables import make_console, print_runs
 from deepxor.xor.run import FINISHED, Run
 from deepxor.xor.train import train
 
@@ -36,13 +35,11 @@ def train_on_console(run: Run, logdir: str, quiet: bool = False) -> int:
             received = train(run, [bar])
         results = {"replicas": experiment.replicas, **run.results}
         remark = "" if run.status == FINISHED else run.status
-        console.print(runs_table([(run.name, results, remark)]))
+        rows = [(run.name, results, remark)]
+        print_runs(console, rows, "see deepxor.compare --csv")
         console.print(Text(f"{run.results['evidence']} {run.results['advice']}"))
-        console.print(Text(f"Next: {_next_command(run, logdir)}"))
+        if run.status == FINISHED:
+            print_tensorboard(console, logdir)
+        else:
+            console.print(Text("Next: the same command with --resume"))
     return 0 if received is None else 128 + received
-
-
-def _next_command(run: Run, logdir: str) -> str:
-    if run.status == FINISHED:
-        return f"tensorboard --logdir {shlex.quote(logdir)}"
-    return "the same command with --resume"

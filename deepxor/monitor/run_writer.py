@@ -13,6 +13,7 @@ import numpy as np
 from deepxor import statistics
 from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.events.files import write_text
+from deepxor.events.layout import CATEGORY, gradient_chart
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
 from deepxor.monitor.history import BatchFacts
@@ -53,6 +54,7 @@ class RunWriter:
         self._writer = (
             log_dir if isinstance(log_dir, SummaryWriter) else SummaryWriter(log_dir)
         )
+        self._has_layout = False
 
     def record(self, step: int, record: Written) -> None:
         """Hands a record to the writer's thread, which writes it at once.
@@ -62,6 +64,10 @@ class RunWriter:
             record: The record, which must not be changed any more.
         """
         self._writer.check()
+        if not self._has_layout:
+            charts = [gradient_chart()]
+            self._writer.add(lambda to: to.custom_scalars(charts, CATEGORY), step)
+            self._has_layout = True
         self._writer.add(functools.partial(_add, record), step)
         self._writer.write()
 

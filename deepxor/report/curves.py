@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from deepxor.palette import run_colour
 from deepxor.report.lines import band_opacity, draw_legend, draw_line
 from deepxor.report.run import ReportRun
+from deepxor.report.step_axis import StepAxis
 from deepxor.report.style import as_svg
 
 
@@ -36,15 +36,14 @@ def curves_svg(runs: Sequence[ReportRun]) -> str | None:
         widths = {1: [1.0], 2: [1.6, 1.0], 3: [1.6, 1.0, 1.0]}[len(tags)]
         figure = Figure(figsize=(11.0, 3.6), layout="constrained")
         axes = figure.subplots(1, len(tags), width_ratios=widths, squeeze=False)[0]
-        for panel, tag in zip(axes, tags, strict=True):
+        axis = _step_axis(runs, tags)
+        for panel, tag, share in zip(axes, tags, widths, strict=True):
             if tag == "cost":
-                _draw_costs(panel, runs)
+                _draw_costs(panel, runs, axis)
             else:
-                _draw_rates(panel, runs, tag)
+                _draw_rates(panel, runs, tag, axis)
+            axis.draw(panel, 9.5 * share / sum(widths))
             panel.set_title(TITLES[tag])
-            panel.set_xlabel("step")
-            panel.margins(x=0.01)
-            panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         draw_legend(figure, axes[0])
         return figure
 
@@ -69,7 +68,17 @@ def _cost_tag(run: ReportRun) -> str | None:
     return None
 
 
-def _draw_costs(panel: Axes, runs: Sequence[ReportRun]) -> None:
+def _step_axis(runs: Sequence[ReportRun], tags: Sequence[str]) -> StepAxis:
+    """Returns the axis from the first to the last step of all lines."""
+    steps: set[int] = set()
+    for run in runs:
+        for tag in tags:
+            shown = _cost_tag(run) if tag == "cost" else tag
+            steps |= run.events.scalars.get(shown or "", {}).keys()
+    return StepAxis(min(steps), max(steps))
+
+
+def _draw_costs(panel: Axes, runs: Sequence[ReportRun], axis: StepAxis) -> None:
     lowest, highest = math.inf, 0.0
     for i, run in enumerate(runs):
         tag = _cost_tag(run)
@@ -82,14 +91,14 @@ def _draw_costs(panel: Axes, runs: Sequence[ReportRun]) -> None:
         low, high = (_series(run, f"{tag}/{end}") for end in ("p10", "p90"))
         if np.array_equal(low[0], high[0]) and len(low[0]):
             panel.fill_between(
-                low[0],
+                axis.positions(low[0]),
                 low[1],
                 high[1],
                 color=run_colour(i),
                 alpha=band_opacity(runs),
                 lw=0,
             )
-        draw_line(panel, steps, values, i, run)
+        draw_line(panel, axis.positions(steps), values, i, run)
     if lowest > 0 and highest > 30 * lowest:
         panel.set_yscale("log")
         panel.set_ylim(bottom=lowest / 3)
@@ -97,9 +106,12 @@ def _draw_costs(panel: Axes, runs: Sequence[ReportRun]) -> None:
         panel.set_ylim(bottom=0)
 
 
-def _draw_rates(panel: Axes, runs: Sequence[ReportRun], tag: str) -> None:
+def _draw_rates(
+    panel: Axes, runs: Sequence[ReportRun], tag: str, axis: StepAxis
+) -> None:
     for i, run in enumerate(runs):
-        draw_line(panel, *_series(run, tag), i, run)
+        steps, values = _series(run, tag)
+        draw_line(panel, axis.positions(steps), values, i, run)
     panel.set_ylim(-0.03, 1.03)
 
 

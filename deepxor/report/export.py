@@ -12,13 +12,14 @@ from typing import Any
 from deepxor.report.significance import Comparison
 from deepxor.text import text_cell
 
-# The columns of a row in their order; a value that is not known is None. Gradients are
-# norms at the first record, and `decades` is log10 of the last layer's norm over the
-# first layer's.
+# The columns of a row in their order; a value that is not known is None. `diverged` and
+# `dead` are numbers of replicas. Gradients are norms at the first record, and `decades`
+# is log10 of the last layer's norm over the first layer's.
 COLUMNS = (
     "run", "status", "steps", "replicas", "solved", "solved_low", "solved_high",
-    "cost", "accuracy", "first_layer", "first_gradient", "last_layer", "last_gradient",
-    "decades", "verdict", "layer", "evidence", "advice", "causes", "seconds",
+    "diverged", "dead", "cost", "accuracy", "first_layer", "first_gradient",
+    "last_layer", "last_gradient", "decades", "verdict", "layer", "evidence", "advice",
+    "causes", "seconds",
 )  # fmt: skip
 
 

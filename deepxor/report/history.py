@@ -14,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from deepxor.palette import BLUE, DPI, INK, MAX_LABELS, NOT_FINITE, power_of_ten
-from deepxor.report.heat_map import draw_heat_map, record_edges
+from deepxor.report.heat_map import Cells, draw_heat_map, record_edges
 
 # The powers of ten at the ends of the scale of colours; a norm beyond them gets the
 # nearest colour. The scale is fixed, so that two pictures can be compared.
@@ -66,15 +66,13 @@ def _draw_norms(panel: Axes, history: Mapping[str, Any]) -> QuadMesh:
     norms = np.asarray(history["norm"], np.float64)
     with np.errstate(divide="ignore"):
         log10_norms = np.log10(norms)
-    log10_norms[norms == 0] = DECADES[
-        0
-    ]  # any finite number will do, as these have a look of their own
+    is_missing, is_zero = _not_recorded(history), norms == 0
+    none = np.zeros(norms.shape)
+    is_bad = ~np.isfinite(norms) & ~is_missing
     mesh = draw_heat_map(
         panel,
-        history["step"],
-        log10_norms,
-        norms == 0,
-        _not_recorded(history),
+        record_edges(history["step"]),
+        Cells(log10_norms, is_zero, is_bad, is_missing, none, none),
         DECADES,
         fontsize=11,
     )

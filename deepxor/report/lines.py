@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from deepxor.palette import (
     run_colour,
     run_dashes,
+    run_marker,
 )
 from deepxor.report.run import ReportRun
 from deepxor.report.style import short
@@ -52,7 +53,7 @@ def draw_line(
     """
     y = np.where(np.isfinite(y), y, np.nan)
     # A single point would not be visible as a line.
-    marker = mark or ("o" if np.isfinite(y).sum() == 1 else "")
+    marker = mark or (run_marker(index) if np.isfinite(y).sum() == 1 else "")
     # The zero-width space keeps names with an underscore in front in the legend.
     (line,) = panel.plot(
         x, y, color=run_colour(index), marker=marker, ms=3.5,

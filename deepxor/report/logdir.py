@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from deepxor.events.gradient_flow import not_recorded
 from deepxor.events.reader import GradientFlow, RunEvents, event_folders, read_run
 from deepxor.report.run import ReportRun
 from deepxor.report.significance import Comparison, compare_rates
+from deepxor.runs.folder import RunError
 from deepxor.statistics import wilson_interval
 from deepxor.text import printable
 from deepxor.xor.run import FINISHED, Run, find_runs, unfinished_results
@@ -61,20 +62,47 @@ def read_logdir(
     return [*found, *monitored.values()], [printable(line) for line in lines]
 
 
-def solved_comparisons(runs: list[ReportRun]) -> list[Comparison]:
-    """Compares the solved rates of the runs that have finished.
+def solved_comparisons(
+    runs: Sequence[ReportRun], baseline: str = ""
+) -> list[Comparison]:
+    """Compares the solved rates of the runs that have finished with a baseline's.
 
     Runs that differ in their seeds only are taken together. Runs with the same seed,
     too, train the same networks, so that only the one with the most replicas counts.
+    Runs without a solved rate, such as those of a `GradientMonitor`, are left out.
 
     Args:
         runs: The runs of a logdir.
+        baseline: The name of a run, or a regular expression that is found in it; the
+            first such run is the baseline. Empty for the first run whose activation is
+            sigmoid, or else the first run.
 
     Returns:
-        The comparisons; empty if there are fewer than two rates of at least two
-        networks.
+        A comparison for each rate but the baseline's; empty if there are fewer than two
+        rates of at least two networks.
+
+    Raises:
+        RunError: If `baseline` is that of no run with a rate.
     """
-    groups: dict[tuple[Any, ...], dict[int, ReportRun]] = {}
+    groups: dict[str, list[ReportRun]] = {}
+    counts: dict[str, tuple[int, int]] = {}
+    for members in _same_but_seed(runs):
+        trials = sum(run.row["replicas"] for run in members)
+        if trials > 1:
+            name = " + ".join(run.name for run in members)
+            groups[name] = members
+            counts[name] = (sum(run.row["solved"] for run in members), trials)
+    if not counts and not baseline:
+        return []
+    return compare_rates(counts, _baseline(groups, baseline))
+
+
+def _same_but_seed(runs: Sequence[ReportRun]) -> list[list[ReportRun]]:
+    """Returns the finished runs that have a solved rate, in groups of equal settings.
+
+    The seed does not count as a setting; of each seed there is one run in a group.
+    """
+    groups: dict[tuple[Any, ...], dict[Any, ReportRun]] = {}
     for run in runs:
         if run.row["status"] != FINISHED or run.row["solved"] is None:
             continue
@@ -84,17 +112,32 @@ def solved_comparisons(runs: list[ReportRun]) -> list[Comparison]:
             if name not in ("seed", "replicas", "log_every")
         )
         seeds = groups.setdefault(key, {})
-        seed = run.settings["seed"]
+        seed = run.settings.get("seed")
         if seed not in seeds or run.row["replicas"] > seeds[seed].row["replicas"]:
             seeds[seed] = run
-    counts = {}
-    for seeds in groups.values():
-        members = list(seeds.values())
-        trials = sum(run.row["replicas"] for run in members)
-        if trials > 1:
-            name = " + ".join(run.name for run in members)
-            counts[name] = (sum(run.row["solved"] for run in members), trials)
-    return compare_rates(counts)
+    return [list(seeds.values()) for seeds in groups.values()]
+
+
+def _baseline(groups: Mapping[str, Sequence[ReportRun]], baseline: str) -> str:
+    """Returns the name of the group that all others are compared with."""
+
+    def first(is_wanted: Callable[[ReportRun], object]) -> str | None:
+        found = (
+            name for name, members in groups.items() if any(map(is_wanted, members))
+        )
+        return next(found, None)
+
+    if not baseline:
+        sigmoid = first(lambda run: run.settings.get("activation") == "sigmoid")
+        return sigmoid or next(iter(groups))
+    # A name may have letters that mean something else in a regular expression.
+    named = first(lambda run: run.name == baseline)
+    matching = named or first(lambda run: re.search(baseline, run.name))
+    if matching is None:
+        raise RunError(
+            f"baseline={baseline!r} matches no finished run with a solved rate"
+        )
+    return matching
 
 
 def _lab_run(run: Run, with_events: bool) -> ReportRun:
@@ -130,6 +173,10 @@ def _tags(run: Run) -> tuple[str, ...]:
 def _row(name: str, status: str, results: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a row, the values of a run by column, one of `export.COLUMNS`."""
     row = {"run": printable(name), "status": status, "solved": None, **results}
+    for count in ("diverged", "dead"):
+        # A file may hold something else, and one of an older version lacks the latter.
+        if not isinstance(row.get(count), int):
+            row[count] = None
     if row["solved"] is not None:
         low, high = wilson_interval(row["solved"], row["replicas"])
         row |= {"solved_low": low, "solved_high": high}
@@ -170,6 +217,7 @@ def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:
     assert flow is not None
     results: dict[str, Any] = {
         "steps": int(flow.steps[-1]) + 1,
+        "first_step": int(flow.steps[0]),
         "first_layer": flow.layers[0],
         "last_layer": flow.layers[-1],
         "replicas": None,

@@ -14,7 +14,7 @@ from deepxor.report.curves import curves_svg
 from deepxor.report.heat_map import heat_svg, norm_range, scale_svg
 from deepxor.report.last_record import last_record
 from deepxor.report.profiles import profiles_svg
-from deepxor.report.run import ReportRun
+from deepxor.report.run import ReportRun, first_record
 from deepxor.report.significance import LEVEL, Comparison, p_text
 from deepxor.text import decades_lost
 from deepxor.version import __version__
@@ -55,34 +55,55 @@ def report_html(
         runs=[_shown(i, run, decades) for i, run in enumerate(runs)],
         curves=curves_svg(runs),
         profiles=profiles_svg(runs),
-        scale=scale_svg(decades),
+        scale=scale_svg(runs, decades),
+        start=first_record(run.row for run in runs),
+        failures=_failures(runs),
         comparisons=comparisons,
         level=LEVEL,
         p_text=p_text,
         differing=differing_settings(runs),
-        setting_names=_setting_names(runs),
+        common=common_settings(runs),
         skipped=skipped,
         verdicts=verdicts.by_name(),
     )
 
 
-def differing_settings(runs: Sequence[ReportRun]) -> set[str]:
-    """Returns the names of the settings in which runs differ.
+def differing_settings(runs: Sequence[ReportRun]) -> list[str]:
+    """Returns the names of the settings in which runs differ, in their order.
 
     Args:
         runs: The runs; those whose settings are not known do not count.
     """
     known = [run.settings for run in runs if run.settings]
-    return {
+    return [
         name
         for name in _setting_names(runs)
         if len({repr(settings.get(name)) for settings in known}) > 1
-    }
+    ]
+
+
+def common_settings(runs: Sequence[ReportRun]) -> list[tuple[str, Any]]:
+    """Returns the names and values of the settings in which no runs differ.
+
+    Args:
+        runs: The runs; those whose settings are not known do not count.
+    """
+    known = [run.settings for run in runs if run.settings]
+    differing = differing_settings(runs)
+    return [
+        (name, known[0][name]) for name in _setting_names(runs) if name not in differing
+    ]
 
 
 def _setting_names(runs: Sequence[ReportRun]) -> list[str]:
     """Returns the names of the settings of all runs, in the order of the runs."""
     return list(dict.fromkeys(name for run in runs for name in run.settings))
+
+
+def _failures(runs: Sequence[ReportRun]) -> list[str]:
+    """Returns which counts of failed replicas any run has."""
+    names = ("diverged", "dead")
+    return [name for name in names if any(run.row.get(name) for run in runs)]
 
 
 def _shown(index: int, run: ReportRun, decades: tuple[int, int]) -> dict[str, Any]:
@@ -95,9 +116,25 @@ def _shown(index: int, run: ReportRun, decades: tuple[int, int]) -> dict[str, An
         "colour": run_colour(index),
         "dash": " ".join(map(str, run_dashes(index))) or "none",
         "lost": decades_lost(row.get("first_gradient"), row.get("last_gradient")),
+        "failed": _failed(row),
         "heat": heat_svg(run, decades),
         "last": last_record(run.events.flow) if run.events.flow else None,
     }
+
+
+def _failed(row: Mapping[str, Any]) -> str:
+    """Returns the counts of failed replicas, as in "diverged: 9 of 100".
+
+    Returns:
+        The text; empty if no replica is known to have failed.
+    """
+    counts = {name: row.get(name) for name in ("diverged", "dead")}
+    if not any(counts.values()):
+        return ""
+    known = {name: count for name, count in counts.items() if count is not None}
+    return ", ".join(
+        f"{name}: {count} of {row['replicas']}" for name, count in known.items()
+    )
 
 
 def _number(value: float | None, form: str) -> str:

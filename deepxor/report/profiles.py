@@ -14,6 +14,7 @@ from deepxor.events.reader import GradientFlow
 from deepxor.palette import (
     power_of_ten,
     run_colour,
+    run_marker,
 )
 from deepxor.report.lines import band_opacity, draw_legend, draw_line
 from deepxor.report.run import ReportRun
@@ -88,7 +89,8 @@ def _draw_profile(
     low, high = (flow.quantities[f"norm_log10_{end}"][record] for end in ("p10", "p90"))
     if np.isfinite(low).any():
         panel.fill_between(depth, low, high, color=run_colour(index), alpha=faint, lw=0)
-    draw_line(panel, depth, flow.quantities["norm_log10"][record], index, run, mark="o")
+    norms = flow.quantities["norm_log10"][record]
+    draw_line(panel, depth, norms, index, run, mark=run_marker(index))
 
 
 def _label_layers(panel: Axes, flows: Sequence[GradientFlow]) -> None:

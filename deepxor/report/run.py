@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,3 +27,17 @@ class ReportRun:
     settings: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
     events: RunEvents = field(default_factory=RunEvents)
+
+
+def first_record(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Returns when the gradients in the rows of runs were measured, for a heading.
+
+    Args:
+        rows: The values of each run; "first_step" is the step of its first record, and
+            is missing for runs of the XOR laboratory, which begin at step 0.
+
+    Returns:
+        "at step 0", or "at first record" if a run's first record is of a later step.
+    """
+    is_start = all(row.get("first_step", 0) == 0 for row in rows)
+    return "at step 0" if is_start else "at first record"

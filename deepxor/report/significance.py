@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-# If there are more rates than this, each is compared with the first only, and not every
-# pair, as nothing would be significant after the correction for so many pairs.
-MAX_PAIRED = 6
 
 LEVEL = 0.05
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Holds a comparison of two rates of success.
+    """Holds a comparison of a rate of success with that of the baseline.
 
     Attributes:
-        first: The name of the first rate.
-        second: The name of the second rate.
+        first: The name of the rate.
+        second: The name of the baseline's rate.
         first_counts: The successes and the trials of the first rate.
-        second_counts: The successes and the trials of the second rate.
+        second_counts: The successes and the trials of the baseline's rate.
         p: The p value of Fisher's exact test, two-sided, corrected for the number of
             comparisons by Holm's method.
         comparisons: The number of comparisons.
@@ -49,25 +44,26 @@ class Comparison:
         )
 
 
-def compare_rates(counts: Mapping[str, tuple[int, int]]) -> list[Comparison]:
-    """Compares rates of success, every pair or each with the first.
+def compare_rates(
+    counts: Mapping[str, tuple[int, int]], baseline: str
+) -> list[Comparison]:
+    """Compares each rate of success with that of the baseline.
+
+    Not every pair is compared, as nothing would be significant after the correction for
+    so many pairs, and nobody reads a line for each.
 
     Args:
-        counts: The successes and the trials by name, each with at least one trial. If
-            there are more than `MAX_PAIRED` rates, each is compared with the first.
+        counts: The successes and the trials by name, each with at least one trial.
+        baseline: The name that all others are compared with.
 
     Returns:
-        The comparisons, in the order of the names.
+        A comparison for each other name, in the order of the names.
     """
-    names = list(counts)
-    if len(names) <= MAX_PAIRED:
-        pairs = list(itertools.combinations(names, 2))
-    else:
-        pairs = [(names[0], name) for name in names[1:]]
-    p_values = holm([fisher(counts[a], counts[b]) for a, b in pairs])
+    names = [name for name in counts if name != baseline]
+    p_values = holm([fisher(counts[name], counts[baseline]) for name in names])
     return [
-        Comparison(a, b, counts[a], counts[b], p, len(pairs))
-        for (a, b), p in zip(pairs, p_values, strict=True)
+        Comparison(name, baseline, counts[name], counts[baseline], p, len(names))
+        for name, p in zip(names, p_values, strict=True)
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,30 +14,26 @@ from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams.summary import session_end_pb
 
 from deepxor.events.gradient_flow import DIAGNOSIS_FIELDS
+from deepxor.events.layout import CATEGORY, gradient_chart
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
 from deepxor.nn.activations import ACTIVATIONS
-from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.record_steps import is_full, is_power_of_two, is_record
 from deepxor.statistics import finite_mean, finite_percentiles
 from deepxor.xor import decision_surface, text_summary
-from deepxor.xor.config import NETWORKS, Experiment
+from deepxor.xor.config import Experiment
 from deepxor.xor.network.snapshot import Snapshot
-from deepxor.xor.optimizers import OPTIMIZERS
 
 # The decision surface is the mean over at most this many replicas, as more would change
 # no pixel by a visible shade.
 SURFACE_REPLICAS = 100
 
-# The columns of the HParams tab. They are few, so that the metrics beside them can be
-# seen without scrolling.
+# The columns of the HParams tab, each 160 pixels wide. They are two, so that the three
+# metrics beside them are in a window of 1280 pixels. The tab takes the columns of any
+# one run for all, so they cannot be those in which the runs differ.
 HPARAMS = (
-    hparams.HParam("network", hparams.Discrete([*NETWORKS, "hidden_units"])),
     hparams.HParam("activation", hparams.Discrete(list(ACTIVATIONS))),
-    hparams.HParam("initializer", hparams.Discrete(list(REPLICA_INITIALIZERS))),
-    hparams.HParam("optimizer", hparams.Discrete(list(OPTIMIZERS))),
-    hparams.HParam("learning_rate", hparams.RealInterval(0.0, 1e30)),
-    hparams.HParam("bits", hparams.IntInterval(2, 10)),
+    hparams.HParam("settings"),
 )
 
 
@@ -130,20 +125,13 @@ class RunRecorder(keras.callbacks.Callback):
         # This is the graph of the step that has just been compiled and run.
         self._writer.graph(self.model.step_graph)
         self._writer.text("settings", text_summary.settings(self._experiment), 0)
-        charts = _charts(self._experiment.layer_names)
-        self._writer.add(lambda to: to.custom_scalars(charts, "deepxor"), 0)
+        self._writer.add(lambda to: to.custom_scalars(_charts(), CATEGORY), 0)
         metrics = [hparams.Metric(tag) for tag in ("solved", "cost", "accuracy")]
         self._writer.summary(hparams.hparams_config_pb(HPARAMS, metrics), 0)
         settings = {
-            "network": self._experiment.network,
             "activation": self._experiment.activation,
-            "initializer": self._experiment.kernel_initializer,
-            "optimizer": self._experiment.optimizer,
-            "learning_rate": self._experiment.learning_rate,
-            "bits": self._experiment.bits,
+            "settings": _settings_line(self._experiment),
         }
-        if self._experiment.hidden_units is not None:
-            settings["network"] = "hidden_units"
         self._writer.summary(hparams.hparams_pb(settings, trial_id=self._run_name), 0)
 
     def _add_record(self, rows: tf.Tensor, step: int, to: StepSummary) -> None:
@@ -178,16 +166,29 @@ class RunRecorder(keras.callbacks.Callback):
         return decision_surface.draw(finite_mean(probability.astype(np.float64)))
 
 
-def _charts(layers: Sequence[str]) -> list[layout_pb2.Chart]:
-    gradients = [f"^gradient_norm_log10/{layer}$" for layer in layers]
+def _settings_line(experiment: Experiment) -> str:
+    """Returns the network, and what else is not the default, as the column has room.
+
+    Returns:
+        A text such as "deep" or "2-5-4-1 adam learning_rate=0.01 seed=1".
+    """
+    is_named = experiment.hidden_units is None
+    parts = [experiment.network if is_named else experiment.shape]
+    for name in ("initializer", "optimizer"):
+        value = getattr(experiment, name)
+        parts += [value] if value != getattr(Experiment, name) else []
+    for name in ("learning_rate", "bits", "alpha", "pieces", "seed"):
+        value = getattr(experiment, name)
+        parts += [f"{name}={value}"] if value != getattr(Experiment, name) else []
+    return " ".join(parts)
+
+
+def _charts() -> list[layout_pb2.Chart]:
     band = layout_pb2.MarginChartContent.Series(
         value="cost", lower="cost/p10", upper="cost/p90"
     )
     return [
-        layout_pb2.Chart(
-            title="gradient norm of every layer (log10)",
-            multiline=layout_pb2.MultilineChartContent(tag=gradients),
-        ),
+        gradient_chart(),
         layout_pb2.Chart(
             title="cost: median, 10th to 90th percentile of the replicas",
             margin=layout_pb2.MarginChartContent(series=[band]),

@@ -50,17 +50,6 @@ def enlarge_chart(page: Page) -> None:
     page.elements(button)[0].click()
 
 
-def hide_constant_settings(page: Page) -> None:
-    """Unticks the columns in which both runs agree, so that the metrics fit."""
-    box = "paper-checkbox.hparam-checkbox"
-    constant = ("bits", "learning_rate", "network")
-    names = page.wait_for_texts(box, set(constant))
-    for name in constant:
-        # By script, as it may be scrolled out of sight.
-        element = page.elements(box)[names.index(name)]
-        page.driver.execute_script("arguments[0].click()", element)
-
-
 def wait_for_cards(page: Page) -> None:
     """Waits for the cards; by text, as elements of a frame are out of reach."""
     page.wait_for_texts(".badge", {"healthy", "vanishing"})
@@ -68,13 +57,7 @@ def wait_for_cards(page: Page) -> None:
 
 SHOTS = {
     "graph": Shot("graphs", (1200, 900), 'g.node[data-name="layer10"]', 1),
-    "hparams": Shot(
-        "hparams",
-        (1400, 340),
-        "div.table-cell:not(.table-header)",
-        12,
-        hide_constant_settings,
-    ),
+    "hparams": Shot("hparams", (1280, 340), "div.table-cell:not(.table-header)", 12),
     "images": Shot("images", (1130, 660), "img", 2),
 }
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import binomtest
 
 from deepxor.events import gradient_flow
 from deepxor.events.reader import (
@@ -25,10 +25,10 @@ from deepxor.report.curves import curves_svg
 from deepxor.report.export import COLUMNS, csv_text, json_text
 from deepxor.report.heat_map import heat_svg, norm_range
 from deepxor.report.last_record import last_record
-from deepxor.report.page import differing_settings, report_html
+from deepxor.report.page import common_settings, differing_settings, report_html
 from deepxor.report.profiles import profiles_svg
 from deepxor.report.run import ReportRun
-from deepxor.report.significance import compare_rates, fisher, holm, p_text
+from deepxor.report.significance import compare_rates, fisher, p_text
 from deepxor.verdicts import by_name
 
 HOSTILE = "<script>alert(1)</script><b>$x_1^{2$ &amp;\"' onload=x \\frac"
@@ -44,22 +44,14 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.elements, self.bold, self.text = [], [], ""
-        self._open = []
+        self.elements, self.text = [], ""
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
         self.elements.append((tag, dict(attributes)))
-        self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        while self._open and self._open.pop() != tag:
-            pass
 
     def handle_data(self, data):
         self.text += data
-        if "b" in self._open:
-            self.bold.append(data)
 
     def count(self, name):
         return sum(tag == name for tag, _ in self.elements)
@@ -172,9 +164,8 @@ def test_hostile_names_stay_text(events):
     html = report_html(HOSTILE, [run(HOSTILE, events, seed=HOSTILE)], (), [HOSTILE])
     page = Page(html)
     assert page.count("script") == page.count("i") - 1 == page.count("u") == 0
-    # The title twice, a row, a card, a layer's row, the settings' name and value, and
-    # the skipped one.
-    assert page.text.count(HOSTILE) == 8
+    # The title twice, a row, a card, a layer's row, a setting, and the skipped one.
+    assert page.text.count(HOSTILE) == 7
     for tag, attributes in page.elements:
         assert not any(name.startswith("on") for name in attributes), tag
     for svg in page.pictures():
@@ -217,7 +208,7 @@ def test_the_same_runs_give_the_same_bytes(events):
 
 
 def test_evidence_advice_and_solved_rates_are_said(events):
-    comparisons = compare_rates({"one": (10, 10), "two": (0, 10)})
+    comparisons = compare_rates({"one": (10, 10), "two": (0, 10)}, "two")
     page = Page(report_html("runs", [run("one", events)], comparisons))
     assert page.text.count(DIAGNOSIS["evidence"]) == 1
     assert page.text.count(DIAGNOSIS["advice"]) == 1
@@ -231,11 +222,21 @@ def test_a_run_without_events_or_settings_has_its_place():
     assert page.pictures() == []
 
 
-def test_only_settings_that_differ_are_bold(events):
+def test_only_settings_that_differ_are_in_the_table():
     runs = [run("a", seed=0, bits=2, rate=0.1), run("b", seed=1, bits=2, rate=0.1)]
-    assert differing_settings(runs) == {"seed"}
-    assert Page(report_html("runs", runs)).bold == ["0", "1"]
-    assert Page(report_html("runs", runs[:1])).bold == []
+    assert differing_settings(runs) == ["seed"]
+    assert common_settings(runs) == [("bits", 2), ("rate", 0.1)]
+    page = report_html("runs", [*runs, run("mine")])
+    (table,) = re.findall('<table class="settings">.*?</table>', page, re.DOTALL)
+    assert Page(table).text.split() == ["run", "seed", "a", "0", "b", "1"]
+    assert "The same in all runs: bits 2; rate 0.1." in " ".join(
+        Page(page).text.split()
+    )
+    alone = report_html("runs", runs[:1])
+    assert '<table class="settings">' not in alone
+    assert "Of all runs: seed 0; bits 2; rate 0.1." in " ".join(
+        Page(alone).text.split()
+    )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -12.0])
@@ -333,28 +334,6 @@ def test_only_verdicts_that_there_are_have_a_colour(events):
 def test_colours_of_the_heat_maps_span_all_runs(events):
     # The one at -6 is exactly zero, which is on no scale.
     assert norm_range([run("one", events), run("two")]) == (-7, -1)
-
-
-def test_the_test_is_fishers():
-    # Fisher's tea: 3 of 4 and 1 of 4, two-sided 34/70.
-    assert fisher((3, 4), (1, 4)) == pytest.approx(34 / 70)
-    expected = fisher_exact([[48, 2], [40, 10]]).pvalue
-    (comparison,) = compare_rates({"a": (48, 50), "b": (40, 50)})
-    assert comparison.p == pytest.approx(expected)
-    assert comparison.is_significant and "a significant difference" in str(comparison)
-
-
-def test_the_correction_is_holms():
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == pytest.approx([1, 1]) and holm([]) == []
-
-
-def test_many_rates_are_compared_with_the_first_alone():
-    counts = {f"run{i}": (i, 10) for i in range(8)}
-    comparisons = compare_rates(counts)
-    assert [c.second for c in comparisons] == [f"run{i}" for i in range(1, 8)]
-    assert {c.first for c in comparisons} == {"run0"}
-    assert len(compare_rates(dict(list(counts.items())[:4]))) == 6
 
 
 def test_rows_are_the_same_in_csv_and_json():
