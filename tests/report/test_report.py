@@ -282,7 +282,8 @@ def cells_at_the_end(quantities, steps=1):
     ]
     columns = np.stack(tables).astype(float)
     # Nothing but the sparse quantities is missing at a record.
-    columns[1:, : gradient_flow.QUANTITIES.index("non_finite") + 1] = columns[0, :5]
+    end = gradient_flow.QUANTITIES.index("non_finite") + 1
+    columns[1:, :end] = columns[0, :end]
     rows = {name: columns[:, i] for i, name in enumerate(gradient_flow.QUANTITIES)}
     found = GradientFlow(np.arange(steps), ("a",), rows)
     shown = last_record(found)
