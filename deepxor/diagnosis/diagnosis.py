@@ -9,7 +9,7 @@ from typing import Any
 from deepxor import verdicts
 from deepxor.diagnosis.causes.cause import Cause
 from deepxor.diagnosis.causes.table import find_causes
-from deepxor.diagnosis.evidence import Evidence
+from deepxor.diagnosis.evidence import Evidence, regular_records
 from deepxor.diagnosis.rules import RULES
 from deepxor.verdicts import HEALTHY, UNDECIDED
 
@@ -72,6 +72,7 @@ def diagnose(history: Mapping[str, Any]) -> Diagnosis:
         cause of those of later rules. If no rule finds one, it is healthy, or undecided
         if the history is too short or too incomplete to say so.
     """
+    history = regular_records(history)
     if len(history["step"]) == 0:
         return _undecided("No step was recorded.", history)
     evidence = Evidence(history)

@@ -36,7 +36,7 @@ class Evidence:
     """
 
     def __init__(self, history: Mapping[str, Any]) -> None:
-        self.history = history
+        self.history = history = regular_records(history)
         self.verdict: str | None = None
         self.layers: list[str] = list(history["layer"])
         self._window, before = _windows(np.asarray(history["step"]))
@@ -279,6 +279,24 @@ class Evidence:
         if np.isnan(self.first_loss) or np.isnan(self.loss):
             return "the loss is not known"
         return f"the loss went from {self.first_loss:.3g} to {self.loss:.3g}"
+
+
+def regular_records(history: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns a history with those records only that diagnoses look at.
+
+    The others are so dense at the start that shares and numbers of records, for which
+    the thresholds were designed, would be others.
+
+    Args:
+        history: `GradientMonitor.history`.
+    """
+    if "regular" not in history:
+        return history
+    is_regular = np.asarray(history["regular"], bool)
+    return {
+        key: value[is_regular] if isinstance(value, np.ndarray) else value
+        for key, value in history.items()
+    }
 
 
 def _windows(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

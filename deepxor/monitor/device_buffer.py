@@ -15,7 +15,7 @@ from deepxor.quantities import GRADIENT, names
 from deepxor.statistics import LOG10_EDGES
 
 # The number of records that a buffer holds; further ones overwrite the oldest.
-CAPACITY = 64
+CAPACITY = 128
 
 # The quantities of activations that are measured inside the step.
 ACTIVITY = ("saturated_fraction", "activation_rms")

@@ -19,7 +19,7 @@ MAX_BYTES = 2**25
 RECORD_BYTES = 300
 ARRAY_BYTES = 250
 
-# So many first records are the baseline of a diagnosis, and are never dropped.
+# So many first records that diagnoses look at are their baseline, and never dropped.
 MIN_FIRST = 8
 
 
@@ -66,6 +66,7 @@ class _Record(NamedTuple):
     is_loss_seen: bool
     samples: int
     facts: BatchFacts
+    is_regular: bool
 
     @property
     def nbytes(self) -> int:
@@ -141,6 +142,7 @@ class History:
         samples: int = 0,
         is_loss_seen: bool = True,
         facts: BatchFacts = NO_FACTS,
+        is_regular: bool = True,
     ) -> None:
         """Adds a record.
 
@@ -154,9 +156,12 @@ class History:
             is_loss_seen: Whether the loss is known. If not, a loss of NaN does not mean
                 that the loss was NaN.
             facts: What else is known of the batch.
+            is_regular: Whether diagnoses look at the record.
         """
         table = np.asarray(table, np.float32)
-        record = _Record(step, table, global_norm, loss, is_loss_seen, samples, facts)
+        record = _Record(
+            step, table, global_norm, loss, is_loss_seen, samples, facts, is_regular
+        )
         self._records.append(record)
         self._bytes += record.nbytes
         self.made += 1
@@ -198,6 +203,7 @@ class History:
             "loss_seen": np.array([r.is_loss_seen for r in records], bool),
             "skill": np.array([r.facts.skill for r in records], np.float64),
             "samples": np.array([r.samples for r in records], np.int64),
+            "regular": np.array([r.is_regular for r in records], bool),
             "learning_rate": np.array(
                 [r.facts.learning_rate for r in records], np.float64
             ),
@@ -230,24 +236,28 @@ class History:
         for step, table, *values in zip(
             state["step"], tables, *(state[name] for name in _SCALARS), strict=True
         ):
-            norm, loss, samples, is_seen = values
+            norm, loss, samples, is_seen, is_regular = values
             history.add(
-                int(step), table, float(norm), float(loss), int(samples), bool(is_seen)
-            )
+                int(step), table, float(norm), float(loss), int(samples),
+                bool(is_seen), NO_FACTS, bool(is_regular),
+            )  # fmt: skip
         step, layer = state["first_bad"]
         history.first_bad = None if int(step) < 0 else (int(step), str(layer) or None)
         return history
 
     def _thin_out(self) -> None:
-        half = len(self) // 2
-        first = range(MIN_FIRST)
-        keep = [*first, *range(MIN_FIRST, half, 2), *range(half, len(self))]
-        self._records = [self._records[i] for i in keep]
+        """Drops every second record of the older half, but none of the first ones."""
+        regular = [i for i, record in enumerate(self._records) if record.is_regular]
+        # The early records between the regular ones are few.
+        others = regular[MIN_FIRST:]
+        half = len(others) // 2
+        dropped = {*others[1:half:2]}
+        self._records = [r for i, r in enumerate(self._records) if i not in dropped]
         self._bytes = sum(record.nbytes for record in self._records)
 
 
 # The scalars of a record that `History.state` keeps.
-_SCALARS = ("global_norm", "loss", "samples", "loss_seen")
+_SCALARS = ("global_norm", "loss", "samples", "loss_seen", "regular")
 
 
 def _columns(

@@ -19,6 +19,7 @@ from deepxor.monitor.recorder import StepRecorder
 from deepxor.monitor.run_writer import RunWriter, Written
 from deepxor.monitor.schedule import BackoffSchedule, Schedule
 from deepxor.quantities import GRADIENT, RECURRENCE, WEIGHTS, names
+from deepxor.record_steps import is_power_of_two, is_regular
 
 NO_OUTPUTS = "the targets and predictions of the training step are not seen"
 
@@ -189,7 +190,7 @@ class RecordKeeper:
             wide = self._widened(table)
             self._history.add(
                 record.step, wide, record.global_norm, one.loss, samples,
-                one.is_loss_seen, facts,
+                one.is_loss_seen, facts, is_regular(record.step, self._schedule.every),
             )  # fmt: skip
             self._write(one, table, facts)
 
@@ -284,11 +285,17 @@ class RecordKeeper:
                 f"recorded: {', '.join(many)}"
             )
 
+    def _has_histogram(self, step: int) -> bool:
+        """Whether a record has a histogram: regular ones in turn, and powers of two."""
+        every = self._schedule.every
+        if not is_regular(step, every):
+            return is_power_of_two(step)
+        return step // every % self._arguments.histograms == 0
+
     def _write(self, held: _Held, table: np.ndarray, facts: BatchFacts) -> None:
         recorder, record = self._recorder, held.record
         counts = record.counts
-        histograms = self._arguments.histograms
-        if counts is not None and (self._history.made - 1) % histograms:
+        if counts is not None and not self._has_histogram(record.step):
             counts = None
         written = Written(
             recorder.layers,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 
+from deepxor import record_steps
+
 # What takes longer to measure than gradients is measured more and more rarely. If it is
 # measured s steps after the start of a fit, the next time is at step
 # s + 1 + s / SPARSENESS or later. So it is measured in the last third of any fit, but
@@ -60,14 +62,15 @@ class BackoffSchedule:
 class Schedule:
     """Decides before every training call how much the call has to record.
 
-    Records are the steps whose number is a multiple of `every`.
+    Records are the steps of `deepxor.record_steps`. Those that diagnoses look at, the
+    multiples of `every`, contain as much as they would without the others.
 
     Args:
-        every: The number of steps from one record to the next.
+        every: The largest number of steps from one record to the next.
         steps_per_call: The most steps that one call runs.
 
     Attributes:
-        every: The number of steps from one record to the next.
+        every: The largest number of steps from one record to the next.
         step: The number of the step to come.
     """
 
@@ -93,16 +96,27 @@ class Schedule:
         Args:
             step: The number of the step.
         """
-        return step % self.every == 0
+        return record_steps.is_record(step, self.every)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the coming call makes a record."""
+        return self._pause_before(self.step) < self._most
+
+    def _pause_before(self, step: int) -> int:
+        """Returns the number of steps from a step to the next record, 0 if it is one."""
+        return record_steps.next_record(step, self.every) - step
 
     def detail(self) -> Detail:
         """Returns how much the coming call has to record; to be asked once a call."""
-        if -self.step % self.every >= self._most:
+        if not self.is_due:
             if not self._more_looks:
                 return Detail.NONE
             self._more_looks -= 1
             return Detail.FULL
         self._more_looks = 0
+        if -self.step % self.every >= self._most:
+            return Detail.FULL  # an early record, of which there are few
         if self._full_records >= FULL_RECORDS:
             pause = min(_pause(self._last_full - self._start), FULL_EVERY)
             if self.step - self._last_full < pause:
@@ -125,11 +139,12 @@ class Schedule:
         """
         if self._most > 1:
             return False
-        pause = self.every
+        free = self._pause_before(self.step)
+        pause = free + 1
         if self._full_records >= FULL_RECORDS:
             due = min(_pause(self._last_full - self._start), FULL_EVERY)
             pause = max(pause, due)
-        self._more_looks = min(calls, int(pause * MAX_LOOKS), self.every - 1)
+        self._more_looks = min(calls, int(pause * MAX_LOOKS), free)
         return 0 < calls <= self._more_looks
 
     @property

@@ -207,8 +207,7 @@ class FitSession:
 
     def _next_detail(self) -> Detail:
         detail = self._schedule.detail()
-        is_due = -self._schedule.step % self._every < self._model.steps_per_execution
-        if detail is Detail.FULL and self._recorders and is_due:
+        if detail is Detail.FULL and self._recorders and self._schedule.is_due:
             self._recorders[0].updates.start(self._schedule.step)
         return detail
 

@@ -44,7 +44,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         return {}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(f"broken {path}: remove it to start over") from error
-    if "monitor/loss_seen" not in arrays:  # as before version 0.1.0
+    if "monitor/recent_step" not in arrays:  # as in version 0.1.0
         raise RunError(
             f"{path} is of an older version of deepxor: remove it to start over"
         )

@@ -166,7 +166,7 @@ def _dead_evidence(history: Mapping[str, Any], mask: np.ndarray) -> tuple[str, s
     is_zero = (history["recent"][:, :, mask] == 0).all(axis=0)
     cut_off = np.logical_and.accumulate(is_zero, axis=0).sum(axis=0)
     names, depth = history["layer"], int(np.bincount(cut_off).argmax())
-    since = history["step"][-len(history["recent"])]
+    since = history["recent_step"][0]
     if depth == len(names):
         # The layers after the dead one have converged, so that their gradients are
         # zero, too, and the norms cannot say which layer is dead.

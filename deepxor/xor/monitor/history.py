@@ -34,6 +34,7 @@ class ReplicaHistory:
         first: The norms at the first record, float32 [layers, R]; zeros before it.
         recent: The norms at the latest records that diagnoses look at, float32 [up to
             `WINDOW`, layers, R].
+        recent_steps: The steps of these records, int64 [up to `WINDOW`].
         counts: The counts of the norms since the last record in the bins of
             `statistics.LOG10_EDGES`, int64 [layers, bins].
     """
@@ -42,6 +43,7 @@ class ReplicaHistory:
         self.records = History(list(layers))
         self.first = np.zeros((len(layers), replicas), np.float32)
         self.recent = np.zeros((0, *self.first.shape), np.float32)
+        self.recent_steps = np.zeros(0, np.int64)
         self.counts = np.zeros((len(layers), NOT_FINITE), np.int64)
         # The norms of the latest record, if diagnoses do not look at it.
         self._left_out: np.ndarray | None = None
@@ -87,7 +89,7 @@ class ReplicaHistory:
             self.first = norms
         self._left_out = None if is_regular else norms
         if is_regular:
-            self._look_at(norms)
+            self._look_at(step, norms)
         p10, median, p90 = statistics.finite_percentiles(norms, 10, 50, 90)
         table = _table(gradients, starts, {**medians, "norm": median})
         total = np.sqrt(np.square(norms.astype(np.float64)).sum(axis=0))
@@ -103,11 +105,12 @@ class ReplicaHistory:
     def end(self) -> None:
         """Lets diagnoses look at the latest record, as it is the last."""
         if self._left_out is not None:
-            self._look_at(self._left_out)
+            self._look_at(self.records.steps[-1], self._left_out)
             self._left_out = None
 
-    def _look_at(self, norms: np.ndarray) -> None:
+    def _look_at(self, step: int, norms: np.ndarray) -> None:
         self.recent = np.concatenate([self.recent[1 - WINDOW :], norms[None]])
+        self.recent_steps = np.append(self.recent_steps[1 - WINDOW :], step)
 
     def count(self, bins: np.ndarray) -> None:
         """Counts the norms of some steps for the next record's histogram.
@@ -142,14 +145,19 @@ class ReplicaHistory:
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the mapping that is `ReplicaMonitor.history`."""
-        ends = {"first": self.first, "recent": self.recent}
-        return {**self.records.as_dict(), **ends}
+        return {**self.records.as_dict(), **self._ends()}
+
+    def _ends(self) -> dict[str, np.ndarray]:
+        return {
+            "first": self.first,
+            "recent": self.recent,
+            "recent_step": self.recent_steps,
+        }
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns the whole history as arrays by name, which `from_state` takes."""
         state = dict(self.records.state())
-        state |= {"first": self.first, "recent": self.recent, "counts": self.counts}
-        return state
+        return {**state, **self._ends(), "counts": self.counts}
 
     @classmethod
     def from_state(cls, state: Mapping[str, np.ndarray]) -> ReplicaHistory:
@@ -161,6 +169,7 @@ class ReplicaHistory:
         history = cls([], 0)
         history.records = History.from_state(dict(state))
         history.first, history.recent = state["first"], state["recent"]
+        history.recent_steps = state["recent_step"]
         history.counts = state["counts"]
         return history
 
