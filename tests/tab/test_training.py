@@ -94,7 +94,7 @@ def test_a_run_that_is_new_is_shown_and_takes_no_colour_of_another(
     # By name it comes before both.
     writers["a"] = SummaryWriter(logdir / "a")
     write(writers["a"], 0, 10)
-    page.until(lambda: len(dots(page)) == 3, "the card")
+    page.wait_for_texts(".card h2", {"a", "m", "n"})
     assert dots(page) == {"a": run_colour(2), **wanted}
     page.until(lambda: len(json.loads(page.view()["runs"])) == 3, "it in the address")
 
