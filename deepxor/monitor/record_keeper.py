@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from deepxor.monitor.device_buffer import ACTIVITY, Record
 from deepxor.monitor.history import BatchFacts, History
 from deepxor.monitor.measure.facts import output_facts
 from deepxor.monitor.measure.pool import Looked, Pool
+from deepxor.monitor.measure.skill import MIN_SAMPLES
 from deepxor.monitor.optimizers import step_count
 from deepxor.monitor.recorder import StepRecorder
 from deepxor.monitor.run_writer import RunWriter, Written
@@ -72,6 +74,8 @@ class RecordKeeper:
         self._new_looks = 0
         self._inputs: list[str] = []
         self._held: list[_Held] = []
+        # Whether a record waits for the samples of the steps right after it.
+        self._is_waiting = False
         self._counts_before: dict[str, tuple[Any, int]] = {}
         self._recorder: StepRecorder
 
@@ -109,7 +113,7 @@ class RecordKeeper:
             is_latest = record is reading.records[-1]
             self._note_bad(record, recorder)
             is_record = self._schedule.is_record(record.step) and recorder.layers
-            if is_record:
+            if is_record and not (self._is_waiting and not self._is_regular(record)):
                 self.release()
             if record.samples and is_latest:
                 self._look(record, recorder)
@@ -147,10 +151,14 @@ class RecordKeeper:
         if not is_seen and "loss" in self.last_logs:
             loss, is_seen = float(self.last_logs["loss"]), True
         self._held.append(_Held(record, table, loss, is_seen, has_facts, rate))
-        if record.samples and is_latest:
+        if record.samples and is_latest and self._is_regular(record):
             more = -(-self._arguments.sample // record.samples) - 1
             if self._schedule.look_again(more):
                 self._pool.keep_latest()
+            self._is_waiting = self._schedule.looks_again
+
+    def _is_regular(self, record: Record) -> bool:
+        return is_regular(record.step, self._schedule.every)
 
     def _look(self, record: Record, recorder: StepRecorder) -> None:
         """Adds the samples of a step to the pool."""
@@ -174,9 +182,17 @@ class RecordKeeper:
         self._new_looks += 1
 
     def release(self) -> None:
-        """Completes the record that waits for samples, keeps it and writes it."""
+        """Completes the records that wait for samples, keeps them and writes them."""
         held, self._held = self._held, []
         looks, self._new_looks = self._new_looks, 0
+        self._is_waiting = False
+        # The early records that have waited with a regular one share its samples.
+        least = 0 if any(self._is_regular(one.record) for one in held) else MIN_SAMPLES
+        of_data = (
+            self._data_facts(looks, least)
+            if any(one.has_facts for one in held)
+            else ({}, {})
+        )
         for one in held:
             record, table = one.record, one.table
             samples = 0
@@ -186,11 +202,11 @@ class RecordKeeper:
                 table[names().index("dead_fraction")] = dead
             facts = BatchFacts()
             if one.has_facts:
-                facts = BatchFacts(one.learning_rate, *self._data_facts(looks))
+                facts = BatchFacts(one.learning_rate, *of_data)
             wide = self._widened(table)
             self._history.add(
                 record.step, wide, record.global_norm, one.loss, samples,
-                one.is_loss_seen, facts, is_regular(record.step, self._schedule.every),
+                one.is_loss_seen, facts, self._is_regular(record),
             )  # fmt: skip
             self._write(one, table, facts)
 
@@ -212,27 +228,29 @@ class RecordKeeper:
         return missing if found is None else found
 
     def _data_facts(
-        self, looks: int
+        self, looks: int, least: int
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Returns the facts of outputs and of inputs, of all pooled samples.
 
         Args:
             looks: The number of looks that belong to the record itself.
+            least: The smallest number of samples from which the skill is known.
         """
-        outputs = self._attempts.run("skill", lambda: self._output_facts(looks)) or {}
+        measure = functools.partial(self._output_facts, looks, least)
+        outputs = self._attempts.run("skill", measure) or {}
         inputs = self._pool.inputs()
         if inputs is None:
             return outputs, {}
         return outputs, dict(zip(self._inputs, inputs.T, strict=True))
 
-    def _output_facts(self, looks: int) -> dict[str, np.ndarray]:
+    def _output_facts(self, looks: int, least: int) -> dict[str, np.ndarray]:
         found = {}
         latest = self._pool.outputs(looks)
         for name, (targets, given, *_) in self._pool.outputs().items():
             skill = self._recorder.skills[name]
             own_targets, own, *weights = latest[name]
             score = skill.measure(own_targets, own, weights)
-            found[name] = output_facts(targets, given, score, skill.pooled())
+            found[name] = output_facts(targets, given, score, skill.pooled(least))
         return found
 
     def _learning_rate(self, recorder: StepRecorder) -> float:

@@ -101,11 +101,7 @@ class Schedule:
     @property
     def is_due(self) -> bool:
         """Whether the coming call makes a record."""
-        return self._pause_before(self.step) < self._most
-
-    def _pause_before(self, step: int) -> int:
-        """Returns the number of steps from a step to the next record, 0 if it is one."""
-        return record_steps.next_record(step, self.every) - step
+        return record_steps.next_record(self.step, self.every) < self.step + self._most
 
     def detail(self) -> Detail:
         """Returns how much the coming call has to record; to be asked once a call."""
@@ -114,9 +110,11 @@ class Schedule:
                 return Detail.NONE
             self._more_looks -= 1
             return Detail.FULL
-        self._more_looks = 0
         if -self.step % self.every >= self._most:
-            return Detail.FULL  # an early record, of which there are few
+            # An early record, of which there are few, is a look, too.
+            self._more_looks = max(0, self._more_looks - 1)
+            return Detail.FULL
+        self._more_looks = 0
         if self._full_records >= FULL_RECORDS:
             pause = min(_pause(self._last_full - self._start), FULL_EVERY)
             if self.step - self._last_full < pause:
@@ -128,7 +126,8 @@ class Schedule:
     def look_again(self, calls: int) -> bool:
         """Plans that the next calls, right after a record, look at activations, too.
 
-        They will not if a call runs several steps.
+        The record is one that diagnoses look at; early records may come in between. The
+        calls will not look if a call runs several steps.
 
         Args:
             calls: The number of such calls that are needed. There will be no more than
@@ -139,17 +138,16 @@ class Schedule:
         """
         if self._most > 1:
             return False
-        free = self._pause_before(self.step)
-        pause = free + 1
+        pause = self.every
         if self._full_records >= FULL_RECORDS:
             due = min(_pause(self._last_full - self._start), FULL_EVERY)
             pause = max(pause, due)
-        self._more_looks = min(calls, int(pause * MAX_LOOKS), free)
+        self._more_looks = min(calls, int(pause * MAX_LOOKS), self.every - 1)
         return 0 < calls <= self._more_looks
 
     @property
     def looks_again(self) -> bool:
-        """Whether the coming call looks at activations although it is no record."""
+        """Whether a record waits for what the coming call sees of activations."""
         return self._more_looks > 0
 
     def count_call(self) -> None:

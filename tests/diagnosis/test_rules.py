@@ -153,7 +153,7 @@ def test_a_fit_that_ended_at_once_where_the_loss_was_nan_is_exploding():
     x = np.random.default_rng(0).normal(size=(64, 2))
     nan = keras.callbacks.TerminateOnNaN()
     model.fit(x, x[:, :1], 8, epochs=200, verbose=0, callbacks=[monitor, nan])
-    assert monitor.history["step"].tolist() == [0]
+    assert monitor.history["regular"].sum() == 1
     assert monitor.diagnosis.verdict == "exploding"
     step, _ = monitor.history["first_bad"]
     assert 0 < step < 8 and f"since step {step}" in monitor.diagnosis.evidence

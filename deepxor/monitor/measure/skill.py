@@ -111,12 +111,17 @@ class Skill:
         best = min(losses, key=lambda name: self._totals[name])
         return losses[best] if np.isfinite(self._totals[best]) else float("nan")
 
-    def pooled(self) -> float:
+    def pooled(self, least: int = 0) -> float:
         """Returns the skill over the latest samples, at least `MIN_SAMPLES` if known.
+
+        Args:
+            least: The number of samples without which the skill is not known.
 
         Returns:
             NaN if it is not known, or if the loss of the constant is not positive.
         """
+        if self._pooled(0) < least:
+            return float("nan")
         lost = sum(score.samples * score.loss for score in self._scores)
         constant = sum(score.samples * score.constant_loss for score in self._scores)
         return 1 - lost / constant if constant > 0 else float("nan")

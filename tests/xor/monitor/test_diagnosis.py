@@ -18,6 +18,7 @@ def history(first, recent=None, loss=(0.7, 0.7), layers=("a", "b", "c")):
         "loss": np.array(loss),
         "first": first,
         "recent": np.stack([recent, recent]),
+        "recent_step": np.array([0, 100]),
     }
 
 

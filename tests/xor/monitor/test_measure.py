@@ -79,7 +79,7 @@ def test_a_record_is_of_the_weights_before_its_step(activation, optimizer, step)
         found["update_ratio"], truth.update_ratio(model), **close
     )
     product = found["slope_factor"][1:] * found["weight_factor"][1:]
-    np.testing.assert_allclose(product, truth.arriving, rtol=1e-5)
+    np.testing.assert_allclose(product, truth.arriving, rtol=1e-5, atol=1e-6)
     rms = [np.sqrt(np.square(x).mean(axis=(0, 1))) for x in truth.outputs[:-1]]
     np.testing.assert_allclose(
         found["activation_rms"][:-1], np.median(rms, axis=1), **close
