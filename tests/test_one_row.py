@@ -38,7 +38,8 @@ assert gradient_flow.filled(gradient_flow.table(1, {"norm_log10": [0.0]}),
 
 series = FlowSeries()
 values = series.record(["a"], {"norm_log10": np.zeros(1), rows[0]: np.full(1, -2.5)}, 0)
-values += series.end({"verdict": "oscillating", "evidence": "So.", "advice": None}, 0)
+values += series.diagnosis(
+    {"verdict": "oscillating", "evidence": "So.", "advice": None}, 0)
 
 # An event file as TensorFlow writes it, without TensorFlow.
 import struct

@@ -38,7 +38,9 @@ OVERVIEW_TAG = "gradient_flow/overview"
 # whose tags end in `suffix_of` those names, and readers join all series.
 _TAG = re.compile(re.escape(TAG) + "(|-[0-9a-f]{8})")
 
-# The tag of the diagnosis at the end of a run, a string of JSON.
+# The tag of the diagnosis of a run, a string of JSON. Beside the fields it may have
+# "is_running", true of a diagnosis that was made before the end of the training, and
+# "fault_step", the step of the first record that showed the fault.
 DIAGNOSIS_TAG = "gradient_flow/diagnosis"
 DIAGNOSIS_FIELDS = ("verdict", "layer", "evidence", "advice", "causes")
 

@@ -253,12 +253,13 @@ def _array(tensor: tensor_pb2.TensorProto) -> np.ndarray | None:
 
 
 def _diagnosis(value: summary_pb2.Summary.Value) -> dict[str, str | None]:
+    """Returns the diagnosis at a run's end; empty if it is broken or of before."""
     found = _json(b"".join(value.tensor.string_val[:1]))
     fields = {name: found.get(name) for name in gradient_flow.DIAGNOSIS_FIELDS}
     is_right = isinstance(fields["verdict"], str) and all(
         isinstance(text, (str, type(None))) for text in fields.values()
     )
-    return fields if is_right else {}
+    return fields if is_right and not found.get("is_running") else {}
 
 
 def _json(content: bytes) -> dict[str, Any]:

@@ -58,17 +58,18 @@ class FlowSeries:
             *part.record(gradient_flow.table(len(layers), quantities), step),
         ]
 
-    def end(
+    def diagnosis(
         self, diagnosis: Mapping[str, object], step: int
     ) -> list[summary_pb2.Summary.Value]:
-        """Returns the values at a run's end.
+        """Returns the values of a diagnosis, which end the series at a run's end.
 
         Args:
             diagnosis: The diagnosis, as `diagnosis_value` of events.gradient_flow takes
-                it.
+                it. If its "is_running" is true, the training goes on.
             step: The number of the last step.
         """
-        return [*self._close(step), gradient_flow.diagnosis_value(diagnosis)]
+        rest = [] if diagnosis.get("is_running") else self._close(step)
+        return [*rest, gradient_flow.diagnosis_value(diagnosis)]
 
     def _part(self, layers: Sequence[str]) -> _Part:
         key = tuple(layers)

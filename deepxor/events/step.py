@@ -122,13 +122,13 @@ class StepSummary:
         self.message.value.extend(self._flow.record(layers, quantities, self._step))
 
     def flow_diagnosis(self, diagnosis: Mapping[str, object]) -> None:
-        """Adds the diagnosis at the run's end, for the Gradient flow tab.
+        """Adds a diagnosis for the Gradient flow tab, at the run's end or before.
 
         Args:
             diagnosis: The diagnosis, as `diagnosis_value` of events.gradient_flow takes
                 it.
         """
-        self.message.value.extend(self._flow.end(diagnosis, self._step))
+        self.message.value.extend(self._flow.diagnosis(diagnosis, self._step))
 
     def custom_scalars(self, charts: Sequence[layout_pb2.Chart], category: str) -> None:
         """Adds the layout of the Custom Scalars tab; it is to be called once a run.

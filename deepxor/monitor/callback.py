@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 import weakref
 from typing import Any
@@ -17,6 +18,9 @@ from deepxor.monitor.history import History
 from deepxor.monitor.session import FitSession
 from deepxor.verdicts import HEALTHY, UNDECIDED
 
+# The Gradient flow tab looks for news every two seconds.
+SECONDS_TO_SHOW = 2.0
+
 
 class GradientMonitor(keras.callbacks.Callback):
     """Records the gradients of every layer while `fit` trains a model.
@@ -28,13 +32,15 @@ class GradientMonitor(keras.callbacks.Callback):
     of their own that is compiled without the code that makes a record.
 
     A step is a call of the train step that succeeded. Steps count from 0, or from the
-    optimizer's own count. Steps 0, `every`, 2 `every` ... are records. The first step
-    with a gradient that is not finite is noticed between records, too.
+    optimizer's own count. The records are dense at first: every step up to 32, then
+    four each time that the number doubles, and every multiple of `every`. Diagnoses
+    look at the latter only. The first step with a gradient that is not finite is
+    noticed between records, too.
 
     TensorBoard shows `cost`, `global_gradient_norm_log10`, `skill`, and for every layer
-    the charts of `deepxor.quantities`, such as `gradient_norm_log10/<layer>`. At the
-    end of the training the diagnosis is written as text and, into the folder, as
-    diagnosis.json.
+    the charts of `deepxor.quantities`, such as `gradient_norm_log10/<layer>`. A long
+    training is diagnosed now and then for the Gradient flow tab. At the end of the
+    training the diagnosis is written as text and, into the folder, as diagnosis.json.
 
     If the monitor itself fails, it warns, and training goes on.
 
@@ -42,14 +48,15 @@ class GradientMonitor(keras.callbacks.Callback):
         log_dir: The folder for the event files, or an open writer, which is then shared
             and left open. None keeps the history in memory only. The history in memory
             is bounded: a long one gets sparser in its older half.
-        every: The number of steps from one record to the next. None stands for 1 in a
-            `fit` of up to 100 steps, 10 in one of up to 1,000, and 100 in a longer one
-            or one of unknown length.
+        every: The largest number of steps from one record to the next. None stands for
+            1 in a `fit` of up to 100 steps, 10 in one of up to 1,000, and 100 in a
+            longer one or one of unknown length.
         layers: A regular expression. Only layers in whose name it is found are
             recorded; None records all.
-        histograms: The number of records from one histogram to the next: a histogram of
-            log10 of each layer's gradient elements is written as
-            `gradient_log10_histogram/<layer>`. 0 writes none.
+        histograms: The number of multiples of `every` from one histogram to the next: a
+            histogram of log10 of each layer's gradient elements is written as
+            `gradient_log10_histogram/<layer>`, at early powers of two, too. 0 writes
+            none.
         sample: The number of samples whose activations give the fractions of dead and
             of saturated units, and whose predictions give the skill. With 0 none of
             these is measured, nor is "time_ratio".
@@ -87,6 +94,7 @@ class GradientMonitor(keras.callbacks.Callback):
         self._trained: weakref.ref[keras.Model] | None = None
         self._last_verdict = HEALTHY
         self._next_check = 1
+        self._shown_at = 0.0
 
     @property
     def every(self) -> int:
@@ -112,7 +120,8 @@ class GradientMonitor(keras.callbacks.Callback):
         [records], is the smallest skill of the outputs (see `measure.skill.Skill`), and
         "learning_rate" the rate in force; both are NaN where they were not measured.
         With steps_per_execution loss and skill are those of the call's last step.
-        "samples", int64 [records], is the number of samples whose activations and
+        "regular", bool [records], says which records diagnoses look at. "samples",
+        int64 [records], is the number of samples whose activations and
         predictions were looked at. The facts of `deepxor.facts` are float64 [records,
         outputs] or [records, inputs], whose names are in "output" and "input".
 
@@ -166,14 +175,14 @@ class GradientMonitor(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Acts on a fault, if `on_fault` is given.
+        """Makes the diagnosis now and then, and acts on a fault.
 
         Args:
             batch: Not used.
             logs: Not used.
         """
-        if self._arguments.on_fault is not None:
-            self._act_on_fault()
+        if self._arguments.on_fault is not None or self._is_watched():
+            self._diagnose()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Writes the remaining records and the diagnosis, and restores the model.
@@ -207,6 +216,7 @@ class GradientMonitor(keras.callbacks.Callback):
         if not is_same:
             self._history = History([])
             self._last_verdict, self._next_check = HEALTHY, 1
+        self._shown_at = time.monotonic()
         next_step = before.next_step if before is not None and is_same else 0
         self._trained = weakref.ref(model)
         self._session = FitSession(
@@ -226,16 +236,31 @@ class GradientMonitor(keras.callbacks.Callback):
         if self._session is not None:  # an exception may have ended the fit before
             self._session.close()
 
-    def _act_on_fault(self) -> None:
-        """Makes the diagnosis now and then, and acts if it is a new fault."""
-        if self._history.made < self._next_check:
+    def _is_watched(self) -> bool:
+        """Whether somebody may watch in TensorBoard, who has not seen news for long."""
+        if self._arguments.log_dir is None:
+            return False
+        return time.monotonic() - self._shown_at > SECONDS_TO_SHOW
+
+    def _diagnose(self) -> None:
+        """Makes the diagnosis if there are enough new records, shows it, and acts."""
+        made = self._history.regular
+        if made < self._next_check or self._session is None:
             return
-        if self._next_check == 1:
+        if self._next_check == 1 and self._arguments.on_fault is not None:
             self._warn_of_model()
         # The next diagnosis waits for a tenth more records, so that all diagnoses
         # together cost no more than a few of the whole history.
-        self._next_check = self._history.made + 1 + self._history.made // 10
+        self._next_check = made + 1 + made // 10
         diagnosis = self.diagnosis
+        if self._is_watched():
+            self._session.show(diagnosis)
+            self._shown_at = time.monotonic()
+        if self._arguments.on_fault is not None:
+            self._act_on_fault(diagnosis)
+
+    def _act_on_fault(self, diagnosis: Diagnosis) -> None:
+        """Warns, stops or calls the handler if the diagnosis is a new fault."""
         quiet = (HEALTHY, UNDECIDED, self._last_verdict)
         is_new = diagnosis.verdict not in quiet
         self._last_verdict = diagnosis.verdict

@@ -71,15 +71,34 @@ class RunWriter:
         self._writer.add(functools.partial(_add, record), step)
         self._writer.write()
 
-    def diagnosis(self, diagnosis: Diagnosis, step: int) -> None:
+    def live_diagnosis(
+        self, diagnosis: Diagnosis, fault_step: int | None, step: int
+    ) -> None:
+        """Writes a diagnosis of a training that goes on, for the Gradient flow tab.
+
+        Args:
+            diagnosis: The diagnosis of the records so far.
+            fault_step: The step of the first record that showed the fault, or None.
+            step: The step of the latest record.
+        """
+        more = {"is_running": True, "fault_step": fault_step}
+        self._writer.flow_diagnosis({**diagnosis.texts(), **more}, step)
+        self._writer.write()
+
+    def diagnosis(
+        self, diagnosis: Diagnosis, fault_step: int | None, step: int
+    ) -> None:
         """Writes the diagnosis, and diagnosis.json if the writer is not shared.
 
         Args:
             diagnosis: The diagnosis of all records.
+            fault_step: The step of the first record that showed the fault, or None.
             step: The step of the latest record.
         """
         self._writer.text("diagnosis", diagnosis.markdown(), step)
-        self._writer.flow_diagnosis(diagnosis.texts(), step)
+        self._writer.flow_diagnosis(
+            {**diagnosis.texts(), "fault_step": fault_step}, step
+        )
         self._writer.flush()
         if not self._is_shared:
             # The file comes last, so that a program that waits for it finds the rest.

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from deepxor.diagnosis.diagnosis import Diagnosis, diagnose
+from deepxor.diagnosis.onset import fault_step
 from deepxor.monitor.arguments import Arguments
 from deepxor.monitor.attempts import Attempts
 from deepxor.monitor.engine.base import ArgumentError, StepView, engine
@@ -287,8 +288,23 @@ class FitSession:
             self._finalizer.detach()
 
     def _write_diagnosis(self, writer: RunWriter) -> None:
-        steps = self._history.steps
-        writer.diagnosis(self.diagnosis(), steps[-1] if steps else 0)
+        history = self._history.as_dict()
+        diagnosis, steps = diagnose(history), self._history.steps
+        step = fault_step(history, diagnosis.verdict)
+        writer.diagnosis(diagnosis, step, steps[-1] if steps else 0)
+
+    def show(self, diagnosis: Diagnosis) -> None:
+        """Writes a diagnosis for those who watch the training in TensorBoard.
+
+        Args:
+            diagnosis: The diagnosis of the history so far.
+        """
+        if self._writers and self._history.steps:
+            step = fault_step(self._history.as_dict(), diagnosis.verdict)
+            latest = self._history.steps[-1]
+            self._to_writer(
+                lambda writer: writer.live_diagnosis(diagnosis, step, latest)
+            )
 
     def _open_writer(self) -> None:
         assert self._arguments.log_dir is not None

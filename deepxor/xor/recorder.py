@@ -116,7 +116,8 @@ class RunRecorder(keras.callbacks.Callback):
         self._writer.text(
             "outcome", text_summary.outcome(self._experiment, results), step
         )
-        diagnosis = {name: results[name] for name in DIAGNOSIS_FIELDS}
+        fields = (*DIAGNOSIS_FIELDS, "fault_step")
+        diagnosis = {name: results[name] for name in fields}
         self._writer.flow_diagnosis(diagnosis, step)
         self._writer.summary(session_end_pb(api_pb2.STATUS_SUCCESS), step)
         self._writer.flush()

@@ -221,6 +221,7 @@ def _results(
         "last_layer": history["layer"][-1] if has_gradient else None,
         "last_gradient": float(history["norm"][0, -1]) if has_gradient else None,
         **diagnosis.texts(),
+        "fault_step": monitor.fault_step,
     }
     return {key: _finite_or_none(value) for key, value in results.items()}
 

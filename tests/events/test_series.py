@@ -98,12 +98,12 @@ def test_the_first_series_keeps_its_tags_and_others_have_their_names_hash():
         gradient_flow.OVERVIEW_TAG,
         gradient_flow.TAG + suffix,
     ]
-    assert tags(series.end({}, 2)) == [
+    assert tags(series.diagnosis({}, 2)) == [
         gradient_flow.OVERVIEW_TAG + suffix,
         gradient_flow.DIAGNOSIS_TAG,
     ]
     assert tags(series.record(HEAD, quantities(HEAD), 3)) == [gradient_flow.TAG]
-    assert tags(series.end({}, 3)) == [
+    assert tags(series.diagnosis({}, 3)) == [
         gradient_flow.OVERVIEW_TAG,
         gradient_flow.DIAGNOSIS_TAG,
     ]

@@ -18,7 +18,12 @@ from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
 from deepxor.monitor.run_writer import shown
 from deepxor.quantities import in_tab
-from deepxor.record_steps import is_full, is_record, is_regular
+from deepxor.record_steps import (
+    is_full,
+    is_power_of_two,
+    is_record,
+    is_regular,
+)
 from deepxor.xor.monitor.diagnosis import diagnose
 from deepxor.xor.monitor.history import ReplicaHistory
 from deepxor.xor.monitor.measure import LayerMeasures
@@ -94,6 +99,15 @@ class ReplicaMonitor(keras.callbacks.Callback):
     def diagnosis(self) -> Diagnosis:
         """The verdict on the training so far."""
         return diagnose(self.history)
+
+    @property
+    def fault_step(self) -> int | None:
+        """The step of the first record that showed the fault, or None without one.
+
+        While there are few records, each is looked at, and later those whose number is
+        a power of two, and the last.
+        """
+        return self._history.note_verdict(self.diagnosis.verdict)
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns all that has been measured, for a checkpoint between two batches.
@@ -221,16 +235,15 @@ class ReplicaMonitor(keras.callbacks.Callback):
         if self._writer is None:
             keep()
             return
-        has_histograms = is_regular or is_full(step, self.every)
         self._writer.add(
-            lambda summary: self._add_record(summary, keep(), has_histograms), step
+            lambda summary: self._add_record(summary, keep(), is_regular), step
         )
 
     def _add_record(
         self,
         summary: StepSummary,
         of_replicas: dict[str, np.ndarray],
-        has_histograms: bool,
+        is_regular: bool,
     ) -> None:
         """Adds the latest record of the history to its step's summary.
 
@@ -238,7 +251,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
             summary: The summary of the step.
             of_replicas: The rows of the Gradient flow tab that the history does not
                 have, by name, [layers] each.
-            has_histograms: Whether the step has histograms, too.
+            is_regular: Whether diagnoses look at the record.
         """
         records = self._history.records
         flow = {q.shown_name: shown(q, records.latest(q.name)) for q in in_tab()}
@@ -249,7 +262,12 @@ class ReplicaMonitor(keras.callbacks.Callback):
         ):
             summary.scalar(f"gradient_norm_log10/{layer}", norm)
             summary.scalar(f"gradient_zero_fraction/{layer}", zero_fraction)
-        if not has_histograms:
+        if is_regular and is_power_of_two(records.regular):
+            diagnosis = diagnose(self._history.as_dict())
+            step = self._history.note_verdict(diagnosis.verdict)
+            more = {"is_running": True, "fault_step": step}
+            summary.flow_diagnosis({**diagnosis.texts(), **more})
+        if not (is_regular or is_full(records.steps[-1], self.every)):
             return
         for layer, row in zip(records.layers, self._history.take_counts(), strict=True):
             summary.histogram_counts(

@@ -11,6 +11,7 @@ from deepxor import statistics
 from deepxor.events.gradient_flow import NON_FINITE_REPLICAS, REPLICAS, ZERO_REPLICAS
 from deepxor.monitor.history import History
 from deepxor.quantities import names
+from deepxor.verdicts import HEALTHY, UNDECIDED
 from deepxor.xor.monitor.diagnosis import WINDOW
 
 # The number of the bin that `log10_bins` of monitor.measure.gradients gives to norms
@@ -35,6 +36,8 @@ class ReplicaHistory:
         recent: The norms at the latest records that diagnoses look at, float32 [up to
             `WINDOW`, layers, R].
         recent_steps: The steps of these records, int64 [up to `WINDOW`].
+        fault: The verdict that `note_verdict` was told last, and the step at which it
+            was new; None if it was no fault.
         counts: The counts of the norms since the last record in the bins of
             `statistics.LOG10_EDGES`, int64 [layers, bins].
     """
@@ -44,6 +47,7 @@ class ReplicaHistory:
         self.first = np.zeros((len(layers), replicas), np.float32)
         self.recent = np.zeros((0, *self.first.shape), np.float32)
         self.recent_steps = np.zeros(0, np.int64)
+        self.fault: tuple[str, int] | None = None
         self.counts = np.zeros((len(layers), NOT_FINITE), np.int64)
         # The norms of the latest record, if diagnoses do not look at it.
         self._left_out: np.ndarray | None = None
@@ -93,7 +97,9 @@ class ReplicaHistory:
         p10, median, p90 = statistics.finite_percentiles(norms, 10, 50, 90)
         table = _table(gradients, starts, {**medians, "norm": median})
         total = np.sqrt(np.square(norms.astype(np.float64)).sum(axis=0))
-        self.records.add(step, table, float(np.median(total)), loss)
+        self.records.add(
+            step, table, float(np.median(total)), loss, is_regular=is_regular
+        )
         return {
             "norm_log10_p10": statistics.log10_norm(p10),
             "norm_log10_p90": statistics.log10_norm(p90),
@@ -143,6 +149,21 @@ class ReplicaHistory:
         layer = self.records.layers[np.flatnonzero(is_bad[step])[-1]]
         self.records.note_bad((start + step, layer))
 
+    def note_verdict(self, verdict: str) -> int | None:
+        """Notes the verdict on the training up to the latest record.
+
+        Args:
+            verdict: The verdict.
+
+        Returns:
+            The step of the record at which the fault was new; None if it is no fault.
+        """
+        if verdict in (HEALTHY, UNDECIDED):
+            self.fault = None
+        elif self.fault is None or self.fault[0] != verdict:
+            self.fault = verdict, self.records.steps[-1]
+        return self.fault and self.fault[1]
+
     def as_dict(self) -> dict[str, Any]:
         """Returns the mapping that is `ReplicaMonitor.history`."""
         return {**self.records.as_dict(), **self._ends()}
@@ -157,6 +178,8 @@ class ReplicaHistory:
     def state(self) -> dict[str, np.ndarray]:
         """Returns the whole history as arrays by name, which `from_state` takes."""
         state = dict(self.records.state())
+        fault, step = self.fault or ("", -1)
+        state["fault"] = np.array([fault, str(step)])
         return {**state, **self._ends(), "counts": self.counts}
 
     @classmethod
@@ -171,6 +194,8 @@ class ReplicaHistory:
         history.first, history.recent = state["first"], state["recent"]
         history.recent_steps = state["recent_step"]
         history.counts = state["counts"]
+        fault, step = state["fault"]
+        history.fault = (str(fault), int(step)) if fault else None
         return history
 
 
