@@ -33,6 +33,9 @@ ZERO_FACE, ZERO_EDGE, ZERO_HATCH = "#f4f5f6", "#9aa5b0", "////"
 DPI = 100
 MAX_LABELS = 20
 
+# The two factors of the gradient's way back through a layer.
+SLOPE, WEIGHT = VERMILION, BLUE
+
 INK = "#1d2733"
 MUTED = "#5b6876"
 GRID = "#e6eaee"

@@ -14,9 +14,17 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from deepxor.backprop.profile import BackwardProfile
-from deepxor.palette import BLUE, DPI, GREEN, INK, MAX_LABELS, VERMILION, power_of_ten
+from deepxor.palette import (
+    DPI,
+    GREEN,
+    INK,
+    MAX_LABELS,
+    SLOPE,
+    WEIGHT,
+    power_of_ten,
+)
 
-SLOPE, WEIGHT, PREDICTED, NORM = VERMILION, BLUE, GREEN, INK
+PREDICTED, NORM = GREEN, INK
 BAND = "#dddddd"
 
 PANEL_INCHES = (6.0, 5.2)

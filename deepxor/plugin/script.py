@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from deepxor.palette import RUN_COLOURS, RUN_DASHES, RUN_MARKERS
+from deepxor.palette import RUN_COLOURS, RUN_DASHES, RUN_MARKERS, SLOPE, WEIGHT
 from deepxor.quantities import FRACTION, LOG10, in_tab
 from deepxor.verdicts import VERDICTS
 
@@ -24,10 +24,12 @@ def tables_js() -> str:
         if quantity.label is not None
     ]
     colours = {verdict.name: verdict.colour for verdict in VERDICTS}
+    factors = {"slope": SLOPE, "weight": WEIGHT}
     return (
         f"export const QUANTITIES = {json.dumps(menu)};\n"
         f"export const VERDICTS = {json.dumps(colours)};\n"
         f"export const RUN_COLOURS = {json.dumps(RUN_COLOURS)};\n"
         f"export const RUN_DASHES = {json.dumps(RUN_DASHES)};\n"
         f"export const RUN_MARKERS = {json.dumps(RUN_MARKERS)};\n"
+        f"export const FACTORS = {json.dumps(factors)};\n"
     )

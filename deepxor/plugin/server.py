@@ -40,6 +40,7 @@ _FILES = {
     "range.js": "text/javascript",
     "side.js": "text/javascript",
     "url.js": "text/javascript",
+    "why.js": "text/javascript",
     "words.js": "text/javascript",
     "zoom.js": "text/javascript",
     "style.css": "text/css",

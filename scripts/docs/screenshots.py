@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from tests.support.browser import Page, TensorBoard, chromium
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 
 LINE = '.line-plot:not(.ghost) path.line[d^="M"]'
+
+ACTIVATIONS = ("relu", "sigmoid")
 
 # TensorBoard draws with few colours.
 COLOURS = 128
@@ -59,12 +62,14 @@ SHOTS = {
     "graph": Shot("graphs", (1200, 900), 'g.node[data-name="layer10"]', 1),
     "hparams": Shot("hparams", (1280, 340), "div.table-cell:not(.table-header)", 12),
     "images": Shot("images", (1130, 660), "img", 2),
+    "gradient-flow": Shot("gradient_flow", (1400, 720), "iframe", 1, wait_for_cards),
 }
 
-# The gradients of a sigmoid network fall to rounding noise within some 200 steps: in a
-# picture of ten thousand they are a vertical line.
-START_SHOTS = {
-    "gradient-flow": Shot("gradient_flow", (1400, 700), "iframe", 1, wait_for_cards),
+# The gradients of a sigmoid network fall to rounding noise within some 200 steps: in
+# TensorBoard's own charts of ten thousand, which have no logarithmic axis of steps,
+# they are a vertical line. So these are of the demo's short runs.
+FIRST_STEPS = "first-steps"
+FIRST_SHOTS = {
     "custom_scalars": Shot(
         "custom_scalars&_smoothingWeight=0", (1400, 640), LINE, 24, enlarge_chart
     ),
@@ -79,14 +84,14 @@ START_SHOTS = {
         "histograms&tagFilter=^gradient_norm_log10_histogram/(layer1|hypothesis)$",
         (1400, 680),
         "g.histogram path.outline",
-        4 * 20,
+        4 * 13,
     ),
 }
 
 
 def train(logdir: Path, *flags: str) -> None:
     """Trains the runs deep-relu and deep-sigmoid."""
-    for activation in ("relu", "sigmoid"):
+    for activation in ACTIVATIONS:
         command = [sys.executable, "-m", "deepxor.train", f"--logdir={logdir}"]
         command += [f"--activation={activation}", "--quiet", *flags]
         subprocess.run(command, check=True)
@@ -155,22 +160,31 @@ def take_report(logdir: Path) -> None:
         save(settled_screenshot(Page(driver, html.as_uri())), "report")
 
 
-def main() -> None:
-    """Trains what is missing and takes all pictures.
+def demo_runs(logdir: Path, folder: Path) -> Path:
+    """Returns a logdir with the demo's long runs only, which it copies."""
+    for activation in ACTIVATIONS:
+        run = f"deep-{activation}"
+        shutil.copytree(logdir / run, folder / run)
+    return folder
 
-    Those of the first steps come from runs of their own, also where a logdir is given.
+
+def main() -> None:
+    """Takes all pictures of the runs of scripts/demo, whose logdir may be given.
+
+    Without a logdir the same runs are trained.
     """
-    with tempfile.TemporaryDirectory(prefix="deepxor-") as folder:
+    with tempfile.TemporaryDirectory(prefix="deepxor-") as name:
+        folder = Path(name)
         if len(sys.argv) > 1:
             logdir = Path(sys.argv[1]).resolve()
         else:
-            logdir = Path(folder) / "full"
+            logdir = folder / "demo"
             train(logdir)
-        take_all(logdir, SHOTS)
-        take_report(logdir)
-        start = Path(folder) / "start"
-        train(start, "--num_steps=301", "--log_every=5")
-        take_all(start, START_SHOTS)
+            train(logdir / FIRST_STEPS, "--num_steps=301")
+        runs = demo_runs(logdir, folder / "logdir")
+        take_all(runs, SHOTS)
+        take_report(runs)
+        take_all(logdir / FIRST_STEPS, FIRST_SHOTS)
 
 
 if __name__ == "__main__":

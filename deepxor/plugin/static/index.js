@@ -15,6 +15,7 @@ import {fixedRange, rangeOf} from './range.js';
 import {followPointer, litAmong, updateSide} from './side.js';
 import {QUANTITIES} from './tables.js';
 import * as url from './url.js';
+import {makeWhy, updateWhy} from './why.js';
 import * as zoom from './zoom.js';
 
 const POLL_MS = 2000;
@@ -26,8 +27,8 @@ const flows = new Map(); // Name -> {version, flow}.
 const cards = new Map(); // Name -> elements.
 const loading = new Set();
 let trouble = '';
-// Where the cursor is, but for its step.
-const cursor = {layer: null, run: null};
+// Where the cursor is, but for its step; and the run whose way back is shown.
+const cursor = {layer: null, run: null, why: null};
 let isPlaced = false;
 let isPlacedByItself = false;
 let steps = []; // Those of all records of the runs shown, as far as they are not cut off.
@@ -214,6 +215,12 @@ function point(run, event) {
   moveTo(flow.step[column]);
 }
 
+/** Shows why the layer under the cursor gets what it gets, in the card of a run. */
+function explain(run) {
+  cursor.why = run;
+  schedule();
+}
+
 function focus(run) {
   cursor.run = run;
   cursor.layer ??= 0;
@@ -223,6 +230,7 @@ function focus(run) {
 function press(run, event) {
   const flow = cards.get(run).shown?.flow;
   if (!flow || pressZoom(event)) return;
+  if (event.key === 'Enter') explain(cursor.why === run ? null : run);
   const at = [Math.max(0, data.columnAt(flow, currentStep())),
     Math.min(cursor.layer ?? 0, flow.layers.length - 1)];
   const moved = data.movedBy(event.key, flow, ...at);
@@ -256,7 +264,12 @@ function update() {
   arrangeCards(shown);
   const view = viewOf(loaded);
   const lit = litAmong(loaded);
-  for (const run of shown) updateCard(cards.get(run.name), run, flows.get(run.name), view, lit);
+  for (const run of shown) {
+    const card = cards.get(run.name);
+    updateCard(card, run, flows.get(run.name), view, lit);
+    card.why.root.hidden = cursor.why !== run.name || !card.shown;
+    if (!card.why.root.hidden) updateWhy(card.why, card.shown.flow, view);
+  }
   updateHeader(ui, view, common.missing);
   ui.main.classList.toggle('nothing', !loaded.length);
   if (loaded.length) updateSide(ui, view, loaded);
@@ -331,6 +344,9 @@ function arrangeCards(shown) {
 function newCard(name) {
   const onHide = () => { choice.ticks.set(name, false); changed(); };
   const card = makeCard(name, {onPress: press, onFocus: focus, onHide});
+  card.why = makeWhy(() => explain(null));
+  card.root.append(card.why.root);
+  card.canvas.addEventListener('click', () => explain(name));
   zoom.makeBrush(card.canvas, {
     boxOf: () => card.shown?.box, onPoint: (event) => point(name, event),
     onBrush: schedule, onRange: showRange, onReset: () => zoomTo(null),
