@@ -57,4 +57,8 @@ class StepAxis:
                 free = place / width + half + letter
         panel.set_xlim(0, width)
         panel.set_xticks([place for place, _ in shown], [text for _, text in shown])
+        place, text = shown[-1]
+        if place / width + letter * len(text) / 2 > 1:
+            # A centred label would be cut off at the edge of the picture.
+            panel.get_xticklabels()[-1].set_horizontalalignment("right")
         panel.set_xlabel("step")
