@@ -125,13 +125,14 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         "slope_factor", OUTPUTS, LOG10, None, "Slope factor", U16,
         "What the layer's activation multiplies the gradient by on its way back: the "
-        "L2 norm at the layer's pre-activations over that at its output.",
+        "L2 norm at the layer's pre-activations over that at its output. Recorded by "
+        "the XOR laboratory only.",
     ),
     Quantity(
         "weight_factor", OUTPUTS, LOG10, None, "Weight factor", U16,
         "What the layer's weights multiply the gradient by on its way back: the L2 "
         "norm at the output of the layer before over that at the layer's "
-        "pre-activations.",
+        "pre-activations. Recorded by the XOR laboratory only.",
     ),
 )  # fmt: skip
 

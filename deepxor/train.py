@@ -39,7 +39,10 @@ LEARNING_RATE = flags.DEFINE_float(
 )
 NUM_STEPS = flags.DEFINE_integer("num_steps", _D.num_steps, "Optimizer steps.")
 LOG_EVERY = flags.DEFINE_integer(
-    "log_every", _D.log_every, "Steps from one record to the next."
+    "log_every",
+    _D.log_every,
+    "The most steps from one record to the next; the first records are denser: every "
+    "step up to 32, then four each time that the step doubles.",
 )
 REPLICAS = flags.DEFINE_integer(
     "replicas", _D.replicas, "Independent networks trained side by side."

@@ -42,7 +42,8 @@ class Experiment:
         optimizer: The optimizer, a key of `OPTIMIZERS`.
         learning_rate: The learning rate, above 0.
         num_steps: The number of optimizer steps, each on the whole truth table.
-        log_every: The number of steps from one record to the next.
+        log_every: The largest number of steps from one record to the next; the first
+            records are denser, see `deepxor.record_steps`.
         replicas: The number of independent networks trained side by side.
         seed: The seed, at least 0; replica r draws from a generator seeded with
             (seed, r).

@@ -117,6 +117,19 @@ def test_half_precision_is_measured_in_float32():
     assert found["norm"] == pytest.approx(500 * np.sqrt(1000), rel=1e-6)
 
 
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_all_zeros_are_exactly_one_and_nothing_else_is(is_compiled):
+    # n * (1 / n) is below 1 in float32 for 41, 47, 55 and others of these sizes.
+    place = names(GRADIENT).index("zero_fraction")
+    layers = [[np.zeros(size, np.float32)] for size in range(1, 60)]
+    assert (measure(*layers, is_compiled=is_compiled)[:, place] == 1).all()
+    # float32 cannot hold this size less 1.
+    one = np.zeros(2**24 + 2, np.float32)
+    one[7] = 1
+    (found,) = measure([one], is_compiled=is_compiled)
+    assert 0.999 < found[place] < 1
+
+
 def test_no_gradient_is_all_zeros():
     assert statistics_of()["norm"] == 0 and statistics_of()["zero_fraction"] == 1
 

@@ -31,9 +31,20 @@ COLUMNS: dict[str, Callable[[LayerSums, np.ndarray], tf.Tensor]] = {
     "max_abs": lambda sums, sizes: tf.where(
         tf.math.is_nan(sums.absolute), sums.absolute, sums.largest
     ),
-    "zero_fraction": lambda sums, sizes: (sizes - sums.nonzero) / sizes,
+    "zero_fraction": lambda sums, sizes: _zero_fraction(sums.nonzero, sizes),
     "non_finite": lambda sums, sizes: sums.non_finite,
 }
+
+
+def _zero_fraction(nonzero: tf.Tensor, sizes: np.ndarray) -> tf.Tensor:
+    """Returns the share of zeros, which is 1 only if there is nothing else.
+
+    A quotient alone would not do: XLA multiplies by 1 / size, so that it may be
+    0.99999994 of nothing but zeros; and it may round to 1 if one of many is not zero.
+    """
+    below_one = np.nextafter(np.float32(1), np.float32(0)).astype(sizes.dtype)
+    share = tf.minimum((sizes - nonzero) / sizes, below_one)
+    return tf.where(nonzero == 0, tf.ones_like(share), share)
 
 
 def gradient_statistics(
