@@ -9,7 +9,7 @@ import numpy as np
 
 from deepxor.events import gradient_flow
 from deepxor.events.reader import GradientFlow
-from deepxor.quantities import FRACTION, GRADIENT, LOG10, Quantity, in_tab
+from deepxor.quantities import FRACTION, GRADIENT, LOG10, OUTPUTS, Quantity, in_tab
 
 MISSING = "-"
 
@@ -37,7 +37,9 @@ def last_record(found: GradientFlow) -> LastRecord:
     Args:
         found: The run's records of its gradients.
     """
-    shown = [quantity for quantity in in_tab() if quantity.label is not None]
+    # The factors of the gradient's way back have a picture of their own in the tab, and
+    # no room in this table.
+    shown = [q for q in in_tab() if q.label is not None and q.source != OUTPUTS]
     table = gradient_flow.filled_forward(found.tables)[-1]
     rows = [
         (layer, [_cell(quantity, table[:, column]) for quantity in shown])

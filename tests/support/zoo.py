@@ -184,9 +184,9 @@ def make(case, **options):
     return model
 
 
-def fit(model, case, callbacks=(), **options):
+def fit(model, case, callbacks=(), epochs=2, **options):
     model.fit(
-        case.x, case.y, batch_size=BATCH, epochs=2, shuffle=False, verbose=0,
+        case.x, case.y, batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0,
         callbacks=list(callbacks), **case.options, **options,
     )  # fmt: skip
 
