@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from deepxor.events import reader
 from deepxor.events.writer import SummaryWriter
-from deepxor.record_steps import is_early, next_record
+from deepxor.record_steps import is_power_of_two, next_record
 from deepxor.xor.checkpoint import Checkpoints, last_record
 from deepxor.xor.config import Experiment
 from deepxor.xor.monitor.callback import ReplicaMonitor
@@ -39,13 +39,13 @@ def plan_batches(start: int, num_steps: int, log_every: int, most: int) -> list[
 
     Returns:
         The number of steps of each batch. Every record is the last step of its batch;
-        if its step is an early one, it is the only one, so that the weights before the
-        step are known, too.
+        if its number is a power of two, it is the only one, so that the weights before
+        the step are known, too.
     """
     batches = []
     while start < num_steps:
         record = min(next_record(start, log_every), num_steps - 1)
-        is_alone = is_early(record) and record > start
+        is_alone = is_power_of_two(record) and record > start
         end = min(record + 1 - is_alone, start + most)
         batches.append(end - start)
         start = end

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 import deepxor
 from deepxor.events.reader import event_files, read_run
-from deepxor.record_steps import is_early, is_record
+from deepxor.record_steps import is_power_of_two, is_record
 from deepxor.runs.folder import RunError
 from deepxor.xor.run import FINISHED, INTERRUPTED, KILLED, Run
 from deepxor.xor.train import plan_batches, train
@@ -37,9 +37,9 @@ def test_batches_end_on_every_record_and_take_every_step(
     last_steps = set(start + np.cumsum(batches) - 1)
     records = {s for s in range(start, num_steps) if is_record(s, log_every)}
     assert records <= last_steps
-    # Of an early step the weights before it are known.
+    # Of a power of two the weights before it are known.
     sizes = dict(zip((start + np.cumsum(batches) - 1).tolist(), batches, strict=True))
-    assert all(sizes[step] == 1 for step in records if is_early(step))
+    assert all(sizes[step] == 1 for step in records if is_power_of_two(step))
 
 
 def small(**settings):

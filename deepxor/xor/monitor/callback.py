@@ -38,7 +38,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
     monitor, which keeps all norms and the last gradients of a training batch. The
     records are those of `deepxor.record_steps` and the last step. Each of them has to
     be the last step of its training batch, as it is in those of
-    `xor.train.plan_batches`. Where it is the only one, as early steps are, updates,
+    `xor.train.plan_batches`. At powers of two, where it is the only one, updates,
     activations and the factors of the gradient's way back are measured, too.
 
     In TensorBoard it shows `gradient_norm_log10/<layer>` (the median over replicas),
@@ -70,8 +70,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
         self._observer: GradientObserver | None = None
         self._latest: Observation | None = None
         self._measures: LayerMeasures | None = None
-        # The rows of the batch before the latest; None if that was not observed, or if
-        # the latest has several steps.
+        # The rows of the batch before the latest; None if layers are not measured.
         self._before: tf.Tensor | None = None
         self._rows: tf.Tensor | None = None
         self._starts = np.zeros(0, np.int64)
@@ -141,7 +140,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
         self._starts = _layer_starts(model)
         self._latest = self._before = self._rows = None
         self._measures = LayerMeasures(model)
-        self._observer = GradientObserver(model, self.every, self._prepare)
+        self._observer = GradientObserver(model, self.every)
         model.observers.append(self._observer)
 
     def on_train_batch_end(
@@ -153,7 +152,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
         self._before, self._rows = self._rows, latest.rows
         if self._seen == start:  # a batch of no step
             return
-        if self._seen > start + 1:
+        if self._seen > start + 1 or not is_power_of_two(latest.step):
             self._before = None
         self._latest = Observation(*latest.kept[self._observer])
         take = functools.partial(self._take, self._latest, start, self._seen)
@@ -171,15 +170,6 @@ class ReplicaMonitor(keras.callbacks.Callback):
         self._settle()
         self._history.end()
         self._stop_writing()
-
-    def _prepare(self) -> None:
-        """Lets the writer's thread, if there is one, trace what the first record needs.
-
-        It is called when the loop has been traced. While XLA compiles it, Python has
-        time.
-        """
-        if self._writer is not None and self._measures is not None:
-            self._writer.after(self._measures.prepare)
 
     def _settle(self) -> None:
         """Waits until the writer's thread has done all of its work."""

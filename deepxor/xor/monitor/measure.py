@@ -14,18 +14,16 @@ from deepxor.monitor.measure.activations import (
     largest_slope,
 )
 from deepxor.statistics import finite_percentiles
-from deepxor.xor.network.loop import holding
 from deepxor.xor.network.model import ReplicaNetwork
-from deepxor.xor.network.snapshot import pack
+from deepxor.xor.network.snapshot import Snapshot
 
 
 class LayerMeasures:
     """Measures each layer of a network in each of its replicas at a step.
 
-    That takes one more forward and backward pass, in a graph of its own: as a part of
-    the compiled loop it would take XLA as long to compile as all the rest. The graph is
-    small, as tracing it takes time, too: what is measured of all layers is computed
-    from the rows of all layers together.
+    That takes one more backward pass. NumPy takes it: a graph of TensorFlow would take
+    longer to trace than all records together, and as a part of the compiled loop it
+    would take XLA as long to compile as all the rest.
 
     Args:
         network: The network, whose hidden layers all have the same activation.
@@ -33,21 +31,13 @@ class LayerMeasures:
 
     def __init__(self, network: ReplicaNetwork) -> None:
         self._network = network
-        self._is_elementwise = np.array(
-            [is_elementwise(layer.activation) for layer in network.stack]
-        )
-        first = network.stack[int(self._is_elementwise.argmax())]
-        self._activation = first.activation if self._is_elementwise.any() else None
+        hidden = network.stack[:-1]
+        self._activation = hidden[0].activation if hidden else None
+        # Dead units and flat parts are those of functions of single numbers.
+        self._is_elementwise = is_elementwise(self._activation)
         self._flat_slope = 0.0
-        if self._activation is not None:
+        if self._activation is not None and self._is_elementwise:
             self._flat_slope = FLAT_SLOPE * min(largest_slope(self._activation), 1.0)
-        self._weight_shapes = [v.shape[:-1] for v in network.trainable_variables]
-        spec = tf.TensorSpec([None, network.replicas], network.compute_dtype)
-        self._measure = tf.function(self._measured, [spec, spec], autograph=False)
-
-    def prepare(self) -> None:
-        """Traces the graph, so that the first record does not wait for it."""
-        self._measure.get_concrete_function()
 
     def quantities(self, before: tf.Tensor, after: tf.Tensor) -> dict[str, np.ndarray]:
         """Returns the medians over the replicas of what is measured at a step.
@@ -62,114 +52,119 @@ class LayerMeasures:
         Returns:
             The quantities by name, [layers] each; NaN where one is not defined.
         """
-        table = self._measure(before, after).numpy()
-        (medians,) = finite_percentiles(table.reshape(-1, table.shape[-1]), 50)
-        norms, ratios, outputs, inputs, rms, dead, saturated = medians.reshape(
-            table.shape[:2]
-        )
+        old, new = self._network.unpack(before), self._network.unpack(after)
+        inputs = self._pre_activations(old)
+        slopes = self._slopes(inputs[:-1])
+        at_outputs, at_inputs = self._backpropagate(old, inputs, slopes)
+        changes = [b - a for a, b in zip(old.weights, new.weights, strict=True)]
+        weights = _norms(_pairs(old.weights))
+        outputs = _median(_norms(at_outputs))
+        before_activation = _median(_norms(at_inputs))
         # The layer's weights take the gradient to the output of the layer before.
         arriving = np.concatenate([[np.nan], outputs[:-1]])
+        # The loss begins at the last layer's pre-activations.
+        shown = [*old.outputs[:-1], inputs[-1]]
+        counts = np.array([math.prod(output.shape[:-1]) for output in shown])
         return {
-            "slope_factor": _quotient(inputs, outputs),
-            "weight_factor": _quotient(arriving, inputs),
-            "dead_fraction": np.where(self._is_elementwise, dead, np.nan),
-            "saturated_fraction": np.where(self._is_elementwise, saturated, np.nan),
-            "activation_rms": rms,
-            "weight_norm": norms,
-            "update_ratio": ratios,
+            "slope_factor": _quotient(before_activation, outputs),
+            "weight_factor": _quotient(arriving, before_activation),
+            "dead_fraction": self._shares(
+                [(output == 0).all(axis=0) for output in old.outputs[:-1]]
+            ),
+            "saturated_fraction": self._shares(
+                [np.abs(slope) < self._flat_slope for slope in slopes]
+            ),
+            "activation_rms": _median(_norms(shown) / np.sqrt(counts)[:, None]),
+            "weight_norm": _median(weights),
+            "update_ratio": _median(_quotient(_norms(_pairs(changes)), weights)),
         }
 
-    def _measured(self, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-        """Returns all that is measured, float64 [quantities, layers, R]."""
-        network = self._network
-        sizes = [math.prod(shape) for shape in self._weight_shapes]
-        old, new = before[: sum(sizes)], after[: sum(sizes)]
-        weights = [
-            tf.reshape(part, [*shape, network.replicas])
-            for part, shape in zip(
-                tf.split(old, sizes), self._weight_shapes, strict=True
-            )
-        ]
-        with holding(network.trainable_variables, weights):
-            inputs, outputs, at_inputs, at_outputs = self._backpropagate()
-        of_layers = [sum(pair) for pair in zip(sizes[::2], sizes[1::2], strict=True)]
-        norms = _norms(old, of_layers)
-        ratios = tf.math.divide_no_nan(_norms(new - old, of_layers), norms)
-        counts = [_row_count(output) for output in outputs]
-        columns = [_row_count(z) for z in inputs]
-        is_silent = [tf.reduce_all(output == 0, axis=0) for output in outputs]
-        return tf.stack(
-            [
-                norms,
-                ratios,
-                _norms(pack(at_outputs), counts),
-                _norms(pack(at_inputs), columns),
-                _norms(pack(outputs), counts) / np.sqrt(counts)[:, None],
-                _means(pack(is_silent), [_row_count(silent) for silent in is_silent]),
-                self._saturated(inputs, columns),
-            ]
+    def _pre_activations(self, state: Snapshot) -> list[np.ndarray]:
+        """Returns the pre-activations of all layers, [samples, columns, R] each."""
+        x = np.broadcast_to(
+            self._network.x[:, :, None],
+            (*self._network.x.shape, self._network.replicas),
         )
+        pairs = zip(state.weights[::2], state.weights[1::2], strict=True)
+        with np.errstate(all="ignore"):  # some replicas may have diverged
+            return [
+                (h[:, :, None] * kernel).sum(axis=1) + bias
+                for h, (kernel, bias) in zip([x, *state.outputs], pairs, strict=False)
+            ]
 
-    def _backpropagate(self) -> tuple[list[tf.Tensor], ...]:
-        """Returns pre-activations and outputs of the layers, and the gradients there.
-
-        Returns:
-            Four lists of a tensor [samples, units, R] for each layer.
-        """
-        inputs: list[tf.Tensor] = []
-        outputs: list[tf.Tensor] = []
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            x = tf.expand_dims(self._network.x, 2)
-            for layer in self._network.stack:
-                inputs.append(layer.pre_activate(x))
-                tape.watch(inputs[-1])
-                x = layer.activate(inputs[-1])
-                outputs.append(x)
-                tape.watch(x)
-            loss = tf.reduce_sum(self._network.replica_cost(x))
-        return inputs, outputs, *tape.gradient(loss, [inputs, outputs])
-
-    def _saturated(self, inputs: list[tf.Tensor], counts: Sequence[int]) -> tf.Tensor:
-        """Returns the share of outputs on a flat part of the activation, [layers, R].
-
-        Layers without an elementwise activation have any number.
-        """
-        rows = pack(inputs)
-        if self._activation is None:
-            return tf.zeros([len(counts), self._network.replicas], tf.float64)
+    def _slopes(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Returns the slopes of the hidden layers at their pre-activations."""
+        if not inputs:
+            return []
+        if self._network.stack[0].pieces > 1:
+            return [self._shares_of_pieces(z) for z in inputs]
+        rows = tf.constant(np.concatenate([z.reshape(-1, z.shape[-1]) for z in inputs]))
         with tf.GradientTape() as tape:
             tape.watch(rows)
-            outputs = self._activation(rows)
-        slopes = tf.abs(tape.gradient(outputs, rows))
-        return _means(slopes < self._flat_slope, counts)
+            outputs = rows if self._activation is None else self._activation(rows)
+        slopes = tape.gradient(outputs, rows).numpy()
+        ends = np.cumsum([math.prod(z.shape[:-1]) for z in inputs])
+        parts = np.split(slopes, ends[:-1])
+        return [part.reshape(z.shape) for part, z in zip(parts, inputs, strict=True)]
+
+    def _shares_of_pieces(self, z: np.ndarray) -> np.ndarray:
+        """Returns the slopes of maxout: equal shares for the largest pieces."""
+        pieces = self._network.stack[0].pieces
+        parts = z.reshape(len(z), -1, pieces, z.shape[-1])
+        is_largest = parts == parts.max(axis=2, keepdims=True)
+        count = np.maximum(is_largest.sum(axis=2, keepdims=True), 1)
+        return (is_largest / count).reshape(z.shape).astype(z.dtype)
+
+    def _backpropagate(
+        self, state: Snapshot, inputs: list[np.ndarray], slopes: list[np.ndarray]
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Returns the gradients at the outputs and at the pre-activations, by layer.
+
+        The last layer ends in its logits, whose sigmoid is a part of the loss.
+        """
+        # p - y, without a difference of nearly equal numbers.
+        sign = np.where(self._network.y[:, :, None] > 0.5, -1, 1).astype(np.float32)
+        with np.errstate(all="ignore"):
+            at_input = sign / (1 + np.exp(-sign * inputs[-1])) / np.float32(len(sign))
+            at_outputs, at_inputs = [at_input], [at_input]
+            for layer in range(len(inputs) - 1, 0, -1):
+                kernel = state.weights[2 * layer]
+                at_output = (at_input[:, None] * kernel).sum(axis=2)
+                pieces = self._network.stack[layer - 1].pieces
+                at_input = np.repeat(at_output, pieces, axis=1) * slopes[layer - 1]
+                at_outputs.append(at_output)
+                at_inputs.append(at_input)
+        return at_outputs[::-1], at_inputs[::-1]
+
+    def _shares(self, masks: list[np.ndarray]) -> np.ndarray:
+        """Returns the median share of what is true in hidden layers, [layers].
+
+        It is NaN for the last layer and where activations are not elementwise.
+        """
+        if not self._is_elementwise:
+            return np.full(len(masks) + 1, np.nan)
+        shares = [mask.reshape(-1, mask.shape[-1]).mean(axis=0) for mask in masks]
+        return np.append(_median(np.array(shares)), np.nan)
 
 
-def _row_count(values: tf.Tensor) -> int:
-    return math.prod(values.shape[:-1])
+def _pairs(weights: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Returns the rows of kernel and bias together, for each layer."""
+    rows = [weight.reshape(-1, weight.shape[-1]) for weight in weights]
+    pairs = zip(rows[::2], rows[1::2], strict=True)
+    return [np.concatenate(pair) for pair in pairs]
 
 
-def _means(rows: tf.Tensor, counts: Sequence[int]) -> tf.Tensor:
-    """Returns the mean of each layer's rows, float64 [layers, R].
-
-    Args:
-        rows: The rows of all layers in turn, [rows, R].
-        counts: The number of rows of each layer.
-    """
-    layers = np.repeat(np.arange(len(counts)), counts)
-    return tf.math.segment_mean(tf.cast(rows, tf.float64), layers)
-
-
-def _norms(rows: tf.Tensor, counts: Sequence[int]) -> tf.Tensor:
-    """Returns the L2 norm of each layer's rows, float64 [layers, R].
-
-    Args:
-        rows: The rows of all layers in turn, [rows, R].
-        counts: The number of rows of each layer.
-    """
-    layers = np.repeat(np.arange(len(counts)), counts)
+def _norms(layers: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the L2 norm of each layer, float64 [layers, R]."""
     # In float32 the square of a number below 1e-19 would be 0.
-    squares = tf.square(tf.cast(rows, tf.float64))
-    return tf.sqrt(tf.math.segment_sum(squares, layers))
+    rows = [x.reshape(-1, x.shape[-1]).astype(np.float64) for x in layers]
+    with np.errstate(all="ignore"):
+        return np.sqrt([np.square(x).sum(axis=0) for x in rows])
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """Returns the median over the replicas with a finite value."""
+    return finite_percentiles(values, 50)[0]
 
 
 def _quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -74,16 +74,9 @@ class GradientObserver:
     Args:
         model: The network.
         every: The number of steps from one record to the next.
-        on_traced: Called each time that the loop has been traced with the observer.
     """
 
-    def __init__(
-        self,
-        model: ReplicaNetwork,
-        every: int,
-        on_traced: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._on_traced = on_traced
+    def __init__(self, model: ReplicaNetwork, every: int) -> None:
         self._model = model
         self._layers = len(model.stack)
         self._steps = buffer_steps(every, self._layers, model.replicas)
@@ -128,7 +121,6 @@ class GradientObserver:
         Args:
             kept: The tensors after the last step.
         """
-        self._on_traced()
         bins, *gradients = kept
         return [*Observation(bins, pack(gradients))]
 

@@ -185,21 +185,21 @@ class TrainLoop:
         ) -> tuple[Any, ...]:
             # The identities carry the names that TensorBoard's graph shows.
             state = [tf.identity(x, n) for x, n in zip(state, names, strict=True)]
-            with holding(variables, state) as scope:
+            with _holding(variables, state) as scope:
                 gradients, *logs = self._network.optimizer_step(barrier)
             state = [scope.get_current_value(variable) for variable in variables]
             pairs = zip(self._network.observers, kept, strict=True)
             kept = [observer.update(i, gradients, old) for observer, old in pairs]
             return i + 1, state, kept, *logs
 
-        with holding(variables, values):
+        with _holding(variables, values):
             start = [observer.init(replicas) for observer in self._network.observers]
         _, state, kept, *logs = tf.while_loop(
             lambda i, *_: i < num_steps,
             step,
             [tf.zeros_like(num_steps), values, start, none, none],
         )
-        with holding(variables, state):
+        with _holding(variables, state):
             rows = pack([*state[:owned], *self._network.evaluate()])
         pairs = zip(self._network.observers, kept, strict=True)
         results = [observer.finalize(last) for observer, last in pairs]
@@ -223,7 +223,7 @@ def _join(*values: tf.Tensor) -> tf.Tensor:
 
 
 @contextlib.contextmanager
-def holding(
+def _holding(
     variables: Sequence[keras.Variable], values: Sequence[tf.Tensor]
 ) -> Iterator[keras.StatelessScope]:
     """Gives variables other values, which can be changed, while the context is open.
