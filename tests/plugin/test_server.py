@@ -129,7 +129,7 @@ def test_only_the_table_of_files_is_served(tmp_path):
 
 def test_static_files_stay_small():
     static = Path(payload.__file__).parent / "static"
-    assert sum(path.stat().st_size for path in static.iterdir()) < 96_000
+    assert sum(path.stat().st_size for path in static.iterdir()) < 125_000
 
 
 def test_a_truncated_file_shows_what_is_left(tmp_path):
