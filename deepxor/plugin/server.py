@@ -28,8 +28,11 @@ _STATIC = Path(__file__).parent / "static"
 # The files that are served; no name from a request ever becomes a path.
 _FILES = {
     "index.js": "text/javascript",
+    "arrival.js": "text/javascript",
+    "beam.js": "text/javascript",
     "card.js": "text/javascript",
     "choice.js": "text/javascript",
+    "clock.js": "text/javascript",
     "data.js": "text/javascript",
     "dom.js": "text/javascript",
     "download.js": "text/javascript",
@@ -39,10 +42,12 @@ _FILES = {
     "profile.js": "text/javascript",
     "range.js": "text/javascript",
     "side.js": "text/javascript",
+    "stage.js": "text/javascript",
     "url.js": "text/javascript",
     "why.js": "text/javascript",
     "words.js": "text/javascript",
     "zoom.js": "text/javascript",
+    "stage.css": "text/css",
     "style.css": "text/css",
 }
 

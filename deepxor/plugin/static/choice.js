@@ -12,6 +12,7 @@ const defaults = () => ({
   pins: new Map(), // Name -> the place whose colour it keeps.
   picked: [], // Names of the runs that stand out.
   zoom: null, // The first and the last step shown; null for all.
+  stage: false, // Whether the stage is open.
   step: null, // Where the cursor is; null is the last, also when there are new ones.
 });
 

@@ -48,13 +48,28 @@ export async function fetchCsv(name) {
   return response.text();
 }
 
+/** Returns a run's {curves, surfaces}, as curves.py has them; empty if there are none. */
+export async function fetchCurves(name) {
+  try {
+    const response = await fetch(url('./curves?run=' + encodeURIComponent(name)));
+    if (response.ok) return await response.json();
+  } catch {
+    // The gradients are shown without them.
+  }
+  return {curves: {}, surfaces: []};
+}
+
+/** Returns the address of a picture, which TensorBoard's tab Images serves. */
+export const pictureUrl = (blob) =>
+  url('../images/individualImage?blob_key=' + encodeURIComponent(blob)).href;
+
 export function decode(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const text = new TextDecoder().decode(new Uint8Array(buffer, 4, length));
   const flow = JSON.parse(text);
   if (flow.error) return flow;
   const size = flow.columns * flow.layers.length;
-  flow.replicas = flow.replicas > 0 ? flow.replicas : null;
+  const replicas = flow.replicas > 0 ? flow.replicas : null;
   flow.fault_step = Number.isFinite(flow.fault_step) ? flow.fault_step : null;
   let offset = 4 + length;
   for (const block of flow.blocks) {
@@ -71,6 +86,8 @@ export function decode(buffer) {
     flow[block.name] = values(block, buffer, offset, size);
     offset += bytes + ((8 - (bytes % 8)) % 8);
   }
+  // A block has the same name.
+  flow.replicas = replicas;
   // What older files do not have is not known.
   const unknown = new Float32Array(size).fill(NaN);
   for (const name of ROWS) flow[name] ??= unknown;

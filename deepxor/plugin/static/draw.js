@@ -38,7 +38,8 @@ const ZERO_COLOURS = [rgba([255, 255, 255]), rgba([120, 120, 120])];
 const FLAG = '#dc1428';
 const NON_FINITE_COLOURS = [rgba([220, 20, 40]), rgba([255, 225, 225])];
 
-function special(cell, x, y) {
+/** Returns the colour of a pixel of what has no place on the scale. */
+export function special(cell, x, y) {
   if (cell === ZERO) return ZERO_COLOURS[(x + y) % 6 < 2 ? 1 : 0];
   if (cell === NON_FINITE) return NON_FINITE_COLOURS[(x - y + 6e6) % 7 < 2 ? 1 : 0];
   return 0;
@@ -115,7 +116,7 @@ function spans(flow, axis, pixels) {
 }
 
 /** Renders a run's cells once; the cursor is drawn over this picture. */
-export function renderCells(flow, quantity, scale, axis, width, height) {
+export function renderCells(flow, quantity, scale, axis, width, height, withShares = true) {
   const layers = flow.layers.length;
   const image = new ImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
@@ -123,7 +124,7 @@ export function renderCells(flow, quantity, scale, axis, width, height) {
   const factor = 255 / (scale.high - scale.low);
   const edges = Int32Array.from({length: layers + 1}, (_, layer) =>
     Math.ceil((layers - layer) * height / layers));
-  const hasShares = quantity.id === 'norm_log10' && height / layers >= SHARES_HEIGHT;
+  const hasShares = withShares && quantity.id === 'norm_log10' && height / layers >= SHARES_HEIGHT;
   spans(flow, axis, width).forEach((span, x) => {
     if (!span) return;
     for (let layer = 0; layer < layers; layer++) {

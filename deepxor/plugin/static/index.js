@@ -14,6 +14,7 @@ import {build, unit, updateHeader} from './page.js';
 import {fixedRange, rangeOf} from './range.js';
 import {followPointer, litAmong, updateSide} from './side.js';
 import {QUANTITIES} from './tables.js';
+import {castOf, makeStage} from './stage.js';
 import * as url from './url.js';
 import {makeWhy, updateWhy} from './why.js';
 import * as zoom from './zoom.js';
@@ -35,6 +36,7 @@ let steps = []; // Those of all records of the runs shown, as far as they are no
 let common = {key: null, steps: []}; // What holds until other records are shown.
 let theme = {};
 let ui = {};
+let stage = null;
 
 /** Called by TensorBoard once, in a frame of its own. */
 export async function render() {
@@ -45,6 +47,8 @@ export async function render() {
   document.documentElement.lang = 'en';
   await styled;
   ui = build(handlers);
+  stage = makeStage({onStep: moveTo, onClose: () => setStage(false)});
+  document.addEventListener('keydown', pressStage);
   takeUp();
   url.follow(() => { takeUp(); changed(); });
   followPointer(ui, () => { keepSoon(); schedule(); });
@@ -93,6 +97,7 @@ const handlers = {
   tickAll: (ticked) => { list.tickAll(runs || [], ticked); changed(); },
   csv: saveCsv,
   png: downloadPng,
+  stage: () => setStage(true),
 };
 
 const shownRuns = () => list.shownOf(runs || []);
@@ -241,6 +246,26 @@ function press(run, event) {
   moveTo(flow.step[column]);
 }
 
+// --- The stage ---
+
+function setStage(open) {
+  choice.stage = open;
+  keepSoon();
+  schedule();
+}
+
+/** Opens the stage by the key s, but where a letter may be meant for something else. */
+function pressStage(event) {
+  const {key, target} = event;
+  if (key !== 's' || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!target.matches('input:not([type="checkbox"]), select, textarea')) setStage(true);
+}
+
+function updateStage(loaded) {
+  const cast = choice.stage && castOf(loaded, choice.picked);
+  stage.update(cast, choice.step ?? common.steps.at(-1), theme);
+}
+
 // --- Drawing ---
 
 let scheduled = false;
@@ -273,6 +298,7 @@ function update() {
   updateHeader(ui, view, common.missing);
   ui.main.classList.toggle('nothing', !loaded.length);
   if (loaded.length) updateSide(ui, view, loaded);
+  updateStage(loaded);
 }
 
 function updateEmptiness(shown) {

@@ -26,6 +26,9 @@ export function build(on) {
     low: h('input', {type: 'number', id: 'range-low', step: 'any', onchange: on.ends}),
     high: h('input', {type: 'number', id: 'range-high', step: 'any', onchange: on.ends}),
     ends: h('ul', {id: 'ends'}),
+    stage: h('button', {
+      id: 'on-stage', onclick: on.stage, title: 'The runs step by step, in large letters (s)',
+    }, 'Stage'),
     csv: h('button', {
       id: 'csv', onclick: on.csv, title: 'Download the records of the runs shown as CSV',
     }, 'CSV'),
@@ -72,7 +75,7 @@ export function build(on) {
       h('div', {id: 'legend'}, ui.scale,
         swatch(ZERO, 'exactly zero'), swatch(NON_FINITE, 'not finite'),
         h('span', {class: 'key'}, h('i', {class: 'missing'}), 'not measured')),
-      h('div', {class: 'buttons'},
+      h('div', {class: 'buttons'}, ui.stage,
         h('button', {id: 'png', onclick: on.png, title: 'Download as PNG'}, 'PNG'), ui.csv)),
     h('div', {id: 'body'}, h('nav', {'aria-label': 'Choice of runs'}, ui.choose), ui.main));
   foldWhereNarrow(ui.choose);

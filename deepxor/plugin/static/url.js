@@ -63,7 +63,7 @@ export function follow(onChange) {
 
 /** Returns a view as {key: text}, without what is as it is by default. */
 export function encode(choice, shown) {
-  const {filter, quantity, axis, range, zoom, picked, step} = choice;
+  const {filter, quantity, axis, range, zoom, picked, stage, step} = choice;
   const values = {
     quantity, axis, step: step === null ? 'last' : String(step),
     runs: JSON.stringify(shown.slice(0, MOST_RUNS).map(({index, name}) => [index, name])),
@@ -73,6 +73,7 @@ export function encode(choice, shown) {
   if (range.mode !== 'auto') {
     values.range = range.mode === 'full' ? 'full' : `${range.low}~${range.high}`;
   }
+  if (stage) values.stage = '1';
   if (picked.length) values.picked = JSON.stringify(picked);
   return values;
 }
@@ -87,6 +88,7 @@ export function decode(values) {
   if (values.step === 'last' || isStep(step)) found.step = values.step === 'last' ? null : step;
   const zoom = pairOf(values.steps);
   if (zoom && zoom.every(isStep) && zoom[0] < zoom[1]) found.zoom = zoom;
+  if (values.stage === '1') found.stage = true;
   const range = values.range === 'full' ? {mode: 'full'}
     : fixedRange(...pairOf(values.range) || []);
   if (range) found.range = range;
