@@ -64,7 +64,7 @@ def test_it_begins_with_a_sentence_a_picture_and_two_commands():
     title, sentence, picture, commands, *_ = README.split("\n\n")
     assert title == "# deepxor"
     assert re.fullmatch(r"\*\*[^.]+\.\*\*", sentence)
-    assert re.fullmatch(r"!\[[^]]+\]\(docs/[^)]+\.png\)", picture)
+    assert re.fullmatch(r"!\[[^]]+\]\(docs/[^)]+\.gif\)", picture)
     first, *lines, last = commands.splitlines()
     assert (first, last) == ("```sh", "```")
     assert [line.split()[0] for line in lines] == ["scripts/demo", "scripts/test"]

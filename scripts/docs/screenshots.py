@@ -15,6 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from scripts.docs import stage_animation
 from tests.support.browser import Page, TensorBoard, chromium
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
@@ -184,6 +185,7 @@ def main() -> None:
         runs = demo_runs(logdir, folder / "logdir")
         take_all(runs, SHOTS)
         take_report(runs)
+        stage_animation.save(stage_animation.take(runs))
         take_all(logdir / FIRST_STEPS, FIRST_SHOTS)
 
 

@@ -52,6 +52,10 @@ class LayerMeasures:
         Returns:
             The quantities by name, [layers] each; NaN where one is not defined.
         """
+        with np.errstate(all="ignore"):  # some replicas may have diverged
+            return self._medians(before, after)
+
+    def _medians(self, before: tf.Tensor, after: tf.Tensor) -> dict[str, np.ndarray]:
         old, new = self._network.unpack(before), self._network.unpack(after)
         inputs = self._pre_activations(old)
         slopes = self._slopes(inputs[:-1])
@@ -86,11 +90,10 @@ class LayerMeasures:
             (*self._network.x.shape, self._network.replicas),
         )
         pairs = zip(state.weights[::2], state.weights[1::2], strict=True)
-        with np.errstate(all="ignore"):  # some replicas may have diverged
-            return [
-                (h[:, :, None] * kernel).sum(axis=1) + bias
-                for h, (kernel, bias) in zip([x, *state.outputs], pairs, strict=False)
-            ]
+        return [
+            (h[:, :, None] * kernel).sum(axis=1) + bias
+            for h, (kernel, bias) in zip([x, *state.outputs], pairs, strict=False)
+        ]
 
     def _slopes(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Returns the slopes of the hidden layers at their pre-activations."""
@@ -124,16 +127,15 @@ class LayerMeasures:
         """
         # p - y, without a difference of nearly equal numbers.
         sign = np.where(self._network.y[:, :, None] > 0.5, -1, 1).astype(np.float32)
-        with np.errstate(all="ignore"):
-            at_input = sign / (1 + np.exp(-sign * inputs[-1])) / np.float32(len(sign))
-            at_outputs, at_inputs = [at_input], [at_input]
-            for layer in range(len(inputs) - 1, 0, -1):
-                kernel = state.weights[2 * layer]
-                at_output = (at_input[:, None] * kernel).sum(axis=2)
-                pieces = self._network.stack[layer - 1].pieces
-                at_input = np.repeat(at_output, pieces, axis=1) * slopes[layer - 1]
-                at_outputs.append(at_output)
-                at_inputs.append(at_input)
+        at_input = sign / (1 + np.exp(-sign * inputs[-1])) / np.float32(len(sign))
+        at_outputs, at_inputs = [at_input], [at_input]
+        for layer in range(len(inputs) - 1, 0, -1):
+            kernel = state.weights[2 * layer]
+            at_output = (at_input[:, None] * kernel).sum(axis=2)
+            pieces = self._network.stack[layer - 1].pieces
+            at_input = np.repeat(at_output, pieces, axis=1) * slopes[layer - 1]
+            at_outputs.append(at_output)
+            at_inputs.append(at_input)
         return at_outputs[::-1], at_inputs[::-1]
 
     def _shares(self, masks: list[np.ndarray]) -> np.ndarray:
@@ -158,8 +160,7 @@ def _norms(layers: Sequence[np.ndarray]) -> np.ndarray:
     """Returns the L2 norm of each layer, float64 [layers, R]."""
     # In float32 the square of a number below 1e-19 would be 0.
     rows = [x.reshape(-1, x.shape[-1]).astype(np.float64) for x in layers]
-    with np.errstate(all="ignore"):
-        return np.sqrt([np.square(x).sum(axis=0) for x in rows])
+    return np.sqrt([np.square(x).sum(axis=0) for x in rows])
 
 
 def _median(values: np.ndarray) -> np.ndarray:
