@@ -82,6 +82,21 @@ def is_power_of_two(step: int) -> bool:
     return step & (step - 1) == 0
 
 
+def is_pictured(step: int) -> bool:
+    """Returns whether a record has a picture: step 0 and the powers of four.
+
+    TensorBoard keeps ten pictures of a series, and drops others at random.
+
+    Args:
+        step: The number of the step, from 0.
+
+    Example:
+        >>> [step for step in range(300) if is_pictured(step)]
+        [0, 1, 4, 16, 64, 256]
+    """
+    return is_power_of_two(step) and step.bit_length() % 2 == (step > 0)
+
+
 def next_record(step: int, every: int) -> int:
     """Returns the first record that is not before a step.
 

@@ -18,7 +18,7 @@ from deepxor.events.layout import CATEGORY, gradient_chart
 from deepxor.events.step import StepSummary
 from deepxor.events.writer import SummaryWriter
 from deepxor.nn.activations import ACTIVATIONS
-from deepxor.record_steps import is_full, is_power_of_two, is_record
+from deepxor.record_steps import is_full, is_pictured, is_record
 from deepxor.statistics import finite_mean, finite_percentiles
 from deepxor.xor import decision_surface, text_summary
 from deepxor.xor.config import Experiment
@@ -63,7 +63,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     The records are those of `deepxor.record_steps` and the last step. All have the
     scalars; histograms are written at the multiples of `log_every` and at powers of
-    two, pictures at powers of two, and both at the first step and the last. Cost,
+    two, pictures at powers of four, and both at the first step and the last. Cost,
     accuracy, weights and layer outputs are those after the step.
 
     Args:
@@ -153,7 +153,7 @@ class RunRecorder(keras.callbacks.Callback):
             for name, array in zip(names, arrays, strict=True)
         }
         to.histograms(values)
-        if is_power_of_two(step) or self._is_last(step):
+        if is_pictured(step) or self._is_last(step):
             to.image("decision_surface", self._picture(snapshot))
 
     def _is_last(self, step: int) -> bool:
