@@ -43,8 +43,7 @@ class Quantity:
         coding: How the server of the tab codes it, `U16`, `BYTE_FRACTION` or
             `BYTE_COUNT`; None if the tab does not get it.
         doc: A sentence for the docs on what the quantity is.
-        has_band: Whether the XOR laboratory also records its percentiles over replicas,
-            and the shares of replicas where it is exactly zero and not finite.
+        has_band: Whether the XOR laboratory also records its percentiles over replicas.
     """
 
     name: str

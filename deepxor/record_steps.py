@@ -38,16 +38,7 @@ def is_record(step: int, every: int) -> bool:
         >>> [step for step in range(30, 130) if is_record(step, 100)]
         [30, 31, 32, 38, 45, 54, 64, 76, 91, 100, 108, 128]
     """
-    return is_regular(step, every) or is_early(step)
-
-
-def is_early(step: int) -> bool:
-    """Returns whether a step is a record however large `every` is.
-
-    Args:
-        step: The number of the step, from 0.
-    """
-    return step in _EARLY
+    return is_regular(step, every) or step in _EARLY
 
 
 def is_regular(step: int, every: int) -> bool:
@@ -61,7 +52,7 @@ def is_regular(step: int, every: int) -> bool:
 
 
 def is_full(step: int, every: int) -> bool:
-    """Returns whether a record has histograms and pictures, too, which take longer.
+    """Returns whether a record has histograms, too, which take longer.
 
     Args:
         step: The number of the step, from 0.

@@ -86,6 +86,18 @@ def finite_mean(values: np.ndarray) -> np.ndarray:
     return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Returns a ratio of norms; NaN where one is not finite or the divisor is 0.
+
+    Args:
+        above: Norms, of any shape.
+        below: The norms to divide by, of a shape that goes with it.
+    """
+    above, below = np.broadcast_arrays(above, below)
+    is_defined = np.isfinite(above) & np.isfinite(below) & (below > 0)
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=is_defined)
+
+
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """Returns the 95 % confidence interval of a rate (Wilson 1927).
 

@@ -14,7 +14,7 @@ from deepxor.backprop.chain import Chain, Function, Link, keras_chain
 from deepxor.backprop.mean_field import Prediction, WideLayer
 from deepxor.backprop.profile import BackwardProfile
 from deepxor.backprop.table import plain_text, profile_table
-from deepxor.statistics import finite_percentiles
+from deepxor.statistics import finite_percentiles, ratio
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +78,7 @@ class Explanation:
         is exactly 1. A factor is NaN where the norm at the layer's output is zero, or
         one of the two norms is not finite.
         """
-        factor = _ratio(self.pre_activation_norm, self.gradient_norm)
+        factor = ratio(self.pre_activation_norm, self.gradient_norm)
         factor[~self.has_activation] = 1.0
         return factor
 
@@ -91,7 +91,7 @@ class Explanation:
         `slope_factor`.
         """
         before = np.concatenate([self.input_norm[None], self.gradient_norm[:-1]])
-        return _ratio(before, self.pre_activation_norm)
+        return ratio(before, self.pre_activation_norm)
 
     @property
     def decades_lost(self) -> np.ndarray:
@@ -102,7 +102,7 @@ class Explanation:
         finite.
         """
         with np.errstate(divide="ignore"):
-            return 0.0 - np.log10(_ratio(self.gradient_norm, self.gradient_norm[-1:]))
+            return 0.0 - np.log10(ratio(self.gradient_norm, self.gradient_norm[-1:]))
 
     def profile(self) -> BackwardProfile:
         """Returns the norms and factors in the order of backpropagation, to be shown.
@@ -252,13 +252,6 @@ def _norm(gradient: np.ndarray, replicas: int | None) -> np.ndarray:
     scale = np.where((size > 0) & np.isfinite(size), size, 1.0)
     norm = scale * np.sqrt(np.square(columns / scale).sum(axis=0))
     return norm[0] if replicas is None else norm
-
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Returns a quotient of norms; NaN where a norm is not finite or the divisor 0."""
-    above, below = np.broadcast_arrays(above, below)
-    is_defined = np.isfinite(above) & np.isfinite(below) & (below > 0)
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=is_defined)
 
 
 def _predict(chain: Chain, gradient: np.ndarray) -> Prediction | None:

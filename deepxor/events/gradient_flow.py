@@ -80,8 +80,12 @@ _SPARSE = np.array(
     [quantity.source != GRADIENT for quantity in in_tab() for _ in rows_of(quantity)]
     + [False for _ in REPLICA_ROWS]
 )
-_NORM, _NON_FINITE = map(QUANTITIES.index, ("norm_log10", "non_finite"))
-_NON_FINITE_REPLICAS = QUANTITIES.index(NON_FINITE_REPLICAS)
+_NORM, _ZERO_FRACTION, _NON_FINITE = map(
+    QUANTITIES.index, ("norm_log10", "zero_fraction", "non_finite")
+)
+_ZERO_REPLICAS, _NON_FINITE_REPLICAS = map(
+    QUANTITIES.index, (ZERO_REPLICAS, NON_FINITE_REPLICAS)
+)
 
 
 def table(layers: int, quantities: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -134,6 +138,15 @@ def not_recorded(tables: np.ndarray) -> np.ndarray:
 def non_finite_layers(tables: np.ndarray) -> np.ndarray:
     """Returns the number of layers whose gradient is not finite, int [...].
 
+    Args:
+        tables: Records, [..., len(QUANTITIES), layers].
+    """
+    return not_finite(tables).sum(axis=-1)
+
+
+def not_finite(tables: np.ndarray) -> np.ndarray:
+    """Returns which layers' gradients are not finite, bool [..., layers].
+
     Of replicas, the gradient of a layer is not finite if that of at least half is not.
 
     Args:
@@ -142,7 +155,23 @@ def non_finite_layers(tables: np.ndarray) -> np.ndarray:
     share = tables[..., _NON_FINITE_REPLICAS, :]
     has_bad = np.where(np.isnan(share), tables[..., _NON_FINITE, :] > 0, share >= 0.5)
     is_bad = has_bad | ~np.isfinite(tables[..., _NORM, :])
-    return (is_bad & ~not_recorded(tables)).sum(axis=-1)
+    return is_bad & ~not_recorded(tables)
+
+
+def exactly_zero(tables: np.ndarray) -> np.ndarray:
+    """Returns which layers' gradients are exactly zero, bool [..., layers].
+
+    Of replicas, it is the median over those whose gradient is finite.
+
+    Args:
+        tables: Records, [..., len(QUANTITIES), layers].
+    """
+    zeros = tables[..., _ZERO_REPLICAS, :]
+    finite = 1 - np.nan_to_num(tables[..., _NON_FINITE_REPLICAS, :])
+    is_zero = np.where(
+        np.isnan(zeros), tables[..., _ZERO_FRACTION, :] == 1, zeros > 0.5 * finite
+    )
+    return is_zero & ~not_finite(tables) & ~not_recorded(tables)
 
 
 def joined_layers(first: Sequence[str], then: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from deepxor.quantities import GRADIENT, names
 from deepxor.statistics import LOG10_EDGES
 
 # The number of records that a buffer holds; further ones overwrite the oldest.
-CAPACITY = 128
+CAPACITY = 64
 
 # The quantities of activations that are measured inside the step.
 ACTIVITY = ("saturated_fraction", "activation_rms")

@@ -82,8 +82,8 @@ class History:
     Attributes:
         layers: The names of the layers in forward order, including those that `join`
             has added.
-        made: The number of records that were added, including those dropped since.
-        regular: The number of those that diagnoses look at.
+        regular: The number of records that were added and that diagnoses look at,
+            including those dropped since.
         first_bad: The step and the layer of the first gradient that was not finite, or
             None; the layer is None if it is not one of `layers`.
         notes: Maps what is not known to the reason.
@@ -96,7 +96,7 @@ class History:
 
     def __init__(self, layers: Sequence[str]) -> None:
         self.layers = list(layers)
-        self.made = self.regular = 0
+        self.regular = 0
         self.first_bad: tuple[int, str | None] | None = None
         self.notes: dict[str, str] = {}
         self.model: dict[str, Any] = {}
@@ -165,7 +165,6 @@ class History:
         )
         self._records.append(record)
         self._bytes += record.nbytes
-        self.made += 1
         self.regular += is_regular
         if self._bytes > MAX_BYTES and len(self) > 100:
             self._thin_out()

@@ -145,7 +145,8 @@ class RecordKeeper:
         has_facts, rate = weights is not None and is_latest, float("nan")
         if has_facts:
             rate = self._learning_rate(recorder)
-            if self._sparse.is_due(record.step):
+            # An early record must not put off that of one that diagnoses look at.
+            if self._is_regular(record) and self._sparse.is_due(record.step):
                 table[_rows(RECURRENCE)] = self._time_ratio(recorder)
         loss, is_seen = record.loss, recorder.sees_loss
         if not is_seen and "loss" in self.last_logs:

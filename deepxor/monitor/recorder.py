@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deepxor import record_steps
 from deepxor.monitor.device_buffer import ACTIVITY, CAPACITY, DeviceBuffer, Record
 from deepxor.monitor.engine.base import Application, StepView
 from deepxor.monitor.layers import Owners, Row
@@ -164,7 +163,7 @@ class StepRecorder:
             if detail is Detail.NONE:
                 look = state[_LOOK]
             elif is_conditional:
-                is_record = _is_record(step, self._every.read_value())
+                is_record = step % self._every.read_value() == 0
                 look = tf.cond(is_record, record, lambda: state[_LOOK])
             else:
                 is_record, look = tf.constant(True), record()
@@ -381,13 +380,6 @@ class StepRecorder:
             row: carried_statistics([s for s, _ in pairs], [v for _, v in pairs])
             for row, pairs in found.items()
         }
-
-
-def _is_record(step: tf.Tensor, every: tf.Tensor) -> tf.Tensor:
-    """Returns whether a step is a record, as `record_steps.is_record` does."""
-    early = tf.constant(record_steps.EARLY_STEPS[record_steps.DENSE :], tf.int64)
-    is_early = (step < record_steps.DENSE) | tf.reduce_any(step == early)
-    return is_early | (step % every == 0)
 
 
 def _is_skipped(application: Application) -> tf.Tensor:

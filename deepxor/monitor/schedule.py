@@ -63,7 +63,9 @@ class Schedule:
     """Decides before every training call how much the call has to record.
 
     Records are the steps of `deepxor.record_steps`. Those that diagnoses look at, the
-    multiples of `every`, contain as much as they would without the others.
+    multiples of `every`, contain as much as they would without the others. Where a call
+    runs several steps, there are no others: activations and predictions are those of
+    the latest record of a call, which must be one that diagnoses look at.
 
     Args:
         every: The largest number of steps from one record to the next.
@@ -96,12 +98,19 @@ class Schedule:
         Args:
             step: The number of the step.
         """
+        if self._most > 1:
+            return record_steps.is_regular(step, self.every)
         return record_steps.is_record(step, self.every)
 
     @property
     def is_due(self) -> bool:
         """Whether the coming call makes a record."""
-        return record_steps.next_record(self.step, self.every) < self.step + self._most
+        return self._has_regular or self.is_record(self.step)
+
+    @property
+    def _has_regular(self) -> bool:
+        """Whether the coming call has a multiple of `every`."""
+        return -self.step % self.every < self._most
 
     def detail(self) -> Detail:
         """Returns how much the coming call has to record; to be asked once a call."""
@@ -110,7 +119,7 @@ class Schedule:
                 return Detail.NONE
             self._more_looks -= 1
             return Detail.FULL
-        if -self.step % self.every >= self._most:
+        if not self._has_regular:
             # An early record, of which there are few, is a look, too.
             self._more_looks = max(0, self._more_looks - 1)
             return Detail.FULL

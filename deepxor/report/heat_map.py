@@ -17,7 +17,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from deepxor.events.gradient_flow import not_recorded
+from deepxor.events.gradient_flow import (
+    NON_FINITE_REPLICAS,
+    ZERO_REPLICAS,
+    exactly_zero,
+    not_finite,
+    not_recorded,
+)
 from deepxor.events.reader import GradientFlow
 from deepxor.palette import (
     NORM_COLOURS,
@@ -120,29 +126,13 @@ class Cells:
         Args:
             flow: The records of the run's gradients.
         """
-        norms = flow.quantities["norm_log10"]
-        nothing = np.full(norms.shape, np.nan)
-        zeros, bad = (
-            flow.quantities.get(name, nothing)
-            for name in ("zero_replicas", "non_finite_replicas")
-        )
-        is_missing = not_recorded(flow.tables)
-        is_bad = np.where(
-            np.isnan(bad), flow.quantities["non_finite"] > 0, bad >= 0.5
-        ) | ~np.isfinite(norms)
-        # The median is over the replicas with a finite gradient.
-        is_zero = np.where(
-            np.isnan(zeros),
-            flow.quantities["zero_fraction"] == 1,
-            zeros > 0.5 * (1 - np.nan_to_num(bad)),
-        )
         return cls(
-            norms,
-            is_zero & ~is_bad & ~is_missing,
-            is_bad & ~is_missing,
-            is_missing,
-            np.nan_to_num(zeros),
-            np.nan_to_num(bad),
+            flow.quantities["norm_log10"],
+            exactly_zero(flow.tables),
+            not_finite(flow.tables),
+            not_recorded(flow.tables),
+            np.nan_to_num(flow.quantities[ZERO_REPLICAS]),
+            np.nan_to_num(flow.quantities[NON_FINITE_REPLICAS]),
         )
 
     def picked(self, records: np.ndarray) -> Cells:

@@ -54,7 +54,7 @@ def _cell(quantity: Quantity, values: np.ndarray) -> str:
     if gradient_flow.not_recorded(values[:, None])[0]:
         return MISSING
     value = float(values[gradient_flow.QUANTITIES.index(quantity.shown_name)])
-    is_zero = values[gradient_flow.QUANTITIES.index("zero_fraction")] == 1
+    is_zero = gradient_flow.exactly_zero(values[:, None])[0]
     if quantity.source == GRADIENT:
         if quantity.display == LOG10 and is_zero:
             return "0"

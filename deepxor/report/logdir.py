@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deepxor.events.gradient_flow import not_recorded
+from deepxor.events.gradient_flow import exactly_zero, not_recorded
 from deepxor.events.reader import GradientFlow, RunEvents, event_folders, read_run
 from deepxor.report.run import ReportRun
 from deepxor.report.significance import Comparison, compare_rates
@@ -236,7 +236,7 @@ def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:
 def _first_norm(flow: GradientFlow, layer: int) -> float | None:
     """Returns the norm at the first record that has the layer; None if not finite."""
     record = int((~not_recorded(flow.tables)[:, layer]).argmax())
-    if flow.quantities["zero_fraction"][record, layer] == 1:
+    if exactly_zero(flow.tables)[record, layer]:
         return 0.0
     with np.errstate(over="ignore"):
         norm = float(10.0 ** flow.quantities["norm_log10"][record, layer])

@@ -27,13 +27,14 @@ def last_record(run_dir: Path) -> int:
         run_dir: The run's folder.
 
     Returns:
-        The number of the step, or -1 if there is no checkpoint.
+        The number of the step, or -1 if there is no checkpoint, or no record before it,
+        as a run that is stopped while its loop is compiled has none.
 
     Raises:
         RunError: If the checkpoint cannot be read.
     """
-    arrays = _load(run_dir / _FILE)
-    return int(arrays["monitor/step"][-1]) if arrays else -1
+    steps = _load(run_dir / _FILE).get("monitor/step", np.zeros(0))
+    return int(steps[-1]) if len(steps) else -1
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:

@@ -215,7 +215,7 @@ def _results(
         **{tag: numbers[tag] for tag in ("cost", "cost/p10", "cost/p90", "accuracy")},
         "solved": round(numbers["solved"] * replicas),
         "diverged": round(numbers["diverged"] * replicas),
-        "dead": int(dead_replicas(history).sum()) if has_gradient else 0,
+        "dead": int(dead_replicas(history).sum()) if has_gradient else None,
         "first_layer": history["layer"][0] if has_gradient else None,
         "first_gradient": float(history["norm"][0, 0]) if has_gradient else None,
         "last_layer": history["layer"][-1] if has_gradient else None,

@@ -15,7 +15,7 @@ def test_the_history_is_bounded_and_keeps_its_ends():
     table = np.zeros((len(names()), 100), np.float32)
     for step in range(20_000):
         history.add(step, table, 0.0, 0.0)
-    assert len(history) * table.nbytes <= MAX_BYTES and history.made == 20_000
+    assert len(history) * table.nbytes <= MAX_BYTES and history.regular == 20_000
     assert history.steps[:8] == list(range(8))
     assert history.steps[-50:] == list(range(19_950, 20_000))
     assert history.steps == sorted(history.steps)

@@ -228,3 +228,17 @@ def test_sequences_of_unknown_length_or_very_long_ones_are_not_kept(length):
     # Keras takes a step more where it cannot know that the data has ended.
     assert len(monitor.history["step"]) >= 3
     assert np.isnan(monitor.history["time_ratio"]).all()
+
+
+def test_early_records_do_not_put_off_the_time_ratio():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4, 2)), keras.layers.SimpleRNN(3)])
+    model.add(keras.layers.Dense(1))
+    model.compile("sgd", "mse")
+    monitor = deepxor.GradientMonitor(every=40)
+    x = np.random.default_rng(0).normal(size=(8, 4, 2))
+    model.fit(x, x[:, 0, :1], 8, 121, verbose=0, callbacks=[monitor])
+    history = monitor.history
+    is_known = ~np.isnan(history["time_ratio"]).all(axis=1)
+    # Each is due: of step 40 from 1 on, of step 80 from 51 on, of step 120 from 101 on.
+    assert history["step"][is_known].tolist() == [0, 40, 80, 120]

@@ -19,7 +19,7 @@ def run(schedule, calls, every):
     missed, announced, step = [], 0, schedule.step
     for steps in calls:
         is_due = schedule.detail() is not Detail.NONE
-        records = [s for s in range(step, step + steps) if is_record(s, every)]
+        records = [s for s in range(step, step + steps) if schedule.is_record(s)]
         step += steps
         schedule.go_to(step)
         announced += is_due
@@ -104,3 +104,27 @@ def test_activations_and_weights_come_at_first_and_then_more_rarely(
     assert len(full) == len(records) or every < FULL_EVERY
     if len(records) >= 3:  # what a diagnosis looks at
         assert full[-1] >= records[-(len(records) // 3) - 1]
+
+
+@given(every=st.integers(1, 60), start=st.sampled_from([0, 100, 6000]))
+def test_the_early_records_take_nothing_from_the_regular_ones(every, start):
+    """The records that diagnoses look at are as full as they were without others."""
+    schedule, full = started(every, start), []
+    for step in range(start, start + 500):
+        detail = schedule.detail()
+        if step % every == 0 and detail is Detail.FULL:
+            full.append(step)
+        schedule.count_call()
+    # The same rule on the regular records alone, written out.
+    expected, last, records = [], 0, 0
+    for step in range(-(-start // every) * every, start + 500, every):
+        pause = min(1 + (last - start) // 4, FULL_EVERY)
+        if records < FULL_RECORDS or step - last >= pause:
+            expected.append(step)
+            last, records = step, records + 1
+    assert full == expected
+
+
+def test_calls_of_several_steps_record_the_regular_steps_only():
+    schedule = started(10, 0, steps_per_call=4)
+    assert [s for s in range(50) if schedule.is_record(s)] == [0, 10, 20, 30, 40]

@@ -83,6 +83,19 @@ def test_the_cursor_goes_along_with_a_run_that_goes_on(
     assert page.texts(TITLE) == ["Gradient norm by layer at step 0"]
 
 
+def test_a_verdict_on_a_training_that_goes_on_says_so(
+    page: FlowTab, writers: dict[str, SummaryWriter]
+) -> None:
+    # Nothing but the verdict has changed.
+    for more, shown in (({"is_running": True}, "vanishing so far"), ({}, "healthy")):
+        verdict = "vanishing" if more else "healthy"
+        texts = {"verdict": verdict, "evidence": "So.", "advice": "Sit still."}
+        writers["n"].flow_diagnosis({**texts, **more}, 50)
+        writers["n"].flush()
+        page.until(lambda shown=shown: shown in page.texts(".badge"), shown)
+        assert len(page.texts(".badge")) == 2
+
+
 def test_a_run_that_is_new_is_shown_and_takes_no_colour_of_another(
     page: FlowTab, logdir: Path, writers: dict[str, SummaryWriter]
 ) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -167,6 +168,28 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, whole):
     assert len(keys) == len(set(keys)), "a step was written twice"
     assert events == events_of(whole.path)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+class SignalAtOnce(keras.callbacks.Callback):
+    """Sends SIGINT while the first batch, which has no step, is compiled."""
+
+    def on_train_begin(self, logs=None):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_run_stopped_before_its_first_step_resumes(tmp_path, small_run):
+    run = Run.create(tmp_path, small())
+    assert train(run, [SignalAtOnce()]) == signal.SIGINT
+    run.close()
+    assert Run.load(run.path).status == INTERRUPTED
+    assert run.results["steps"] == 0
+    # Nothing is known of them.
+    assert run.results["dead"] is None and run.results["first_gradient"] is None
+    resumed = Run.resume(tmp_path, small())
+    assert train(resumed) is None
+    resumed.close()
+    assert events_of(resumed.path) == events_of(small_run.path)
+    assert comparable(resumed.results) == comparable(small_run.results)
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_over(tmp_path, small_run):

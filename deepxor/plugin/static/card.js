@@ -44,8 +44,9 @@ function toggle(card) {
 /** Shows a verdict, its evidence and its causes or, without any, its advice. */
 function updateBadge(card, diagnosis, width) {
   const verdict = diagnosis?.verdict || 'training';
-  if (card.badge.textContent !== verdict) {
-    setText(card.badge, verdict);
+  const shown = diagnosis?.is_running ? `${verdict} so far` : verdict;
+  if (card.badge.textContent !== shown) {
+    setText(card.badge, shown);
     card.badge.style.background = Object.hasOwn(VERDICTS, verdict) ? VERDICTS[verdict] : '';
   }
   const evidence = diagnosis?.evidence || 'no diagnosis yet';

@@ -103,10 +103,12 @@ class ReplicaMonitor(keras.callbacks.Callback):
     def fault_step(self) -> int | None:
         """The step of the first record that showed the fault, or None without one.
 
-        While there are few records, each is looked at, and later those whose number is
-        a power of two, and the last.
+        With a writer the records at multiples of `every` are looked at whose number is
+        a power of two; and always the last.
         """
-        return self._history.note_verdict(self.diagnosis.verdict)
+        self._settle()
+        fault = self._history.fault
+        return None if fault is None else fault[1]
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns all that has been measured, for a checkpoint between two batches.
@@ -169,6 +171,7 @@ class ReplicaMonitor(keras.callbacks.Callback):
             self._record(lambda: None, logs or {}, is_regular=True)
         self._settle()
         self._history.end()
+        self._history.note_verdict(self.diagnosis.verdict)
         self._stop_writing()
 
     def _settle(self) -> None:

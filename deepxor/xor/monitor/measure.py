@@ -13,7 +13,7 @@ from deepxor.monitor.measure.activations import (
     is_elementwise,
     largest_slope,
 )
-from deepxor.statistics import finite_percentiles
+from deepxor.statistics import finite_percentiles, ratio
 from deepxor.xor.network.model import ReplicaNetwork
 from deepxor.xor.network.snapshot import Snapshot
 
@@ -70,8 +70,8 @@ class LayerMeasures:
         shown = [*old.outputs[:-1], inputs[-1]]
         counts = np.array([math.prod(output.shape[:-1]) for output in shown])
         return {
-            "slope_factor": _quotient(before_activation, outputs),
-            "weight_factor": _quotient(arriving, before_activation),
+            "slope_factor": ratio(before_activation, outputs),
+            "weight_factor": ratio(arriving, before_activation),
             "dead_fraction": self._shares(
                 [(output == 0).all(axis=0) for output in old.outputs[:-1]]
             ),
@@ -80,7 +80,7 @@ class LayerMeasures:
             ),
             "activation_rms": _median(_norms(shown) / np.sqrt(counts)[:, None]),
             "weight_norm": _median(weights),
-            "update_ratio": _median(_quotient(_norms(_pairs(changes)), weights)),
+            "update_ratio": _median(ratio(_norms(_pairs(changes)), weights)),
         }
 
     def _pre_activations(self, state: Snapshot) -> list[np.ndarray]:
@@ -166,8 +166,3 @@ def _norms(layers: Sequence[np.ndarray]) -> np.ndarray:
 def _median(values: np.ndarray) -> np.ndarray:
     """Returns the median over the replicas with a finite value."""
     return finite_percentiles(values, 50)[0]
-
-
-def _quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    is_defined = np.isfinite(above) & np.isfinite(below) & (below > 0)
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=is_defined)
