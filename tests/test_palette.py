@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import deepxor.plugin
 from deepxor.palette import (
     RUN_COLOURS,
     RUN_DASHES,
@@ -18,8 +16,9 @@ from deepxor.palette import (
     run_dashes,
     run_marker,
 )
+from deepxor.plugin import static_files
 
-STYLE = Path(deepxor.plugin.__file__).parent / "static" / "style.css"
+STYLE = static_files.FOLDER / "drawing" / "theme.css"
 
 # Deuteranopia of severity 1, on linear RGB: Machado, Oliveira & Fernandes (2009).
 DEUTERANOPIA = np.array(

@@ -7,7 +7,6 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from tensorboard import errors, plugin_util
@@ -17,39 +16,11 @@ from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
 from deepxor.events import gradient_flow
-from deepxor.plugin import csv_table, payload
+from deepxor.plugin import csv_table, payload, static_files
 from deepxor.plugin.curves import read_curves
 from deepxor.plugin.script import tables_js
 
 logger = logging.getLogger(__name__)
-
-_STATIC = Path(__file__).parent / "static"
-
-# The files that are served; no name from a request ever becomes a path.
-_FILES = {
-    "index.js": "text/javascript",
-    "arrival.js": "text/javascript",
-    "beam.js": "text/javascript",
-    "card.js": "text/javascript",
-    "choice.js": "text/javascript",
-    "clock.js": "text/javascript",
-    "data.js": "text/javascript",
-    "dom.js": "text/javascript",
-    "download.js": "text/javascript",
-    "draw.js": "text/javascript",
-    "list.js": "text/javascript",
-    "page.js": "text/javascript",
-    "profile.js": "text/javascript",
-    "range.js": "text/javascript",
-    "side.js": "text/javascript",
-    "stage.js": "text/javascript",
-    "url.js": "text/javascript",
-    "why.js": "text/javascript",
-    "words.js": "text/javascript",
-    "zoom.js": "text/javascript",
-    "stage.css": "text/css",
-    "style.css": "text/css",
-}
 
 # The number of replies that are kept, about those of the runs on one screen. Each has
 # at most `payload.MAX_BYTES`.
@@ -82,9 +53,9 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
 
     def get_plugin_apps(self) -> dict[str, Callable[..., Any]]:
         """Returns the WSGI applications by route."""
-        files = {f"/{name}": _file_app(name, kind) for name, kind in _FILES.items()}
+        files = {f"/{name}": _file_app(name) for name in static_files.NAMES}
         return files | {
-            "/tables.js": _serve_tables,
+            f"/{static_files.TABLES}": _serve_tables,
             "/runs": self._serve_runs,
             "/flow": self._serve_flow,
             "/csv": self._serve_csv,
@@ -241,11 +212,11 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         )
 
 
-def _file_app(name: str, content_type: str) -> Callable[..., Any]:
+def _file_app(name: str) -> Callable[..., Any]:
     @wrappers.Request.application
     def serve(request: wrappers.Request) -> wrappers.Response:
-        content = (_STATIC / name).read_bytes()
-        return http_util.Respond(request, content, content_type)
+        content = (static_files.FOLDER / name).read_bytes()
+        return http_util.Respond(request, content, static_files.content_type(name))
 
     return serve
 

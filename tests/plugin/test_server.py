@@ -6,7 +6,6 @@ import logging
 import re
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from tensorboard.plugins import base_plugin
 from deepxor.events import gradient_flow
 from deepxor.events.writer import SummaryWriter
 from deepxor.palette import RUN_COLOURS, RUN_DASHES, RUN_MARKERS, SLOPE, WEIGHT
-from deepxor.plugin import payload
+from deepxor.plugin import payload, static_files
 from deepxor.plugin.loader import GradientFlowLoader
 from deepxor.quantities import in_tab
 from deepxor.verdicts import VERDICTS, by_name
@@ -129,9 +128,9 @@ def test_only_the_table_of_files_is_served(tmp_path):
 
 
 def test_the_tab_stays_small():
-    static = Path(payload.__file__).parent / "static"
     # TensorBoard compresses what it sends.
-    sent = sum(len(gzip.compress(path.read_bytes())) for path in static.iterdir())
+    files = (static_files.FOLDER / name for name in static_files.NAMES)
+    sent = sum(len(gzip.compress(path.read_bytes())) for path in files)
     assert sent < 60_000
 
 
@@ -279,7 +278,7 @@ def test_of_records_of_one_step_the_latest_counts():
 
 
 def test_the_tables_are_served_as_a_script(tmp_path):
-    response = serve(tmp_path).get(f"{ROUTE}/tables.js")
+    response = serve(tmp_path).get(f"{ROUTE}/drawing/tables.js")
     assert response.mimetype == "text/javascript"
     lines = response.text.splitlines()
     names = (
@@ -305,8 +304,7 @@ def test_the_tables_are_served_as_a_script(tmp_path):
 
 
 def test_no_script_and_no_style_names_a_verdict():
-    static = Path(payload.__file__).parent / "static"
-    for path in static.iterdir():
+    for path in (static_files.FOLDER / name for name in static_files.NAMES):
         assert not re.search("|".join(by_name()), path.read_text()), path
 
 

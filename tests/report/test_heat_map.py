@@ -1,7 +1,6 @@
 """The heat maps of the report: their axis, cells, shares and colours."""
 
 import re
-from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib
@@ -11,10 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-import deepxor
 from deepxor.events import gradient_flow
 from deepxor.events.reader import GradientFlow, RunEvents
 from deepxor.palette import NORM_COLOURS, NOT_FINITE, ZERO_FACE
+from deepxor.plugin import static_files
 from deepxor.report.curves import curves_svg
 from deepxor.report.heat_map import (
     Cells,
@@ -30,7 +29,7 @@ from deepxor.report.step_axis import StepAxis
 from tests.support.browser import chromium
 
 SHARES = ("zero_replicas", "non_finite_replicas")
-DRAW_JS = Path(deepxor.__file__).parent / "plugin" / "static" / "draw.js"
+DRAW_JS = static_files.FOLDER / "drawing" / "draw.js"
 
 
 def flow(norms, steps=None, **rows):

@@ -13,6 +13,7 @@ from selenium.webdriver.support.ui import Select
 
 from deepxor.events.writer import SummaryWriter
 from deepxor.palette import RUN_MARKERS
+from deepxor.plugin import static_files
 from deepxor.quantities import in_tab
 from tests.support.browser import TensorBoard, chromium
 from tests.support.flow_tab import FlowTab
@@ -248,8 +249,9 @@ def test_the_column_beside_the_cards_is_seen_whole(page: FlowTab, height: int) -
 
 
 def test_every_module_is_served(page: FlowTab) -> None:
-    static = Path(__file__).parents[2] / "deepxor" / "plugin" / "static"
-    for path in static.iterdir():
-        address = f"{page.url}data/plugin/gradient_flow/{path.name}"
+    folder = static_files.FOLDER
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        address = f"{page.url}data/plugin/gradient_flow/{name}"
         with urllib.request.urlopen(address, timeout=10) as response:
             assert response.read() == path.read_bytes()

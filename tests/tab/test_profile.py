@@ -183,7 +183,7 @@ def test_a_prefix_is_named_once_and_names_are_whole_in_the_readout(
 def test_names_are_shortened_in_the_middle(page: FlowTab) -> None:
     script = """
       const done = arguments[arguments.length - 1];
-      const words = import('/data/plugin/gradient_flow/words.js');
+      const words = import('/data/plugin/gradient_flow/drawing/words.js');
       words.then(({shortened, prefixOf}) => done([
         shortened('block3_conv_long_2d_1', (text) => text.length <= 16),
         shortened('short', () => true),

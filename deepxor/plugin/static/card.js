@@ -1,11 +1,11 @@
 // A run's card: its heading, its verdict and what to do, its heat map.
 
 import {choice, quantity} from './choice.js';
-import {columnAt} from './data.js';
-import {dot, h, setText} from './dom.js';
-import * as draw from './draw.js';
-import {VERDICTS} from './tables.js';
-import {describe, prefixOf} from './words.js';
+import {columnAt} from './drawing/cells.js';
+import {dot, h, setText} from './drawing/dom.js';
+import * as draw from './drawing/draw.js';
+import {VERDICTS} from './drawing/tables.js';
+import {describe, prefixOf} from './drawing/words.js';
 import {paintBrush} from './zoom.js';
 
 /** Returns the elements of a run's card; what the reader does in it is handed on. */

@@ -1,6 +1,6 @@
 // What the reader has chosen: in TensorBoard's address, and kept by the browser.
 
-import {QUANTITIES} from './tables.js';
+import {QUANTITIES} from './drawing/tables.js';
 import * as url from './url.js';
 
 const STORAGE_KEY = 'deepxor.gradient_flow';

@@ -1,13 +1,6 @@
 // What the server sends, decoded; payload.py has the layout.
 
-import {QUANTITIES} from './tables.js';
-
-// What a cell is apart from its value; never on the colour scale.
-export const FINITE = 0, ZERO = 1, NON_FINITE = 2, MISSING = 3;
-
-// All arrays that a flow has, one value a cell.
-const ROWS = [...QUANTITIES.map(({id}) => id), 'norm_log10_p10', 'norm_log10_p90', 'non_finite',
-  'zero_fraction', 'zero_replicas', 'non_finite_replicas'];
+import {complete} from './drawing/cells.js';
 
 const url = (path) => new URL(path, import.meta.url);
 
@@ -88,10 +81,7 @@ export function decode(buffer) {
   }
   // A block has the same name.
   flow.replicas = replicas;
-  // What older files do not have is not known.
-  const unknown = new Float32Array(size).fill(NaN);
-  for (const name of ROWS) flow[name] ??= unknown;
-  return flow;
+  return complete(flow);
 }
 
 function values(block, buffer, offset, size) {
@@ -112,72 +102,4 @@ function values(block, buffer, offset, size) {
     }
   }
   return found;
-}
-
-/** Tells whether the column has nothing of the layer, which was frozen, for example. */
-export function notRecorded(flow, i) {
-  return Number.isNaN(flow.non_finite[i]) && Number.isNaN(flow.norm_log10[i]);
-}
-
-/** Tells what cell i is: a value of the quantity, or something of its own. */
-export function kind(flow, quantity, i) {
-  if (notRecorded(flow, i)) return MISSING;
-  // The shares of the replicas, of which the cell is the median, where they are known.
-  const zeros = flow.zero_replicas[i], faults = flow.non_finite_replicas[i];
-  const isFaulty = Number.isNaN(faults) ? flow.non_finite[i] > 0 : faults >= 0.5;
-  if (isFaulty || !Number.isFinite(flow.norm_log10[i])) return NON_FINITE;
-  const isZero = Number.isNaN(zeros)
-    ? flow.zero_fraction[i] === 1 : zeros > 0.5 * (1 - (faults || 0));
-  if (quantity.log && isZero) return ZERO;
-  return Number.isFinite(flow[quantity.id][i]) ? FINITE : MISSING;
-}
-
-/** Returns the index of the last column at or before a step, or -1. */
-export function columnAt(flow, step) {
-  let low = 0, high = flow.columns;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (flow.step[middle] <= step) low = middle + 1; else high = middle;
-  }
-  return low - 1;
-}
-
-/** Returns the step at which the last column ends. */
-export function endOf(flow) {
-  const n = flow.columns;
-  return flow.step[n - 1] + (n > 1 ? flow.step[n - 1] - flow.step[n - 2] : 1);
-}
-
-/** Tells whether any cell of any of the flows has a value of the quantity. */
-export function isMeasured(flows, quantity) {
-  return flows.some((flow) => flow[quantity.id].some((value) => !Number.isNaN(value)));
-}
-
-/** Returns the sorted steps of all records of some flows. */
-export function stepsOf(flows) {
-  return [...new Set(flows.flatMap(({step}) => [...step]))].sort((a, b) => a - b);
-}
-
-/** Tells whether all flows have the same layers. */
-export function haveSameLayers(flows) {
-  const [first, ...others] = flows.map(({layers}) => JSON.stringify(layers));
-  return others.every((layers) => layers === first);
-}
-
-/** Returns the cell that a key moves the cursor to, as [column, layer]; null for none. */
-export function movedBy(key, flow, column, layer) {
-  const last = flow.columns - 1;
-  switch (key) {
-    case 'ArrowLeft': column--; break;
-    case 'ArrowRight': column++; break;
-    case 'PageDown': column -= 10; break;
-    case 'PageUp': column += 10; break;
-    case 'Home': column = 0; break;
-    case 'End': column = last; break;
-    case 'ArrowUp': layer++; break;
-    case 'ArrowDown': layer--; break;
-    default: return null;
-  }
-  const inside = (value, most) => Math.min(most, Math.max(0, value));
-  return [inside(column, last), inside(layer, flow.layers.length - 1)];
 }

@@ -1,11 +1,11 @@
 // What the browser saves: a picture, and any other file.
 
 import {choice, quantity as chosenQuantity} from './choice.js';
-import {h} from './dom.js';
-import * as draw from './draw.js';
-import {drawProfile, layOut} from './profile.js';
-import {profileRange} from './range.js';
-import {prefixOf, recordOf} from './words.js';
+import {h} from './drawing/dom.js';
+import * as draw from './drawing/draw.js';
+import {drawProfile, layOut} from './drawing/profile.js';
+import {profileRange} from './drawing/range.js';
+import {prefixOf, recordOf} from './drawing/words.js';
 
 /** Lets the browser save a file. */
 export function save(blob, name) {

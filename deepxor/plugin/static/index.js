@@ -5,16 +5,18 @@
 
 import {makeCard, updateCard} from './card.js';
 import {choice, indexed, keep, quantity, restore} from './choice.js';
-import * as data from './data.js';
-import {followTheme, setDot, setText} from './dom.js';
+import {fetchCsv, fetchFlows, fetchRuns} from './data.js';
+import {columnAt, endOf, isMeasured, movedBy, stepsOf} from './drawing/cells.js';
+import {setDot, setText} from './drawing/dom.js';
 import {save, savePng} from './download.js';
-import * as draw from './draw.js';
+import * as draw from './drawing/draw.js';
 import * as list from './list.js';
 import {build, unit, updateHeader} from './page.js';
-import {fixedRange, rangeOf} from './range.js';
+import {fixedRange, rangeOf} from './drawing/range.js';
 import {followPointer, litAmong, updateSide} from './side.js';
-import {QUANTITIES} from './tables.js';
-import {castOf, makeStage} from './stage.js';
+import {QUANTITIES} from './drawing/tables.js';
+import {castOf, makeStage} from './stage/stage.js';
+import {followTheme} from './theme.js';
 import * as url from './url.js';
 import {makeWhy, updateWhy} from './why.js';
 import * as zoom from './zoom.js';
@@ -138,7 +140,7 @@ async function poll() {
   // TensorBoard hides a tab by taking its height; the document stays "visible".
   if (!document.hidden && window.innerHeight > 0) {
     try {
-      runs = list.listed(await data.fetchRuns(), runs);
+      runs = list.listed(await fetchRuns(), runs);
       const names = new Set(runs.map(({name}) => name));
       for (const name of flows.keys()) if (!names.has(name)) flows.delete(name);
       trouble = '';
@@ -158,7 +160,7 @@ async function load() {
     flows.get(run.name)?.version !== run.version && !loading.has(run.name));
   for (const run of waiting) loading.add(run.name);
   schedule();
-  await data.fetchFlows(waiting, (run, flow) => {
+  await fetchFlows(waiting, (run, flow) => {
     loading.delete(run.name);
     // A run that goes on is followed, unless the reader is looking elsewhere.
     if (isPlacedByItself && flow.step?.at(-1) > flows.get(run.name)?.flow.step?.at(-1)) {
@@ -200,7 +202,7 @@ function showRange(low, high) {
 /** Takes a key that zooms; tells whether it was one. */
 function pressZoom(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
-  const at = data.columnAt({step: common.steps, columns: common.steps.length}, currentStep());
+  const at = columnAt({step: common.steps, columns: common.steps.length}, currentStep());
   const range = zoom.rangeAfter(event.key, common.steps, choice.zoom, at);
   if (range === undefined) return false;
   event.preventDefault();
@@ -214,7 +216,7 @@ function point(run, event) {
   const {left, top} = event.currentTarget.getBoundingClientRect();
   const y = (event.clientY - top - draw.MARGIN.top) /
     (height - draw.MARGIN.top - draw.MARGIN.bottom);
-  const column = Math.max(0, data.columnAt(flow, zoom.stepAt(box, event.clientX - left)));
+  const column = Math.max(0, columnAt(flow, zoom.stepAt(box, event.clientX - left)));
   const fromTop = Math.floor(Math.min(0.99999, Math.max(0, y)) * flow.layers.length);
   Object.assign(cursor, {layer: flow.layers.length - 1 - fromTop, run});
   moveTo(flow.step[column]);
@@ -236,9 +238,9 @@ function press(run, event) {
   const flow = cards.get(run).shown?.flow;
   if (!flow || pressZoom(event)) return;
   if (event.key === 'Enter') explain(cursor.why === run ? null : run);
-  const at = [Math.max(0, data.columnAt(flow, currentStep())),
+  const at = [Math.max(0, columnAt(flow, currentStep())),
     Math.min(cursor.layer ?? 0, flow.layers.length - 1)];
-  const moved = data.movedBy(event.key, flow, ...at);
+  const moved = movedBy(event.key, flow, ...at);
   if (!moved) return;
   event.preventDefault();
   const [column, layer] = moved;
@@ -319,8 +321,8 @@ function updateCommon(loaded) {
   if (common.key !== key) {
     const all = loaded.map(({flow}) => flow);
     common = {
-      key, steps: data.stepsOf(all), end: Math.max(...all.map(data.endOf)),
-      missing: QUANTITIES.map((one) => all.length > 0 && !data.isMeasured(all, one)),
+      key, steps: stepsOf(all), end: Math.max(...all.map(endOf)),
+      missing: QUANTITIES.map((one) => all.length > 0 && !isMeasured(all, one)),
     };
   }
   const [first, last] = zoom.indicesOf(common.steps, choice.zoom);
@@ -387,7 +389,7 @@ async function saveCsv() {
   try {
     const parts = [];
     for (const {name} of shownFlows()) {
-      const text = await data.fetchCsv(name);
+      const text = await fetchCsv(name);
       // The line of headings once.
       parts.push(parts.length ? text.slice(text.indexOf('\n') + 1) : text);
     }

@@ -1,7 +1,7 @@
 // The list of runs: which there are, which match, which are shown.
 
 import {choice, indexed} from './choice.js';
-import {dot, h} from './dom.js';
+import {dot, h} from './drawing/dom.js';
 
 export const FIRST_RUNS = 8;
 

@@ -1,12 +1,12 @@
 // The elements of the page around the cards.
 
 import {choice, quantity} from './choice.js';
-import {NON_FINITE, ZERO} from './data.js';
-import {field, h, makeTip, setText, swatch} from './dom.js';
-import {drawScale, prepare} from './draw.js';
+import {NON_FINITE, ZERO} from './drawing/cells.js';
+import {field, h, makeTip, setText, swatch} from './drawing/dom.js';
+import {drawScale, prepare} from './drawing/draw.js';
 import {FIRST_RUNS} from './list.js';
-import {QUANTITIES} from './tables.js';
-import {format} from './words.js';
+import {QUANTITIES} from './drawing/tables.js';
+import {format} from './drawing/words.js';
 
 const DECADES = 'A decade is a factor of ten: how many powers of ten lie between the values ' +
   'of the first and the last layer. Below zero, the value falls from the first to the last.';

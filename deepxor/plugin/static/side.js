@@ -1,12 +1,12 @@
 // The column beside the cards: the profile, what the pointer finds in it, the ends.
 
 import {choice, quantity, toggled} from './choice.js';
-import {columnAt} from './data.js';
-import {dot, h, setDot, setText} from './dom.js';
-import {prepare} from './draw.js';
-import {drawProfile, layOut, nearest} from './profile.js';
-import {profileRange} from './range.js';
-import {endsOf, recordOf, valueOf} from './words.js';
+import {columnAt} from './drawing/cells.js';
+import {dot, h, setDot, setText} from './drawing/dom.js';
+import {prepare} from './drawing/draw.js';
+import {drawProfile, layOut, nearest} from './drawing/profile.js';
+import {profileRange} from './drawing/range.js';
+import {endsOf, recordOf, valueOf} from './drawing/words.js';
 import {drawOverview, paintBrush} from './zoom.js';
 
 // A pointer that is farther from all lines, in pixels, means none.

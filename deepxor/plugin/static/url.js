@@ -3,8 +3,8 @@
 // TensorBoard keeps such keys when it is loaded anew and when the tab is switched. What
 // an address says may be anybody's, so each value is checked.
 
-import {fixedRange} from './range.js';
-import {QUANTITIES} from './tables.js';
+import {fixedRange} from './drawing/range.js';
+import {QUANTITIES} from './drawing/tables.js';
 
 const TAB = 'gradient_flow';
 const PREFIX = `p.${TAB}.`;

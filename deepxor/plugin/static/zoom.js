@@ -1,6 +1,6 @@
 // The range of steps that is shown: dragging over a map, the strip of all steps, keys.
 
-import {drawBrush, drawStepAxis, line} from './draw.js';
+import {drawBrush, drawStepAxis, line} from './drawing/draw.js';
 
 // A press that moves less, in pixels, is no drag.
 const SLOP = 6;

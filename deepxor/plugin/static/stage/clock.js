@@ -3,8 +3,8 @@
 // It is logarithmic, as gradients change in the first steps most: the position from 0 to
 // 1 is that of the logarithmic axis between the first and the last record.
 
-import {columnAt} from './data.js';
-import {Axis} from './draw.js';
+import {columnAt} from '../drawing/cells.js';
+import {Axis} from '../drawing/draw.js';
 
 // From the first record to the last one at speed 1.
 const SECONDS = 20;

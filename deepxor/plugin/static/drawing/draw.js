@@ -1,6 +1,6 @@
 // Canvas only: heat maps, the colour scale, markers, axes.
 
-import {FINITE, NON_FINITE, ZERO, columnAt, endOf, kind} from './data.js';
+import {FINITE, NON_FINITE, ZERO, columnAt, endOf, kind} from './cells.js';
 import {RUN_COLOURS, RUN_DASHES, RUN_MARKERS} from './tables.js';
 import {power, prefixOf, shortened} from './words.js';
 

@@ -63,24 +63,8 @@ export function makeTip(label, text = '') {
   return {tip, root: h('span', {class: 'asked'}, button, tip)};
 }
 
-/** Calls back with the colours of the theme, now and when TensorBoard switches it. */
-export function followTheme(onChange) {
-  let body = null;
-  try {
-    body = window.parent.document.body;
-    new MutationObserver(applyTheme).observe(body, {attributeFilter: ['class']});
-  } catch {
-    // A parent of another origin: a notebook.
-  }
-  function applyTheme() {
-    const dark = Boolean(body && body !== document.body && body.classList.contains('dark-mode'));
-    document.documentElement.classList.toggle('dark', dark);
-    onChange(themeOf(document.documentElement));
-  }
-  applyTheme();
-}
-
-function themeOf(element) {
+/** Returns the colours of the theme that is on, for canvases. */
+export function themeOf(element) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(`--${name}`).trim();
   return {

@@ -1,6 +1,6 @@
 // What the page says of cells and runs, and how it shortens names.
 
-import {FINITE, NON_FINITE, ZERO, columnAt, kind, notRecorded} from './data.js';
+import {FINITE, NON_FINITE, ZERO, columnAt, kind, notRecorded} from './cells.js';
 import {QUANTITIES} from './tables.js';
 
 const NORM = QUANTITIES.find(({id}) => id === 'norm_log10');

@@ -1,6 +1,6 @@
 // The ends of the colour scale.
 
-import {FINITE, kind} from './data.js';
+import {FINITE, kind} from './cells.js';
 
 const LITTLE = 0.1;
 

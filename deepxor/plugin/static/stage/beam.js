@@ -1,10 +1,10 @@
 // What the stage draws: the beam of gradient through the layers, the map, the cost.
 
-import {FINITE, MISSING} from './data.js';
+import {FINITE, MISSING} from '../drawing/cells.js';
 import {
   colour, doubleStroke, drawStepAxis, fitted, label, labelsOf, line, prepare, renderCells,
   runColour, special,
-} from './draw.js';
+} from '../drawing/draw.js';
 import {NORM, cellsAt} from './arrival.js';
 
 // How many times as wide as in the tab stripes are.

@@ -1,9 +1,9 @@
 // What of the output's gradient arrives at the first layer, in words for an audience.
 
-import {MISSING, NON_FINITE, ZERO, columnAt, kind} from './data.js';
-import {labelsOf} from './draw.js';
-import {QUANTITIES} from './tables.js';
-import {power} from './words.js';
+import {MISSING, NON_FINITE, ZERO, columnAt, kind} from '../drawing/cells.js';
+import {labelsOf} from '../drawing/draw.js';
+import {QUANTITIES} from '../drawing/tables.js';
+import {power} from '../drawing/words.js';
 
 export const NORM = QUANTITIES.find(({id}) => id === 'norm_log10');
 

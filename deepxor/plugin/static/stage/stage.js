@@ -3,11 +3,12 @@
 import {NORM, arrivalAt, costAt, remedyAt, successAt} from './arrival.js';
 import {boxesOf, drawCost, drawFlow, mostCost, renderBase} from './beam.js';
 import {Clock} from './clock.js';
-import {endOf, fetchCurves, pictureUrl, stepsOf} from './data.js';
-import {dot, h, setDot, setText} from './dom.js';
-import {Axis} from './draw.js';
-import {rangeOf} from './range.js';
-import {VERDICTS} from './tables.js';
+import {fetchCurves, pictureUrl} from '../data.js';
+import {endOf, stepsOf} from '../drawing/cells.js';
+import {dot, h, setDot, setText} from '../drawing/dom.js';
+import {Axis} from '../drawing/draw.js';
+import {rangeOf} from '../drawing/range.js';
+import {VERDICTS} from '../drawing/tables.js';
 
 const MOST_RUNS = 3;
 const PULSE_MS = 600, PULSE_EVERY_MS = 1000, PULSE_PAUSED_MS = 2500;

@@ -1,6 +1,6 @@
 // The depth profile: a quantity by layer at one step, a line for every run.
 
-import {FINITE, MISSING, NON_FINITE, ZERO, columnAt, haveSameLayers, kind} from './data.js';
+import {FINITE, MISSING, NON_FINITE, ZERO, columnAt, haveSameLayers, kind} from './cells.js';
 import {
   drawMarker, fitted, label, labelsOf, line, runColour, runDash, runMarker, ticksOf,
 } from './draw.js';
