@@ -48,6 +48,7 @@ _CONTENT_TYPES = {
     ".css": "text/css",
     ".html": "text/html",
     ".js": "text/javascript",
+    ".svg": "image/svg+xml",
 }
 
 

@@ -9,6 +9,8 @@ export const FINITE = 0, ZERO = 1, NON_FINITE = 2, MISSING = 3;
 const ROWS = [...QUANTITIES.map(({id}) => id), 'norm_log10_p10', 'norm_log10_p90', 'non_finite',
   'zero_fraction', 'zero_replicas', 'non_finite_replicas'];
 
+export const NORM = QUANTITIES.find(({id}) => id === 'norm_log10');
+
 /** Gives a flow the arrays that it lacks: what is not there is not known. */
 export function complete(flow) {
   const unknown = new Float32Array(flow.columns * flow.layers.length).fill(NaN);
@@ -42,6 +44,15 @@ export function columnAt(flow, step) {
     if (flow.step[middle] <= step) low = middle + 1; else high = middle;
   }
   return low - 1;
+}
+
+/** Returns what each layer gets at a step, [{kind, norm}]; empty before the first record. */
+export function cellsAt(flow, step) {
+  const column = columnAt(flow, step), layers = flow.layers.length;
+  return column < 0 ? [] : flow.layers.map((_, layer) => {
+    const i = column * layers + layer;
+    return {kind: kind(flow, NORM, i), norm: flow.norm_log10[i]};
+  });
 }
 
 /** Returns the step at which the last column ends. */

@@ -45,6 +45,27 @@ export function special(cell, x, y) {
   return 0;
 }
 
+const patterns = new Map();
+
+/** Returns a pattern of the stripes of what is exactly zero or not finite. */
+export function stripes(context, cell, factor = 1) {
+  const key = `${cell} ${factor}`;
+  if (!patterns.has(key)) {
+    const size = 42; // Both kinds of stripes are whole in it.
+    const image = new ImageData(size, size);
+    new Uint32Array(image.data.buffer).forEach((_, i, pixels) => {
+      pixels[i] = special(cell, i % size, Math.floor(i / size));
+    });
+    const tile = document.createElement('canvas');
+    [tile.width, tile.height] = [size, size];
+    tile.getContext('2d').putImageData(image, 0, 0);
+    const pattern = context.createPattern(tile, 'repeat');
+    pattern.setTransform(new DOMMatrix().scale(factor));
+    patterns.set(key, pattern);
+  }
+  return patterns.get(key);
+}
+
 /** Maps steps to 0 ... 1 and back. */
 export class Axis {
   constructor(low, high, log) {

@@ -8,6 +8,8 @@ import {
 const AREA = {left: 52, right: 12, top: 12};
 // The room below for names of layers, and for the words of an axis of shares.
 const NAMES = 80, WORDS = 32;
+// The words of an axis of shares.
+const ENDS = {input: 'input', depth: 'depth', output: 'output'};
 // Of more lines than these, only those that stand out have a band.
 const MOST_BANDS = 3;
 
@@ -69,8 +71,8 @@ const isJoined = (point, next) =>
   point.cell === FINITE && next.cell === FINITE && next.layer === point.layer + 1;
 
 /** Draws a profile; runs that are not lit, if any is, are faint. */
-export function drawProfile(context, layout, quantity, theme, lit = new Set()) {
-  drawAxes(context, layout, quantity, theme);
+export function drawProfile(context, layout, quantity, theme, lit = new Set(), ends = ENDS) {
+  drawAxes(context, layout, quantity, theme, ends);
   const isLit = ({run}) => lit.has(run.name);
   const banded = quantity.band ? layout.lines.filter(hasBand(quantity)) : [];
   for (const shown of banded.length > MOST_BANDS ? banded.filter(isLit) : banded) {
@@ -87,7 +89,7 @@ export function drawProfile(context, layout, quantity, theme, lit = new Set()) {
 const hasBand = (quantity) => ({run, points}) =>
   points.some(({i}) => Number.isFinite(run.flow[`${quantity.id}_p10`][i]));
 
-function drawAxes(context, {w, h, range, yOf, names, count}, quantity, theme) {
+function drawAxes(context, {w, h, range, yOf, names, count}, quantity, theme, ends) {
   context.lineWidth = 1;
   context.textBaseline = 'middle';
   context.textAlign = 'right';
@@ -101,8 +103,8 @@ function drawAxes(context, {w, h, range, yOf, names, count}, quantity, theme) {
   const bottom = AREA.top + h + 11; // Below the rings of what is exactly zero.
   if (!names) {
     context.textBaseline = 'top';
-    for (const [text, x, align] of [['input', 0, 'left'], ['depth', 0.5, 'center'],
-      ['output', 1, 'right']]) {
+    for (const [text, x, align] of [[ends.input, 0, 'left'], [ends.depth, 0.5, 'center'],
+      [ends.output, 1, 'right']]) {
       context.textAlign = align;
       context.fillText(text, AREA.left + x * w, bottom);
     }

@@ -1,9 +1,6 @@
 // What the page says of cells and runs, and how it shortens names.
 
-import {FINITE, NON_FINITE, ZERO, columnAt, kind, notRecorded} from './cells.js';
-import {QUANTITIES} from './tables.js';
-
-const NORM = QUANTITIES.find(({id}) => id === 'norm_log10');
+import {FINITE, NON_FINITE, NORM, ZERO, columnAt, kind, notRecorded} from './cells.js';
 
 /** Writes a value as a person would: 1.4e-7, 0.19, 25 %. */
 export function format(quantity, value) {

@@ -1,23 +1,11 @@
 // What of the output's gradient arrives at the first layer, in words for an audience.
 
-import {MISSING, NON_FINITE, ZERO, columnAt, kind} from '../drawing/cells.js';
+import {MISSING, NON_FINITE, ZERO, cellsAt, columnAt} from '../drawing/cells.js';
 import {labelsOf} from '../drawing/draw.js';
-import {QUANTITIES} from '../drawing/tables.js';
 import {power} from '../drawing/words.js';
-
-export const NORM = QUANTITIES.find(({id}) => id === 'norm_log10');
 
 // An output this many decades below its own best gets no more than rounding noise.
 const NOISE = 6;
-
-/** Returns what each layer gets at a step, [{kind, norm}]; empty before the first record. */
-export function cellsAt(flow, step) {
-  const column = columnAt(flow, step), layers = flow.layers.length;
-  return column < 0 ? [] : flow.layers.map((_, layer) => {
-    const i = column * layers + layer;
-    return {kind: kind(flow, NORM, i), norm: flow.norm_log10[i]};
-  });
-}
 
 /** Returns {number, unit, sentence}: the decades lost at a step, and what they mean. */
 export function arrivalAt(flow, step) {

@@ -1,11 +1,10 @@
 // What the stage draws: the beam of gradient through the layers, the map, the cost.
 
-import {FINITE, MISSING} from '../drawing/cells.js';
+import {FINITE, MISSING, NORM, cellsAt} from '../drawing/cells.js';
 import {
   colour, doubleStroke, drawStepAxis, fitted, label, labelsOf, line, prepare, renderCells,
-  runColour, special,
+  runColour, stripes,
 } from '../drawing/draw.js';
-import {NORM, cellsAt} from './arrival.js';
 
 // How many times as wide as in the tab stripes are.
 const STRIPES = 2;
@@ -111,7 +110,7 @@ function drawCell(context, cell, scale, [x, y, width, height], ahead) {
   if (cell.kind === MISSING) return;
   context.globalAlpha = DIM + (1 - DIM) * Math.min(1, Math.max(0, 0.5 - ahead));
   if (cell.kind !== FINITE) {
-    context.fillStyle = stripes(context, cell.kind);
+    context.fillStyle = stripes(context, cell.kind, STRIPES);
     context.fillRect(x, y, width, height);
   } else {
     const fraction = Math.min(1, Math.max(0, (cell.norm - scale.low) / (scale.high - scale.low)));
@@ -124,26 +123,6 @@ function drawCell(context, cell, scale, [x, y, width, height], ahead) {
     context.fillRect(...box);
   }
   context.globalAlpha = 1;
-}
-
-const patterns = new Map();
-
-/** Returns the stripes of what is exactly zero or not finite, as the tab has them. */
-function stripes(context, cell) {
-  if (!patterns.has(cell)) {
-    const size = 42; // Both kinds of stripes are whole in it.
-    const image = new ImageData(size, size);
-    new Uint32Array(image.data.buffer).forEach((_, i, pixels) => {
-      pixels[i] = special(cell, i % size, Math.floor(i / size));
-    });
-    const tile = document.createElement('canvas');
-    [tile.width, tile.height] = [size, size];
-    tile.getContext('2d').putImageData(image, 0, 0);
-    const pattern = context.createPattern(tile, 'repeat');
-    pattern.setTransform(new DOMMatrix().scale(STRIPES));
-    patterns.set(cell, pattern);
-  }
-  return patterns.get(cell);
 }
 
 /** Draws the cost up to a step, under the map, and the decision surface beside it. */

@@ -1,10 +1,10 @@
 // The stage: two or three runs, step by step, in letters that a lecture hall can read.
 
-import {NORM, arrivalAt, costAt, remedyAt, successAt} from './arrival.js';
+import {arrivalAt, costAt, remedyAt, successAt} from './arrival.js';
 import {boxesOf, drawCost, drawFlow, mostCost, renderBase} from './beam.js';
 import {Clock} from './clock.js';
 import {fetchCurves, pictureUrl} from '../data.js';
-import {endOf, stepsOf} from '../drawing/cells.js';
+import {NORM, endOf, stepsOf} from '../drawing/cells.js';
 import {dot, h, setDot, setText} from '../drawing/dom.js';
 import {Axis} from '../drawing/draw.js';
 import {rangeOf} from '../drawing/range.js';

@@ -1,0 +1,1 @@
+"""The playground: a page that trains deep networks on XOR in the browser."""

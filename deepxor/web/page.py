@@ -1,0 +1,73 @@
+"""The files of the playground's page, by their paths below its address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepxor.plugin import script, static_files
+from deepxor.web.tables import tables_js
+
+FOLDER = Path(__file__).parent / "static"
+
+# The page's own files; what it shares with the tab is in `static_files.DRAWING`.
+NAMES = (
+    "index.html",
+    "app.js",
+    "controls.js",
+    "engine.js",
+    "flow.js",
+    "icon.svg",
+    "scene.js",
+    "side.js",
+    "style.css",
+    "text/en.js",
+    "text/ko.js",
+    "text/language.js",
+    "training/activations.js",
+    "training/initializers.js",
+    "training/network.js",
+    "training/random.js",
+    "training/records.js",
+    "training/settings.js",
+    "training/worker.js",
+    "views/curve.js",
+    "views/dots.js",
+    "views/layers.js",
+    "views/surface.js",
+)
+
+
+def page_files() -> dict[str, bytes]:
+    """Returns the contents of all files that the page consists of.
+
+    Returns:
+        The contents by path, as in "drawing/draw.js". Any web server can serve them,
+        from any folder: the page names no address but theirs.
+    """
+    shared = {name: static_files.FOLDER / name for name in static_files.DRAWING}
+    own = {name: FOLDER / name for name in NAMES}
+    files = {name: path.read_bytes() for name, path in {**shared, **own}.items()}
+    return files | {
+        static_files.TABLES: script.tables_js().encode(),
+        "tables.js": tables_js().encode(),
+    }
+
+
+def export(folder: Path) -> int:
+    """Writes the page into a folder, from which any web server can serve it.
+
+    Args:
+        folder: The folder, which is made if there is none. What else is in it stays.
+
+    Returns:
+        The number of bytes written.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    files = page_files()
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return sum(map(len, files.values()))
