@@ -1,0 +1,78 @@
+// One training and what is shown of it, as the worker and its messages have it.
+
+import {grid} from './grid.js';
+import {Network} from './network.js';
+import {isRecord} from './records.js';
+
+export class Session {
+  /** Builds the networks of sound settings; the replica 0 is shown. */
+  build(settings) {
+    this.network = new Network({...settings, initializer: settings.kernelInitializer});
+    this.grid = grid(settings.bits);
+    this.replica = 0;
+    const {layerNames} = this.network;
+    return {kind: 'built', initial: {layerNames, ...this.shownState()}};
+  }
+
+  /**
+   * Takes steps until `to` are taken or `until` milliseconds are used, at least one if
+   * any is left. `learningRate` changes the rate from here on.
+   */
+  advance({to, until, learningRate}) {
+    const {network} = this;
+    const begin = performance.now();
+    if (learningRate !== undefined) network.learningRate = learningRate;
+    const records = [];
+    while (network.steps < to) {
+      network.step();
+      if (isRecord(network.steps - 1)) records.push(this.record());
+      if (performance.now() - begin >= until) break;
+    }
+    return {
+      kind: 'advanced', records, latest: this.latest(records), ...this.shownState(),
+      spent: performance.now() - begin,
+    };
+  }
+
+  /**
+   * Shows a replica from here on. The `values` are the outputs of a unit of a layer
+   * (both from 0; null for no layer) at points [n, bits], by default those of the grid.
+   */
+  show({replica, points = this.grid, layer, unit = 0}) {
+    this.replica = replica;
+    return {
+      kind: 'shown', replica, values: this.values(points, layer, unit),
+      ...this.shownState(),
+    };
+  }
+
+  values(points, layer, unit) {
+    if (layer === undefined || layer === null) return null;
+    const outputs = this.network.evaluate(this.replica, points)[layer];
+    const {units} = this.network.layers[layer];
+    return Float64Array.from(
+      {length: outputs.length / units}, (_, point) => outputs[point * units + unit]);
+  }
+
+  record() {
+    const {network} = this;
+    return {...network.summary(), factors: network.factors()};
+  }
+
+  /** Returns the summary of the latest step; null before the first one. */
+  latest(records) {
+    if (this.network.steps === 0) return null;
+    const last = records.at(-1);
+    return last?.step === this.network.steps - 1 ? last : this.record();
+  }
+
+  /** Returns the number of steps taken, and the shown replica's weights and surface. */
+  shownState() {
+    const {network, replica} = this;
+    return {
+      step: network.steps,
+      weights: network.weights(replica),
+      surface: network.evaluate(replica, this.grid).at(-1),
+    };
+  }
+}
