@@ -2,7 +2,7 @@
 //
 // An address may be anybody's, so `checkSettings` looks at each value.
 
-import {NETWORKS, NUM_STEPS} from './tables.js';
+import {ACTIVATIONS, NETWORKS, NUM_STEPS} from './tables.js';
 import {DEFAULTS, checkSettings} from './training/settings.js';
 
 export const SIDES = ['left', 'right'];
@@ -11,7 +11,10 @@ export const SIDES = ['left', 'right'];
 const OWN = ['activation', 'depth', 'width', 'initializer', 'learningRate', 'residual'];
 const COMMON = ['bits', 'replicas', 'seed'];
 
-const START = {left: {activation: 'sigmoid'}, right: {activation: 'relu'}};
+const START = {
+  left: {activation: 'sigmoid', depth: 10, width: 10},
+  right: {activation: 'relu', depth: 10, width: 10},
+};
 
 // Scenes for a lecture, by the names that the texts have for them.
 export const SCENES = {
@@ -44,13 +47,14 @@ export const SCENES = {
 /** Returns a sound scene, {left, right, bits, replicas, seed}, of one that may be anything. */
 export function sound(found) {
   const checked = SIDES.map((side) =>
-    checkSettings({...START[side], ...pick(found, COMMON), ...found[side]}));
+    checkSettings({...START[side], ...pick(found, COMMON), ...found[side]}, ACTIVATIONS));
   const [left, right] = checked.map((settings) => pick(settings, OWN));
   return {left, right, ...pick(checked[0], COMMON)};
 }
 
 /** Returns the settings of one network, as the training takes them. */
-export const settingsOf = (scene, side) => ({...scene[side], ...pick(scene, COMMON)});
+export const settingsOf = (scene, side) =>
+  checkSettings({...scene[side], ...pick(scene, COMMON)}, ACTIVATIONS);
 
 /** Returns the scene that an address' fragment has. */
 export function decode(fragment) {
@@ -88,12 +92,11 @@ const pick = (from, names) =>
 
 /** Returns the command that trains the network of one side in the laboratory. */
 export function commandOf(scene, side) {
-  const {activation, depth, width, initializer, learningRate, residual} = scene[side];
-  const units = Array(depth).fill(width);
+  const {activation, units, kernelInitializer, learningRate, residual} = settingsOf(scene, side);
   const name = Object.keys(NETWORKS).find((one) => String(NETWORKS[one]) === String(units));
   const flags = {
-    ...(name ? {network: name} : {hidden_units: units.join(',')}), activation, initializer,
-    learning_rate: learningRate, bits: scene.bits, replicas: scene.replicas, seed: scene.seed,
+    ...(name ? {network: name} : {hidden_units: units.join(',')}), activation,
+    initializer: kernelInitializer, learning_rate: learningRate, bits: scene.bits, replicas: scene.replicas, seed: scene.seed,
     num_steps: NUM_STEPS,
   };
   const words = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);

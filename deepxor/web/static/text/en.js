@@ -22,6 +22,7 @@ export default {
   },
   problem: 'Problem', problems: {2: 'XOR', 3: '3-bit parity', 4: '4-bit parity'},
   replicas: 'Networks a side', seed: 'Seed', newSeed: 'Another seed',
+  stepNow: (step) => `step ${step}`,
   look: 'Step shown', latest: 'latest',
   dark: 'Dark', light: 'Light',
   sides: {left: 'Left network', right: 'Right network'},
@@ -33,16 +34,18 @@ export default {
   output: 'the output',
   sentence: {
     vanishes: (at, layer, first, last, parts) =>
-      `${at} ${layer} gets ${first}, the output ${last}: 1 part in ${parts.toLocaleString('en')} arrives.`,
+      `${at} ${layer} gets ${first}, the output ${last}: 1 part in ${parts} arrives.`,
     arrives: (at, layer, first, last, percent) =>
       `${at} ${layer} gets ${first}, the output ${last}: ${percent} % arrives.`,
     grows: (at, layer, first, last, times) =>
       `${at} ${layer} gets ${first}, the output ${last}: ${times} times as much arrives.`,
     nothing: (at, layer) => `${at} nothing arrives at ${layer}: its gradient is exactly 0.`,
     dead: (at) => `${at} no layer gets any gradient: it is exactly 0 everywhere.`,
+    left: (at, last) => `${at} the output itself gets only ${last}.`,
     notFinite: (at, layer) => `${at} the gradient at ${layer} is not finite.`,
   },
   median: (count) => (count === 1 ? 'one network' : `median of ${count} networks`),
+  zeros: (count) => `${count} of them ${plural(count, 'gets', 'get')} exactly 0 at layer1`,
   layersTitle: 'Gradient by layer, from the input to the output. Click a layer to see why.',
   layersHelp: 'Arrow keys choose a layer and a unit, Enter shows why.',
   input: 'input', depthWord: 'depth', outputWord: 'output',
@@ -69,7 +72,7 @@ export default {
   whySentence: (layer, from, change, slopes, weights) =>
     `The output of ${layer} gets ${change} of the gradient at ${from}: ` +
     `the slopes make ${slopes}, the weights ${weights}.`,
-  parts: (count) => `1 part in ${count.toLocaleString('en')}`,
+  parts: (count) => `1 part in ${count}`,
   times: (factor) => `${factor} times as much`,
   decades: (value) => `${value < 0 ? '\u2212' : '+'}${Math.abs(value).toFixed(1)} ` +
     plural(Math.abs(value), 'decade', 'decades'),

@@ -22,6 +22,7 @@ export default {
   },
   problem: '문제', problems: {2: 'XOR', 3: '3비트 패리티', 4: '4비트 패리티'},
   replicas: '한쪽의 신경망 수', seed: '시드', newSeed: '다른 시드',
+  stepNow: (step) => `스텝 ${step}`,
   look: '보이는 스텝', latest: '최신',
   dark: '어둡게', light: '밝게',
   sides: {left: '왼쪽 신경망', right: '오른쪽 신경망'},
@@ -33,16 +34,18 @@ export default {
   output: '출력층',
   sentence: {
     vanishes: (at, layer, first, last, parts) =>
-      `${at} ${layer}의 기울기는 ${first}, 출력층은 ${last}: ${number(parts)}분의 1만 도착합니다.`,
+      `${at} ${layer}의 기울기는 ${first}, 출력층은 ${last}: ${parts}분의 1만 도착합니다.`,
     arrives: (at, layer, first, last, percent) =>
       `${at} ${layer}의 기울기는 ${first}, 출력층은 ${last}: ${percent}%가 도착합니다.`,
     grows: (at, layer, first, last, times) =>
       `${at} ${layer}의 기울기는 ${first}, 출력층은 ${last}: ${times}배가 도착합니다.`,
     nothing: (at, layer) => `${at} ${layer}에는 아무것도 도착하지 않습니다: 기울기가 정확히 0입니다.`,
     dead: (at) => `${at} 어느 층에도 기울기가 없습니다: 모두 정확히 0입니다.`,
+    left: (at, last) => `${at} 출력층의 기울기도 ${last}뿐입니다.`,
     notFinite: (at, layer) => `${at} ${layer}의 기울기가 유한하지 않습니다.`,
   },
   median: (count) => (count === 1 ? '신경망 한 개' : `신경망 ${count}개의 중앙값`),
+  zeros: (count) => `그중 ${count}개는 layer1의 기울기가 정확히 0`,
   layersTitle: '입력에서 출력까지 층별 기울기. 층을 누르면 이유를 보여 줍니다.',
   layersHelp: '화살표 키로 층과 유닛을 고르고, Enter로 이유를 봅니다.',
   input: '입력', depthWord: '깊이', outputWord: '출력',
@@ -69,7 +72,7 @@ export default {
   whySentence: (layer, from, change, slopes, weights) =>
     `${layer}의 출력은 ${from} 기울기의 ${change}를 받습니다: ` +
     `활성화 함수의 미분이 ${slopes}, 가중치가 ${weights}를 만듭니다.`,
-  parts: (count) => `${number(count)}분의 1`,
+  parts: (count) => `${count}분의 1`,
   times: (factor) => `${factor}배`,
   decades: (value) => `10의 ${value < 0 ? '\u2212' : '+'}${Math.abs(value).toFixed(1)}제곱`,
   slope: '활성화 함수의 미분', weight: '가중치',

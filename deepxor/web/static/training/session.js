@@ -3,6 +3,7 @@
 import {grid} from './grid.js';
 import {Network} from './network.js';
 import {isRecord} from './records.js';
+import {statesOf} from './states.js';
 
 export class Session {
   /** Builds the networks of sound settings; the replica 0 is shown. */
@@ -66,11 +67,12 @@ export class Session {
     return last?.step === this.network.steps - 1 ? last : this.record();
   }
 
-  /** Returns the number of steps taken, and the shown replica's weights and surface. */
+  /** Returns the steps taken, the networks' states, and one's weights and surface. */
   shownState() {
     const {network, replica} = this;
     return {
       step: network.steps,
+      states: statesOf(network),
       weights: network.weights(replica),
       surface: network.evaluate(replica, this.grid).at(-1),
     };

@@ -1,0 +1,242 @@
+// One side of the page: a network's settings, and all that is seen of its training.
+
+import {NORM, cellsAt, columnAt} from './drawing/cells.js';
+import {dot, h, setText} from './drawing/dom.js';
+import {MARGIN, drawMap, mapHeight, prepare, renderCells, runColour} from './drawing/draw.js';
+import {STAIRS_HEIGHT, drawStairs, wayBack} from './drawing/stairs.js';
+import {FACTORS} from './drawing/tables.js';
+import {power} from './drawing/words.js';
+import {makeOwnFields} from './controls.js';
+import {costOf} from './flow.js';
+import {arrival, reason, recordAt} from './sentence.js';
+import {text} from './text/language.js';
+import {DEAD, DIVERGED, SOLVED} from './training/states.js';
+import * as curve from './views/curve.js';
+import {dotAt, drawDots, layOutDots} from './views/dots.js';
+import * as layers from './views/layers.js';
+import {drawSurface} from './views/surface.js';
+
+const SURFACE = 130, UNIT = 110;
+
+/**
+ * Makes one side. `index` is that of its colour. The handlers: `onSettings` hears changed
+ * settings, `onLook` a step of the map, `onReplica` the network to show, and `onUnit` the
+ * {layer, unit} under the pointer, or null.
+ */
+export function makeSide(name, index, handlers) {
+  const fields = makeOwnFields(name, handlers.onSettings);
+  const canvas = (attributes) => h('canvas', {role: 'img', ...attributes});
+  const ui = {
+    sentence: h('p', {class: 'sentence'}), now: h('p', {class: 'now'}), of: h('p', {class: 'of'}),
+    layers: canvas({class: 'layers', tabindex: 0}),
+    map: canvas({class: 'map'}), surface: canvas({class: 'surface'}),
+    curve: canvas({class: 'curve'}), dots: canvas({class: 'dots', title: text.dotsTitle}),
+    cost: h('span', {}), shown: h('span', {class: 'shown'}), count: h('p', {class: 'count'}),
+    tip: h('div', {class: 'unit', hidden: true}), unit: canvas({}), unitText: h('span', {}),
+    why: h('section', {class: 'why', hidden: true, 'aria-label': text.why}),
+    because: h('p', {class: 'because'}), stairs: canvas({class: 'stairs'}), factors: h('ol', {}),
+  };
+  [ui.surface.width, ui.surface.height] = [2 * SURFACE, 2 * SURFACE];
+  [ui.unit.width, ui.unit.height] = [2 * UNIT, 2 * UNIT];
+  ui.tip.append(ui.unit, ui.unitText);
+  const side = {name, index, fields, ui, chosen: null, isWhy: false, layout: null, dots: null};
+
+  const turn = (by) => handlers.onReplica((side.view.replica + by + side.view.replicas) % side.view.replicas);
+  const closeWhy = () => { side.isWhy = false; handlers.onChange(); };
+  ui.why.append(
+    h('div', {class: 'head'}, text.why, key(FACTORS.slope, text.slope), key(FACTORS.weight, text.weight),
+      h('button', {class: 'close', onclick: closeWhy, 'aria-label': text.close}, '\u00d7')),
+    ui.because, ui.stairs, h('details', {}, h('summary', {}, text.numbers), ui.factors));
+  side.root = h('section', {class: 'side', 'aria-label': text.sides[name], 'data-side': name},
+    h('h2', {}, dot(index), text.sides[name]), fields.root, ui.sentence, ui.now, ui.of,
+    h('div', {class: 'network', title: text.layersTitle}, ui.layers, ui.tip), ui.why, ui.map,
+    h('div', {class: 'bottom'},
+      h('figure', {}, h('figcaption', {}, text.surface), ui.surface,
+        h('div', {class: 'pair'},
+          h('button', {onclick: () => turn(-1), 'aria-label': text.before}, '\u2039'), ui.shown,
+          h('button', {onclick: () => turn(1), 'aria-label': text.next}, '\u203a'))),
+      h('figure', {class: 'wide'}, h('figcaption', {}, ui.cost), ui.curve),
+      h('figure', {}, ui.count, ui.dots)));
+  followLayers(side, handlers);
+  ui.map.addEventListener('click', (event) => pickStep(side, event, handlers));
+  ui.dots.addEventListener('click', (event) => {
+    const found = dotAt(side.dots, event.offsetX, event.offsetY);
+    if (found !== null) handlers.onReplica(found);
+  });
+  return side;
+}
+
+const key = (colour, label) => {
+  const box = h('i', {class: 'factor', 'aria-hidden': 'true'});
+  box.style.background = colour;
+  return h('span', {class: 'key'}, box, label);
+};
+
+/** Lets pointer and keyboard choose a layer or a unit. */
+function followLayers(side, handlers) {
+  const {ui} = side;
+  const choose = (found) => {
+    side.chosen = found;
+    handlers.onUnit(found?.unit == null ? null : found);
+    if (!found) ui.tip.hidden = true;
+  };
+  ui.layers.addEventListener('pointermove', ({offsetX, offsetY}) => {
+    const found = layers.layerAt(side.layout, offsetX, offsetY);
+    if (JSON.stringify(found) !== JSON.stringify(side.chosen) && (found || !side.isWhy)) choose(found);
+  });
+  ui.layers.addEventListener('pointerleave', () => { if (!side.isWhy) choose(null); });
+  ui.layers.addEventListener('click', ({offsetX, offsetY}) => {
+    const found = layers.layerAt(side.layout, offsetX, offsetY);
+    if (!found) return;
+    side.isWhy = true;
+    choose(found);
+  });
+  ui.layers.addEventListener('focus', () => {
+    if (!side.chosen && ui.layers.matches(':focus-visible')) choose({layer: 0, unit: null});
+  });
+  ui.layers.addEventListener('blur', () => { if (!side.isWhy) choose(null); });
+  ui.layers.addEventListener('keydown', (event) => {
+    const found = movedBy(event.key, side);
+    if (found === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    choose(found);
+  });
+}
+
+/** Returns what a key chooses; undefined if it is none of these keys. */
+function movedBy(pressed, side) {
+  const {layer, unit} = side.chosen || {layer: 0, unit: null};
+  const {columns} = side.layout;
+  const inside = (value) => Math.min(columns.length - 2, Math.max(0, value));
+  const count = columns[layer + 1].nodes.length;
+  switch (pressed) {
+    case 'ArrowLeft': return {layer: inside(layer - 1), unit: null};
+    case 'ArrowRight': return {layer: inside(layer + 1), unit: null};
+    case 'ArrowDown': return {layer, unit: unit === null ? 0 : Math.min(count - 1, unit + 1)};
+    case 'ArrowUp': return {layer, unit: unit ? unit - 1 : null};
+    case 'Enter': side.isWhy = !side.isWhy; return {layer, unit};
+    case 'Escape': side.isWhy = false; return null;
+    default: return undefined;
+  }
+}
+
+function pickStep({ui, view}, event, {onLook}) {
+  const width = ui.map.clientWidth - MARGIN.left - MARGIN.right;
+  const share = (event.offsetX - MARGIN.left) / width;
+  if (share >= 0 && share <= 1) onLook(view.axis.step(share));
+}
+
+/**
+ * Shows a side. The view: `flow` and `records`; the `weights`, `surface` and `states` of
+ * the latest step; `settings`; `layers`, their names; the `step` to look at, and `axis`,
+ * `scale`, `most` cost, `theme`, `pulse`; and the `replica` shown of `replicas`.
+ */
+export function updateSide(side, view) {
+  side.view = view;
+  const {ui} = side;
+  const {records, step, replicas, replica} = view;
+  const record = recordAt(records, step);
+  setText(ui.sentence, arrival(records[0], view.layers, records));
+  setText(ui.now, record === records[0] ? '\u00a0' : arrival(record, view.layers, records));
+  const zeros = Math.round(record.zero[0] * replicas);
+  setText(ui.of, [text.median(replicas), ...(zeros && replicas > 1 ? [text.zeros(zeros)] : [])].join(' \u00b7 '));
+  setText(ui.shown, text.network(replica, replicas));
+  showLayers(side, view);
+  showMap(side, view);
+  showWhy(side, view);
+  drawSurface(ui.surface, view.surface, 0, 1, true);
+  ui.surface.setAttribute('aria-label', text.surfaceTitle);
+  showCost(side, view, record);
+  showCount(side, view);
+}
+
+function showLayers(side, {flow, settings, weights, scale, theme, step, pulse, layers: names}) {
+  const {ui} = side;
+  const width = ui.layers.parentNode.clientWidth;
+  side.layout = layers.layOutLayers([settings.bits, ...settings.units, 1], width);
+  const cells = cellsAt(flow, step);
+  const state = {cells, weights, scale, pulse, chosen: side.chosen, names: [text.input, ...names]};
+  layers.drawLayers(prepare(ui.layers, width, layers.HEIGHT), side.layout, state, theme);
+  const {chosen} = side;
+  const said = chosen
+    ? `${names[chosen.layer]}: ${power(cells[chosen.layer]?.norm ?? NaN)}` : text.layersTitle;
+  ui.layers.setAttribute('aria-label', `${said}. ${text.layersHelp}`);
+}
+
+function showMap(side, {flow, axis, scale, theme, step, layers: names}) {
+  const {map} = side.ui;
+  const width = map.parentNode.clientWidth, height = mapHeight(names.length);
+  const inner = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
+  const ratio = window.devicePixelRatio || 1;
+  const made = JSON.stringify([flow.columns, flow.step.at(-1), flow.norm_log10.at(-1), scale, axis, inner, ratio]);
+  if (side.made !== made) {
+    side.made = made;
+    side.picture = renderCells(flow, NORM, scale, axis, ...inner.map((size) => Math.round(size * ratio)));
+  }
+  drawMap(prepare(map, width, height), width, height, flow, side.picture, axis, theme,
+    {step, layer: side.chosen?.layer ?? null});
+  map.setAttribute('aria-label', text.mapTitle);
+}
+
+function showWhy(side, {flow, step, theme, layers: names}) {
+  const {ui} = side;
+  ui.why.hidden = !side.isWhy || !side.chosen;
+  if (ui.why.hidden) return;
+  const layer = Math.min(side.chosen.layer, names.length - 1);
+  const way = wayBack(flow, Math.max(0, columnAt(flow, step)), layer);
+  setText(ui.because, reason(names, layer, way));
+  const steps = way || [];
+  ui.stairs.hidden = ui.factors.parentNode.hidden = !steps.length;
+  if (!steps.length) return;
+  ui.stairs.setAttribute('aria-label', ui.because.textContent);
+  const width = ui.why.clientWidth;
+  drawStairs(prepare(ui.stairs, width, STAIRS_HEIGHT), width, steps, theme);
+  const shown = steps.map(({name, slope, weight, product}) =>
+    text.factor(name, power(slope), power(weight), power(product)));
+  if (ui.factors.dataset.shown === shown.join()) return;
+  ui.factors.dataset.shown = shown.join();
+  ui.factors.replaceChildren(...shown.map((line) => h('li', {}, line)));
+}
+
+function showCost(side, {records, axis, most, theme, step}, record) {
+  const {ui} = side;
+  const width = ui.curve.parentNode.clientWidth;
+  const curves = Object.fromEntries(['median', 'p10', 'p90'].map((name) => [name, costOf(records, name)]));
+  curve.drawCurve(prepare(ui.curve, width, curve.HEIGHT), width, curves, axis, most, step,
+    {colour: runColour(side.index), theme, chance: text.chance});
+  const {median} = record.cost;
+  setText(ui.cost, text.costTitle(Number.isFinite(median) ? power(Math.log10(median)) : '\u2013'));
+  ui.curve.setAttribute('aria-label', ui.cost.textContent);
+}
+
+function showCount(side, {states, replicas, replica, theme}) {
+  const {ui} = side;
+  const count = (wanted) => states.reduce((all, state) => all + (state === wanted), 0);
+  const parts = [text.solved(count(SOLVED), replicas)];
+  if (count(DEAD)) parts.push(text.dead(count(DEAD)));
+  if (count(DIVERGED)) parts.push(text.diverged(count(DIVERGED)));
+  setText(ui.count, parts.join(' \u00b7 '));
+  const width = ui.dots.parentNode.clientWidth;
+  side.dots = layOutDots(replicas, width);
+  drawDots(prepare(ui.dots, width, side.dots.height), side.dots, states, replica, theme);
+  ui.dots.setAttribute('aria-label', ui.count.textContent);
+}
+
+/** Shows what the chosen unit answers over the square, values [points]. */
+export function showUnit(side, values) {
+  const {ui, chosen, layout} = side;
+  const node = chosen?.unit != null && layout.columns[chosen.layer + 1]?.nodes[chosen.unit];
+  ui.tip.hidden = !node || !values;
+  if (ui.tip.hidden) return;
+  const finite = values.filter(Number.isFinite);
+  const [low, high] = [Math.min(...finite), Math.max(...finite)];
+  // White is 0, as a unit's answer has no ends of its own.
+  const reach = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  drawSurface(ui.unit, values, -reach, reach, false);
+  const name = text.unit(side.view.layers[chosen.layer], chosen.unit);
+  setText(ui.unitText, `${name} ${text.answers(...[low, high].map((value) => String(+value.toPrecision(3))))}`);
+  ui.unit.setAttribute('aria-label', ui.unitText.textContent);
+  const left = Math.min(layout.width - UNIT - 16, Math.max(0, node.x + 14));
+  ui.tip.style.left = `${node.x > layout.width / 2 ? Math.max(0, node.x - UNIT - 30) : left}px`;
+}
