@@ -1,4 +1,4 @@
-"""Modules of a page in a real browser, without a page: for tests of what they return."""
+"""A page's modules in a real browser, without the page: what they return."""
 
 from __future__ import annotations
 

@@ -11,6 +11,10 @@ const SELU_SCALE = 1.0507009873554804934;
 const SELU_ALPHA = 1.6732632423543772848;
 const ROOT_2_PI = Math.sqrt(2 * Math.PI);
 
+// TensorFlow has two numbers as float32 in every precision: the slope of a leaky ReLU,
+// which is an attribute of its operation, and the root of 1/2 in gelu.
+const GELU_STRETCH = Math.fround(Math.SQRT1_2) / Math.SQRT1_2;
+
 function sigmoid(z, values, slopes, count) {
   for (let k = 0; k < count; k++) {
     const small = Math.exp(-Math.abs(z[k]));
@@ -46,7 +50,8 @@ function relu(z, values, slopes, count) {
   }
 }
 
-function leaky(slope) {
+function leaky(exactSlope) {
+  const slope = Math.fround(exactSlope);
   return (z, values, slopes, count) => {
     for (let k = 0; k < count; k++) {
       const x = z[k];
@@ -102,11 +107,12 @@ function maxout(z, values, slopes, count, replicas) {
 function gelu(z, values, slopes, count) {
   for (let k = 0; k < count; k++) {
     const x = z[k];
-    const power = Math.exp(-0.5 * x * x);
-    const tail = power * halfErfcx(Math.abs(x));
+    const place = GELU_STRETCH * x;
+    const power = Math.exp(-0.5 * place * place);
+    const tail = power * halfErfcx(Math.abs(place));
     const share = x < 0 ? tail : 1 - tail;
     values[k] = x * share;
-    slopes[k] = share + x * power / ROOT_2_PI;
+    slopes[k] = share + place * power / ROOT_2_PI;
   }
 }
 
