@@ -89,7 +89,7 @@ class Modules:
 
     def __init__(self, driver: webdriver.Chrome, url: str) -> None:
         self._driver = driver
-        self._url = url
+        self.url = url
         driver.set_script_timeout(120)
         driver.get(url)
 
@@ -109,7 +109,7 @@ class Modules:
             RuntimeError: If it fails in the browser, with the error there.
         """
         lines = [
-            f"import {{{names}}} from '{self._url}{module}';"
+            f"import {{{names}}} from '{self.url}{module}';"
             for module, names in imports.items()
         ]
         lines.append(f"export async function run(given) {{ {body} }}")
