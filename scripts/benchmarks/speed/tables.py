@@ -91,6 +91,12 @@ def _tab(options: Options) -> Report:
     return table.report(options.folder, options.rounds)
 
 
+def _playground(options: Options) -> Report:
+    from scripts.benchmarks.speed import playground  # needs Selenium
+
+    return playground.report(options.rounds)
+
+
 TABLES: dict[str, Callable[[Options], Report]] = {
     "step": _step,
     "recording": _recording,
@@ -99,4 +105,5 @@ TABLES: dict[str, Callable[[Options], Report]] = {
     "command": _command,
     "thousand": _thousand,
     "tab": _tab,
+    "playground": _playground,
 }
