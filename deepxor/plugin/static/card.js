@@ -5,7 +5,8 @@ import {columnAt} from './drawing/cells.js';
 import {dot, h, setText} from './drawing/dom.js';
 import * as draw from './drawing/draw.js';
 import {VERDICTS} from './drawing/tables.js';
-import {describe, prefixOf} from './drawing/words.js';
+import {prefixOf} from './drawing/words.js';
+import {describe} from './describe.js';
 import {paintBrush} from './zoom.js';
 
 /** Returns the elements of a run's card; what the reader does in it is handed on. */

@@ -5,7 +5,8 @@ import {h} from './drawing/dom.js';
 import * as draw from './drawing/draw.js';
 import {drawProfile, layOut} from './drawing/profile.js';
 import {profileRange} from './drawing/range.js';
-import {prefixOf, recordOf} from './drawing/words.js';
+import {prefixOf} from './drawing/words.js';
+import {recordOf} from './describe.js';
 
 /** Lets the browser save a file. */
 export function save(blob, name) {

@@ -6,7 +6,8 @@
 import {makeCard, updateCard} from './card.js';
 import {choice, indexed, keep, quantity, restore} from './choice.js';
 import {fetchCsv, fetchFlows, fetchRuns} from './data.js';
-import {columnAt, endOf, isMeasured, movedBy, stepsOf} from './drawing/cells.js';
+import {columnAt, endOf} from './drawing/cells.js';
+import {isMeasured, movedBy, stepsOf} from './records.js';
 import {setDot, setText} from './drawing/dom.js';
 import {save, savePng} from './download.js';
 import * as draw from './drawing/draw.js';

@@ -2,11 +2,12 @@
 
 import {choice, quantity} from './choice.js';
 import {NON_FINITE, ZERO} from './drawing/cells.js';
-import {field, h, makeTip, setText, swatch} from './drawing/dom.js';
+import {field, h, setText, swatch} from './drawing/dom.js';
+import {makeTip} from './tip.js';
 import {drawScale, prepare} from './drawing/draw.js';
 import {FIRST_RUNS} from './list.js';
 import {QUANTITIES} from './drawing/tables.js';
-import {format} from './drawing/words.js';
+import {format} from './describe.js';
 
 const DECADES = 'A decade is a factor of ten: how many powers of ten lie between the values ' +
   'of the first and the last layer. Below zero, the value falls from the first to the last.';

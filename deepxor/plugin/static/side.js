@@ -4,9 +4,10 @@ import {choice, quantity, toggled} from './choice.js';
 import {columnAt} from './drawing/cells.js';
 import {dot, h, setDot, setText} from './drawing/dom.js';
 import {prepare} from './drawing/draw.js';
-import {drawProfile, layOut, nearest} from './drawing/profile.js';
+import {drawProfile, layOut} from './drawing/profile.js';
+import {nearest} from './nearest.js';
 import {profileRange} from './drawing/range.js';
-import {endsOf, recordOf, valueOf} from './drawing/words.js';
+import {endsOf, recordOf, valueOf} from './describe.js';
 import {drawOverview, paintBrush} from './zoom.js';
 
 // A pointer that is farther from all lines, in pixels, means none.

@@ -1,6 +1,6 @@
 // The range of steps that is shown: dragging over a map, the strip of all steps, keys.
 
-import {drawBrush, drawStepAxis, line} from './drawing/draw.js';
+import {doubleStroke, drawStepAxis, line} from './drawing/draw.js';
 
 // A press that moves less, in pixels, is no drag.
 const SLOP = 6;
@@ -98,4 +98,12 @@ export function drawOverview(context, width, all, shown, step, theme) {
   line(context, xOf(step), 0, xOf(step), 18);
   drawStepAxis(context, all, box.left, 16, box.width, theme);
   return box;
+}
+
+/** Draws a range that is being dragged, between two positions in CSS pixels. */
+function drawBrush(context, from, to, top, bottom) {
+  context.fillStyle = '#8888';
+  context.fillRect(Math.min(from, to), top, Math.abs(to - from), bottom - top);
+  doubleStroke(context, () =>
+    context.strokeRect(Math.min(from, to), top, Math.abs(to - from), bottom - top));
 }

@@ -247,14 +247,6 @@ export function labelsOf(layers) {
   return layers.map((name) => name.slice(length));
 }
 
-/** Draws a range that is being dragged, between two positions in CSS pixels. */
-export function drawBrush(context, from, to, top, bottom) {
-  context.fillStyle = '#8888';
-  context.fillRect(Math.min(from, to), top, Math.abs(to - from), bottom - top);
-  doubleStroke(context, () =>
-    context.strokeRect(Math.min(from, to), top, Math.abs(to - from), bottom - top));
-}
-
 /** Draws the ticks of steps under a box. */
 export function drawStepAxis(context, axis, left, y, width, theme) {
   context.textBaseline = 'top';
