@@ -1,9 +1,9 @@
 // The activations of hidden layers with their slopes, by the names of
 // deepxor.nn.activations.
 //
-// A function writes values and slopes of `count` pre-activations in one pass. Both have
-// full relative precision in both tails. At a kink they are what TensorFlow takes there:
-// with biases of 0, the sample of zeros has pre-activations of exactly 0.
+// A function writes values and slopes in one pass. Both have full relative precision in
+// both tails. At a kink they are what TensorFlow takes there: with biases of 0, the
+// sample of zeros has pre-activations of exactly 0.
 
 import {halfErfcx} from './erfcx.js';
 

@@ -3,8 +3,8 @@
 export const GRID = 17;
 
 /**
- * Returns the points [GRID * GRID, bits] of the unit square. The second input falls from
- * row to row, so that the origin is at the bottom left; inputs after the second are 0.
+ * Returns the points [GRID * GRID, bits] of the unit square. The second input falls
+ * from row to row, so that the origin is at the bottom left; inputs after it are 0.
  */
 export function grid(bits) {
   const points = new Float64Array(GRID * GRID * bits);

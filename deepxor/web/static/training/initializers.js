@@ -32,7 +32,7 @@ function orthogonal(random, inputs, units) {
     normalize(q, rows, columns, column);
   }
   if (inputs >= units) return q;
-  return Float64Array.from(q, (_, k) => q[(k % units) * columns + Math.floor(k / units)]);
+  return q.map((_, k) => q[(k % units) * columns + Math.floor(k / units)]);
 }
 
 function removePart(q, rows, columns, column, other) {

@@ -1,8 +1,8 @@
 // The loops of a layer over samples, units and replicas.
 //
 // Arrays have the replicas last: kernels are [inputs, columns, R], biases [columns, R],
-// inputs and outputs [samples, units, R]. Four samples are taken at a time, so that each
-// weight is read once for the four of them; truth tables have multiples of four.
+// inputs and outputs [samples, units, R]. Four samples are taken at a time, so that
+// each weight is read once for the four of them. There is a multiple of four.
 
 /** Writes pre-activations: the inputs times the kernel, plus the bias. */
 export function preActivate(inputs, kernel, bias, result, shape) {

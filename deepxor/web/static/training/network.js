@@ -1,7 +1,7 @@
 // Many independent networks side by side, which learn XOR by gradient descent.
 //
-// The axis of the replicas is the last one, as in deepxor.xor.network. A step allocates
-// nothing.
+// The axis of the replicas is the last one, as in deepxor.xor.network. All arrays of a
+// step are made before the first one.
 
 import {ACTIVATIONS} from './activations.js';
 import {drawKernels} from './initializers.js';
@@ -73,6 +73,7 @@ export class Network {
       return layer;
     });
   }
+
   /** Replaces the weights: for each layer its kernel [inputs, columns, R] and bias. */
   load(weights) {
     weights.forEach(({kernel, bias}, number) => {
@@ -126,8 +127,10 @@ export class Network {
         costs[r] += (z > 0 ? z : 0) - z * y + Math.log1p(power);
         // p - y, without a difference of nearly equal numbers.
         atPre[k] = (y === 0 ? probability : z < 0 ? -large : -small) / samples;
-        const isRight = y === 1 ? probability > ABOVE_A_HALF : probability <= ABOVE_A_HALF;
-        if (isRight) accuracies[r] += 1;
+        // NaN is never right.
+        if (y === 1 ? probability > ABOVE_A_HALF : probability <= ABOVE_A_HALF) {
+          accuracies[r] += 1;
+        }
       }
     }
     for (let r = 0; r < replicas; r++) {
@@ -174,7 +177,8 @@ export class Network {
       for (let k = 0; k < found.length; k++) found[k] = values[k * replicas + replica];
       return found;
     };
-    return this.layers.map(({kernel, bias}) => ({kernel: part(kernel), bias: part(bias)}));
+    return this.layers.map(({kernel, bias}) =>
+      ({kernel: part(kernel), bias: part(bias)}));
   }
 
   /**
@@ -253,7 +257,9 @@ export class Network {
       zero: shares(isZero),
       nonFinite: shares(isNonFinite),
       cost: {
-        median: percentile(cost, 50), p10: percentile(cost, 10), p90: percentile(cost, 90),
+        median: percentile(cost, 50),
+        p10: percentile(cost, 10),
+        p90: percentile(cost, 90),
       },
       solved: count(accuracies, (accuracy) => accuracy === 1),
       diverged: count(costs, isNonFinite),

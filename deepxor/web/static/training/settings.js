@@ -1,4 +1,4 @@
-// What a training is set to. Settings come from addresses, so that anything may be there.
+// What a training is set to. Settings come from addresses, where anything may be.
 
 import {ACTIVATIONS} from './activations.js';
 import {INITIALIZERS} from './initializers.js';
@@ -51,8 +51,8 @@ export function checkSettings(found, table) {
     sound.residual = String(found.residual) === 'true';
   }
   sound.units = Array(sound.depth).fill(sound.width);
-  sound.kernelInitializer =
-    sound.initializer === AUTO ? table[sound.activation].initializer : sound.initializer;
+  sound.kernelInitializer = sound.initializer === AUTO
+    ? table[sound.activation].initializer : sound.initializer;
   return sound;
 }
 
