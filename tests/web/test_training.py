@@ -314,3 +314,22 @@ def test_outputs_at_any_points_are_those_of_the_laboratory(modules: Modules) -> 
         expected = [*hidden, model.probability(logits)]
         for outputs, each in zip(found, expected, strict=True):
             np.testing.assert_allclose(outputs, each[..., 2].numpy().ravel(), 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("logit", "accuracy"), [(0.0, 0.5), (1e-7, 0.5), (-1e-7, 0.5), (np.nan, 0.0)]
+)
+def test_almost_a_half_is_no_one_and_no_number_is_never_right(
+    modules: Modules, logit: float, accuracy: float
+) -> None:
+    experiment = Experiment(hidden_units=(), replicas=1, bits=3)
+    weights = [{"kernel": np.zeros(3), "bias": np.full(1, logit)}]
+    assert run(modules, experiment, weights)["accuracies"][0] == accuracy
+
+
+def test_a_one_is_told_from_a_half(modules: Modules) -> None:
+    experiment = Experiment(hidden_units=(), replicas=1)
+    # The answer to (1, 0) is a 1, which is right. Those to (0, 0) and (1, 1) are barely
+    # above a half, which is no 1 and right; that to (0, 1) is below it, and wrong.
+    weights = [{"kernel": np.array([1.0, -1.0]), "bias": np.full(1, 1e-7)}]
+    assert run(modules, experiment, weights)["accuracies"][0] == 0.75
