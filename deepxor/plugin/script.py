@@ -1,4 +1,4 @@
-"""The script that gives the tab's page the tables and the palette."""
+"""The scripts that give the tab's page the tables, their docs and the palette."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ def tables_js() -> str:
             "log": quantity.display == LOG10,
             "fraction": quantity.display == FRACTION,
             "band": quantity.has_band,
-            "doc": quantity.doc,
         }
         for quantity in in_tab()
         if quantity.label is not None
@@ -33,3 +32,9 @@ def tables_js() -> str:
         f"export const RUN_MARKERS = {json.dumps(RUN_MARKERS)};\n"
         f"export const FACTORS = {json.dumps(factors)};\n"
     )
+
+
+def docs_js() -> str:
+    """Returns a module with what each quantity of the menu is, by its id."""
+    docs = {row.shown_name: row.doc for row in in_tab() if row.label is not None}
+    return f"export const DOCS = {json.dumps(docs)};\n"

@@ -18,7 +18,7 @@ from werkzeug import wrappers
 from deepxor.events import gradient_flow
 from deepxor.plugin import csv_table, payload, static_files
 from deepxor.plugin.curves import read_curves
-from deepxor.plugin.script import tables_js
+from deepxor.plugin.script import docs_js, tables_js
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         """Returns the WSGI applications by route."""
         files = {f"/{name}": _file_app(name) for name in static_files.NAMES}
         return files | {
-            f"/{static_files.TABLES}": _serve_tables,
+            f"/{static_files.TABLES}": _script_app(tables_js),
+            f"/{static_files.DOCS}": _script_app(docs_js),
             "/runs": self._serve_runs,
             "/flow": self._serve_flow,
             "/csv": self._serve_csv,
@@ -221,9 +222,12 @@ def _file_app(name: str) -> Callable[..., Any]:
     return serve
 
 
-@wrappers.Request.application
-def _serve_tables(request: wrappers.Request) -> wrappers.Response:
-    return http_util.Respond(request, tables_js(), "text/javascript")
+def _script_app(script: Callable[[], str]) -> Callable[..., Any]:
+    @wrappers.Request.application
+    def serve(request: wrappers.Request) -> wrappers.Response:
+        return http_util.Respond(request, script(), "text/javascript")
+
+    return serve
 
 
 def _suffixes(series: Series) -> list[str]:

@@ -18,8 +18,9 @@ DRAWING = (
     "drawing/words.js",
 )
 
-# The module that `script.tables_js` returns, which has no file.
+# The modules that `script.tables_js` and `docs_js` return, which have no file.
 TABLES = "drawing/tables.js"
+DOCS = "docs.js"
 
 # The files that are served; no name from a request ever becomes a path.
 NAMES = (

@@ -156,7 +156,7 @@ def test_an_error_is_an_answer(modules: Modules) -> None:
 
 def test_sound_settings_stay_and_others_have_defaults(modules: Modules) -> None:
     defaults = check(modules)
-    assert defaults["units"] == [5] * 10
+    assert defaults["units"] == [10] * 10
     assert defaults["initializer"] == "auto"
     assert defaults["kernelInitializer"] == ACTIVATIONS["sigmoid"].initializer
     sound = {

@@ -3,11 +3,12 @@
 import {choice, quantity} from './choice.js';
 import {NON_FINITE, ZERO} from './drawing/cells.js';
 import {field, h, setText, swatch} from './drawing/dom.js';
-import {makeTip} from './tip.js';
 import {drawScale, prepare} from './drawing/draw.js';
 import {FIRST_RUNS} from './list.js';
 import {QUANTITIES} from './drawing/tables.js';
 import {format} from './describe.js';
+import {DOCS} from './docs.js';
+import {makeTip} from './tip.js';
 
 const DECADES = 'A decade is a factor of ten: how many powers of ten lie between the values ' +
   'of the first and the last layer. Below zero, the value falls from the first to the last.';
@@ -114,7 +115,7 @@ export function updateHeader(ui, {scale, theme}, missing) {
   ui.quantity.value = choice.quantity;
   ui.axis.value = choice.axis;
   ui.range.value = choice.range.mode;
-  setText(ui.quantityTip.tip, quantity().doc.replaceAll('`', ''));
+  setText(ui.quantityTip.tip, DOCS[quantity().id].replaceAll('`', ''));
   updateEnds(ui);
 }
 

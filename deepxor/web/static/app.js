@@ -111,7 +111,7 @@ function toggle() {
 async function oneStep() {
   isRunning = false;
   look = null;
-  if (!isReady || pair.isBusy) return schedule();
+  if (!isReady) return schedule();
   await guard(async () => {
     if (!await pair.advance(1)) return;
     beat();

@@ -15,6 +15,7 @@ export class Pair {
     this.trainings = Object.fromEntries(SIDES.map((side) => [side, {engine: new Engine()}]));
     this.built = 0; // Counts scenes, so that answers for an earlier one are dropped.
     this.isBusy = false;
+    this.work = Promise.resolve(); // What is being done.
     this.replica = 0;
   }
 
@@ -47,7 +48,11 @@ export class Pair {
   }
 
   /** Takes some steps, or as many as there is time for; false if it was dropped. */
-  async advance(steps) {
+  advance(steps) {
+    return (this.work = this.work.catch(() => {}).then(() => this.takeSteps(steps)));
+  }
+
+  async takeSteps(steps) {
     const {built} = this;
     this.isBusy = true;
     try {

@@ -24,7 +24,7 @@ export const RANGES = {
 export const RATES = [1e-37, 1e38];
 
 export const DEFAULTS = {
-  activation: 'sigmoid', initializer: AUTO, bits: 2, depth: 10, width: 5,
+  activation: 'sigmoid', initializer: AUTO, bits: 2, depth: 10, width: 10,
   residual: false, learningRate: 0.1, replicas: 100, seed: 0,
 };
 
