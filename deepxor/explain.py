@@ -38,6 +38,7 @@ REPLICAS = flags.DEFINE_integer(
 )
 SEED = flags.DEFINE_integer("seed", _D.seed, "Seed of the initial weights.")
 BITS = flags.DEFINE_integer("bits", _D.bits, "Inputs: 2 is XOR, up to 10 parity.")
+RESIDUAL = flags.DEFINE_boolean("residual", _D.residual, app.RESIDUAL_HELP)
 PNG = flags.DEFINE_string("png", "explain.png", "The picture's file; empty for none.")
 
 
@@ -59,6 +60,7 @@ def experiments_from_flags() -> list[Experiment]:
             replicas=REPLICAS.value,
             seed=SEED.value,
             bits=BITS.value,
+            residual=RESIDUAL.value,
         )
         for activation in ACTIVATIONS.value
     ]

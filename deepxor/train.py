@@ -49,11 +49,12 @@ REPLICAS = flags.DEFINE_integer(
 )
 SEED = flags.DEFINE_integer("seed", _D.seed, "Seed of the initial weights.")
 BITS = flags.DEFINE_integer("bits", _D.bits, "Inputs: 2 is XOR, up to 10 parity.")
+RESIDUAL = flags.DEFINE_boolean("residual", _D.residual, app.RESIDUAL_HELP)
 LOGDIR = flags.DEFINE_string("logdir", "logdir", "Where the run's folder is made.")
 RUN_NAME = flags.DEFINE_string(
     "run_name",
     "",
-    "The run's folder; by default <network>-<activation>, with -2, -3 ...",
+    "The run's folder; by default <network>-<activation>[-residual], with -2, -3 ...",
 )
 RESUME = flags.DEFINE_boolean(
     "resume", False, "Go on with the run from its last checkpoint."
@@ -82,6 +83,7 @@ def experiment_from_flags() -> Experiment:
         replicas=REPLICAS.value,
         seed=SEED.value,
         bits=BITS.value,
+        residual=RESIDUAL.value,
     )
 
 

@@ -70,9 +70,11 @@ def test_a_wrong_flag_is_one_line_without_tensorflow(tmp_path, flag, allowed):
 def test_help_names_every_flag():
     done = explain("--help")
     assert done.returncode == 0
-    names = "network hidden_units activations initializer replicas seed bits png"
+    names = (
+        "network hidden_units activations initializer replicas seed bits residual png"
+    )
     for name in names.split():
-        assert f"--{name}" in done.stdout
+        assert f"--{name}" in done.stdout or f"--[no]{name}" in done.stdout
 
 
 def test_sigmoid_beside_relu_as_tables_and_as_a_picture(tmp_path):
@@ -116,6 +118,14 @@ def test_flags_reach_the_networks(tmp_path):
     assert rows(again.stdout, "layer2") == rows(done.stdout, "layer2")[:1]
     other = explain(*arguments, "--activations=tanh", "--png=", "--seed=8")
     assert rows(other.stdout, "layer2") != rows(again.stdout, "layer2")
+
+
+def test_shortcuts_are_named_and_change_the_factors():
+    arguments = ["--activations=tanh", "--png=", "--hidden_units=4,4", *QUICK]
+    plain, residual = (explain(*arguments, *more) for more in ([], ["--residual"]))
+    assert "tanh, glorot, residual" in residual.stdout
+    assert "residual" not in plain.stdout
+    assert rows(residual.stdout, "layer2") != rows(plain.stdout, "layer2")
 
 
 def test_of_wide_networks_the_prediction_stands_beside_the_measurement():

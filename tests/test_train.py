@@ -118,17 +118,18 @@ def test_hidden_units_may_be_empty(quiet):
 
 def test_flags_reach_the_experiment(tmp_path):
     flags = {
-        "hidden_units": "3,2", "activation": "maxout", "pieces": "3", "bits": "3",
+        "hidden_units": "3,3", "activation": "maxout", "pieces": "3", "bits": "3",
         "initializer": "orthogonal", "optimizer": "adamw", "learning_rate": "0.01",
         "num_steps": "7", "log_every": "3", "replicas": "2", "seed": "5",
+        "residual": "true",
     }  # fmt: skip
     arguments = [f"--{name}={value}" for name, value in flags.items()]
     done = train(*arguments, f"--logdir={tmp_path}", "--quiet", "--run_name=mine")
     assert done.returncode == 0, done.stderr
     assert Run.load(tmp_path / "mine").experiment == Experiment(
-        hidden_units=(3, 2), activation="maxout", pieces=3, bits=3,
+        hidden_units=(3, 3), activation="maxout", pieces=3, bits=3,
         initializer="orthogonal", optimizer="adamw", learning_rate=0.01,
-        num_steps=7, log_every=3, replicas=2, seed=5,
+        num_steps=7, log_every=3, replicas=2, seed=5, residual=True,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,8 @@ Function = Callable[[Any], Any]
 class Link:
     """Describes one layer of a chain, which is activation(linear(input)).
 
+    With a shortcut it is activation(linear(input)) + input.
+
     Attributes:
         name: The layer's name.
         linear: The function from the input to the pre-activations. It is the whole
@@ -55,6 +58,7 @@ class Link:
         kernel: The kernel of a dense layer, [inputs, units], or [inputs, units, R] for
             R replicas; None for other layers.
         bias: The bias of a dense layer, [units] or [units, R]; None if it has none.
+        has_shortcut: Whether the input, of the same shape, is added to the output.
     """
 
     name: str
@@ -62,6 +66,17 @@ class Link:
     activation: Function | None = None
     kernel: np.ndarray | None = None
     bias: np.ndarray | None = None
+    has_shortcut: bool = False
+
+    def output(self, z: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Returns the output.
+
+        Args:
+            z: The pre-activations, which are linear(x).
+            x: The input.
+        """
+        activations = z if self.activation is None else self.activation(z)
+        return activations + x if self.has_shortcut else activations
 
 
 @dataclass(frozen=True)
@@ -85,9 +100,7 @@ class Chain:
         """Returns the last link's output."""
         output = self.x
         for link in self.links:
-            output = link.linear(output)
-            if link.activation is not None:
-                output = link.activation(output)
+            output = link.output(link.linear(output), output)
         return output
 
 
@@ -243,7 +256,7 @@ def _named(links: list[Link]) -> list[Link]:
             number += 1
             name = f"{link.name}_{number}"
         seen.add(name)
-        named.append(Link(name, link.linear, link.activation, link.kernel, link.bias))
+        named.append(dataclasses.replace(link, name=name))
     return named
 
 

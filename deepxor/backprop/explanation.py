@@ -43,7 +43,9 @@ class Explanation:
     All norms are L2 norms of the gradient of the batch's loss, over all samples and
     units. The norm at a layer's output, times its slope factor, times its weight
     factor, is the norm at the output of the layer before. The factors are quotients of
-    measured norms, so that this product is exact.
+    measured norms, so that this product is exact. Past a layer with a shortcut the
+    gradient has two ways: its weight factor is that of both together, and may exceed
+    what the weights alone would make of it.
 
     The arrays of a model of R replicas have R as an additional last axis, [layers, R].
 
@@ -59,7 +61,7 @@ class Explanation:
         has_activation: Whether each layer has an activation, bool [layers].
         prediction: The prediction of mean-field theory for random kernels of the same
             size, if every hidden layer is dense and wide (at least `mean_field.WIDE`
-            units) and has an elementwise activation; else None.
+            units) and has an elementwise activation and no shortcut; else None.
     """
 
     title: str
@@ -206,7 +208,7 @@ def _backpropagate(chain: Chain) -> tuple[list[np.ndarray], list[np.ndarray]]:
         for link in chain.links:
             before.append(link.linear(after[-1]))
             _watch(tape, before[-1])
-            after.append((link.activation or _same)(before[-1]))
+            after.append(link.output(before[-1], after[-1]))
             _watch(tape, after[-1])
         loss = chain.loss(after[-1])
     gradients = tape.gradient(loss, [before, after])
@@ -215,10 +217,6 @@ def _backpropagate(chain: Chain) -> tuple[list[np.ndarray], list[np.ndarray]]:
         # sigmoid or softmax is a part of the loss.
         gradients[1][-1] = gradients[0][-1]
     return _as_arrays(gradients[0], before), _as_arrays(gradients[1], after)
-
-
-def _same(tensor: tf.Tensor) -> tf.Tensor:
-    return tensor
 
 
 def _watch(tape: tf.GradientTape, tensor: tf.Tensor) -> None:
@@ -282,6 +280,8 @@ def _is_wide(chain: Chain) -> bool:
         and min(units[:-1]) >= mean_field.WIDE
         and units[-1] > 0
         and all(_is_elementwise(link.activation) for link in chain.links[:-1])
+        # The theory has one way back through a layer, and no shortcut beside it.
+        and not any(link.has_shortcut for link in chain.links)
     )
 
 

@@ -16,6 +16,10 @@ from absl import app, flags
 HIDDEN_UNITS_HELP = (
     "Units of each hidden layer in place of the network's, as in 5,4; empty for none."
 )
+RESIDUAL_HELP = (
+    "Add each hidden layer's input to its output where both have the same number of "
+    "units."
+)
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:

@@ -36,6 +36,7 @@ def explain_experiment(experiment: Experiment) -> Explanation:
     """
     explanation = explain(build(experiment, dtype="float64"), *xor(experiment.bits))
     title = f"{experiment.activation}, {experiment.kernel_initializer}"
+    title += ", residual" if experiment.residual else ""
     return dataclasses.replace(explanation, title=title)
 
 

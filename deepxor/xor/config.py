@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -48,6 +49,9 @@ class Experiment:
         seed: The seed, at least 0; replica r draws from a generator seeded with
             (seed, r).
         bits: The number of inputs, from 2 to 10; 2 is XOR, more is parity.
+        residual: Whether a hidden layer after the first adds its input to its output
+            if both have the same number of units, as in the residual networks of He et
+            al. 2016.
 
     Raises:
         ValueError: If a setting is out of range, or two do not go together.
@@ -66,6 +70,7 @@ class Experiment:
     replicas: int = 100
     seed: int = 0
     bits: int = 2
+    residual: bool = False
 
     def __post_init__(self) -> None:
         check_choice("network", self.network, NETWORKS)
@@ -83,6 +88,8 @@ class Experiment:
         if self.hidden_units is not None:
             object.__setattr__(self, "hidden_units", _as_tuple(self.hidden_units))
             _check_units(self.hidden_units)
+        if type(self.residual) is not bool:
+            refuse("residual", self.residual, "True or False")
         self._check_combinations()
 
     def _check_combinations(self) -> None:
@@ -101,6 +108,12 @@ class Experiment:
                 f"`pieces` must be given with activation={MAXOUT!r} only. Received: "
                 f"pieces={self.pieces}, activation={self.activation!r}"
             )
+        if self.residual and not any(self.shortcuts):
+            raise ValueError(
+                "`residual` must be given with two hidden layers of as many units, one "
+                "after the other, only. Received: "
+                f"residual={self.residual}, hidden={self.hidden!r}"
+            )
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -113,6 +126,15 @@ class Experiment:
     def layer_names(self) -> tuple[str, ...]:
         """The names of the layers in forward order, which are also their scopes."""
         return (*(f"layer{i + 1}" for i in range(len(self.hidden))), HYPOTHESIS)
+
+    @property
+    def shortcuts(self) -> tuple[bool, ...]:
+        """Whether each layer adds its input to its output, in forward order."""
+        widths = (None, *self.hidden, None)
+        return tuple(
+            self.residual and before is not None and before == units
+            for before, units in itertools.pairwise(widths)
+        )
 
     @property
     def shape(self) -> str:
@@ -131,10 +153,11 @@ class Experiment:
     @property
     def run_name(self) -> str:
         """The default name of a run's folder, to which a number may be added."""
-        if self.hidden_units is None:
-            return f"{self.network}-{self.activation}"
-        units = "_".join(map(str, self.hidden_units)) or "none"
-        return f"hidden_{units}-{self.activation}"[:200]
+        network = self.network
+        if self.hidden_units is not None:
+            network = f"hidden_{'_'.join(map(str, self.hidden_units)) or 'none'}"
+        end = "-residual" if self.residual else ""
+        return f"{network}-{self.activation}"[: 200 - len(end)] + end
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings by name as JSON types, which `from_json` takes."""

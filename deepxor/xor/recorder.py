@@ -181,6 +181,7 @@ def _settings_line(experiment: Experiment) -> str:
     for name in ("learning_rate", "bits", "alpha", "pieces", "seed"):
         value = getattr(experiment, name)
         parts += [f"{name}={value}"] if value != getattr(Experiment, name) else []
+    parts += ["residual"] if experiment.residual else []
     return " ".join(parts)
 
 

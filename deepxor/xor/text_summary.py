@@ -31,6 +31,7 @@ def settings(experiment: Experiment) -> str:
         f"| steps | {experiment.num_steps} |",
         f"| replicas | {experiment.replicas} |",
         f"| seed | {experiment.seed} |",
+        f"| residual | {'yes' if experiment.residual else 'no'} |",
     ]
     return "\n".join(lines)
 
@@ -48,6 +49,13 @@ def _slopes(experiment: Experiment) -> str:
         return "There is no hidden layer: what it can learn is a straight line."
     slope = ACTIVATIONS[experiment.activation].largest_slope
     depth = len(experiment.hidden)
+    if experiment.residual:
+        return (
+            f"The slope of {experiment.activation} is at most {slope:g}. "
+            f"{sum(experiment.shortcuts)} of the {depth} hidden layers add their input "
+            "to their output, and past these the gradient also has a way without a "
+            "slope: their product is no bound of what reaches the input."
+        )
     product = slope**depth
     return (
         f"The slope of {experiment.activation} is at most {slope:g}; of {depth} in a "

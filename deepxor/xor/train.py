@@ -90,8 +90,9 @@ def train_experiment(
     Args:
         experiment: The settings.
         logdir: The folder in which the run's folder is made.
-        run_name: The folder's name; empty for `<network>-<activation>`, to which -2,
-            -3 ... is added if it is taken.
+        run_name: The folder's name; empty for `<network>-<activation>`, with -residual
+            at its end if the experiment has it, to which -2, -3 ... is added if it is
+            taken.
 
     Returns:
         The run; its `results` are those in experiment.json in its folder.

@@ -73,7 +73,7 @@ class LayerMeasures:
             "slope_factor": ratio(before_activation, outputs),
             "weight_factor": ratio(arriving, before_activation),
             "dead_fraction": self._shares(
-                [(output == 0).all(axis=0) for output in old.outputs[:-1]]
+                [(a == 0).all(axis=0) for a in self._activations(old, inputs[:-1])]
             ),
             "saturated_fraction": self._shares(
                 [np.abs(slope) < self._flat_slope for slope in slopes]
@@ -93,6 +93,17 @@ class LayerMeasures:
         return [
             (h[:, :, None] * kernel).sum(axis=1) + bias
             for h, (kernel, bias) in zip([x, *state.outputs], pairs, strict=False)
+        ]
+
+    def _activations(
+        self, state: Snapshot, inputs: list[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Returns the hidden layers' outputs without what a shortcut has added."""
+        return [
+            layer.activate(z).numpy() if layer.has_shortcut else output
+            for layer, z, output in zip(
+                self._network.stack, inputs, state.outputs, strict=False
+            )
         ]
 
     def _slopes(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
@@ -132,6 +143,8 @@ class LayerMeasures:
         for layer in range(len(inputs) - 1, 0, -1):
             kernel = state.weights[2 * layer]
             at_output = (at_input[:, None] * kernel).sum(axis=2)
+            if self._network.stack[layer].has_shortcut:
+                at_output = at_output + at_outputs[-1]
             pieces = self._network.stack[layer - 1].pieces
             at_input = np.repeat(at_output, pieces, axis=1) * slopes[layer - 1]
             at_outputs.append(at_output)

@@ -20,19 +20,25 @@ from deepxor.xor.optimizers import make_optimizer
 
 
 def _make_layer(
-    experiment: Experiment, name: str, units: int, dtype: str
+    experiment: Experiment, name: str, units: int, has_shortcut: bool, dtype: str
 ) -> ReplicaDense:
     if name == HYPOTHESIS:
         return ReplicaDense(1, experiment.replicas, name=name, dtype=dtype)
     if experiment.activation == MAXOUT:
         return ReplicaMaxout(
-            units, experiment.replicas, experiment.pieces, name=name, dtype=dtype
+            units,
+            experiment.replicas,
+            experiment.pieces,
+            has_shortcut=has_shortcut,
+            name=name,
+            dtype=dtype,
         )
     return ReplicaDense(
         units,
         experiment.replicas,
         activation_function(experiment.activation, experiment.alpha),
         experiment.activation,
+        has_shortcut,
         name=name,
         dtype=dtype,
     )
@@ -78,8 +84,10 @@ def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
     """
     units = (*experiment.hidden, 1)
     stack = [
-        _make_layer(experiment, name, n, dtype)
-        for name, n in zip(experiment.layer_names, units, strict=True)
+        _make_layer(experiment, name, n, has_shortcut, dtype)
+        for name, n, has_shortcut in zip(
+            experiment.layer_names, units, experiment.shortcuts, strict=True
+        )
     ]
     x, y = xor(experiment.bits)
     model = ReplicaNetwork(stack, x, y, name=experiment.network, dtype=dtype)

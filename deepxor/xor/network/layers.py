@@ -20,6 +20,9 @@ class ReplicaDense(keras.layers.Layer):
         replicas: R, the number of networks.
         activation: An elementwise function; None to return the pre-activations.
         activation_name: The name of the activation's scope in the graph.
+        has_shortcut: Whether the layer adds its input, which must have as many units,
+            to its output: the identity shortcut of He et al. 2016, "Deep residual
+            learning for image recognition", eq. 1.
 
     Attributes:
         has_replicas: True, by which `lsuv` recognises and refuses the layer, as it is
@@ -34,6 +37,7 @@ class ReplicaDense(keras.layers.Layer):
         replicas: int,
         activation: Callable[[tf.Tensor], tf.Tensor] | None = None,
         activation_name: str = "activation",
+        has_shortcut: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -43,6 +47,7 @@ class ReplicaDense(keras.layers.Layer):
         self.activation = activation
         self.activation_name = activation_name
         self.has_activation = activation is not None
+        self.has_shortcut = has_shortcut
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the kernel [inputs, units, R] and the bias [units, R].
@@ -69,7 +74,7 @@ class ReplicaDense(keras.layers.Layer):
         self, x: tf.Tensor, barrier: Callable[[tf.Tensor], tf.Tensor] = tf.identity
     ) -> tf.Tensor:
         """Returns outputs [batch, units, R] for the arguments of `pre_activate`."""
-        return self.activate(self.pre_activate(x, barrier))
+        return self.add_shortcut(self.activate(self.pre_activate(x, barrier)), x)
 
     def pre_activate(
         self, x: tf.Tensor, barrier: Callable[[tf.Tensor], tf.Tensor] = tf.identity
@@ -93,18 +98,33 @@ class ReplicaDense(keras.layers.Layer):
             return barrier(z + self.bias.value)
 
     def activate(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns the outputs of pre-activations.
+        """Returns the activations of pre-activations.
 
         Args:
             z: The pre-activations, [batch, columns, R].
 
         Returns:
-            The outputs, [batch, units, R].
+            The activations, [batch, units, R].
         """
         if self.activation is None:
             return z
         with tf.name_scope(self.activation_name):
             return self.activation(z)
+
+    def add_shortcut(self, activations: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Returns the outputs, which are the activations if there is no shortcut.
+
+        Args:
+            activations: The activations, [batch, units, R].
+            x: The inputs of the layer, [batch, inputs, R].
+
+        Returns:
+            The outputs, [batch, units, R].
+        """
+        if not self.has_shortcut:
+            return activations
+        with tf.name_scope("shortcut"):
+            return activations + x
 
 
 class ReplicaMaxout(ReplicaDense):
@@ -132,13 +152,13 @@ class ReplicaMaxout(ReplicaDense):
         return (input_shape[0], self.units // self.pieces, self.replicas)
 
     def activate(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns the outputs of pre-activations.
+        """Returns the activations of pre-activations.
 
         Args:
             z: The pre-activations, [batch, columns, R].
 
         Returns:
-            The outputs, [batch, units, R].
+            The activations, [batch, units, R].
         """
         with tf.name_scope(MAXOUT):
             # The tensor may be of a part of the replicas, such as those of a block.

@@ -133,7 +133,7 @@ class ReplicaNetwork(keras.Model):
             with np.errstate(all="ignore"):  # some may have diverged
                 z = np.matmul(h.transpose(2, 0, 1), kernel.transpose(2, 0, 1))
                 z = z.transpose(1, 2, 0) + bias
-            h = np.asarray(layer.activate(z))
+            h = np.asarray(layer.add_shortcut(layer.activate(z), h))
         return self.probability(h)[:, 0].numpy()
 
     def probability(self, logits: tf.Tensor) -> tf.Tensor:
@@ -245,6 +245,7 @@ class ReplicaNetwork(keras.Model):
                 layer.activate if layer.has_activation else None,
                 layer.kernel.numpy() if layer.pieces == 1 else None,
                 layer.bias.numpy(),
+                layer.has_shortcut,
             )
             for layer in self.stack
         ]
