@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import eq
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,12 @@ STARTS: list[Start] = [
     (4, (1, 16, 16), 3),
 ]
 REPLICAS = 4
+
+# Each start, and whether its layers are residual: where two have as many units.
+CASES = [
+    *((start, False) for start in STARTS),
+    *((start, True) for start in STARTS if any(map(eq, start[1], start[1][1:]))),
+]
 
 _STEP = """
 const network = new Network({...given.settings, seed: 0, initializer: 'uniform'});
@@ -156,17 +163,17 @@ def assert_equal_factors(found: dict[str, Any], expected: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("start", STARTS, ids=str)
+@pytest.mark.parametrize(("start", "residual"), CASES, ids=str)
 def test_a_step_is_that_of_the_laboratory(
-    modules: Modules, start: Start, activation: str
+    modules: Modules, start: Start, activation: str, residual: bool
 ) -> None:
-    experiment = experiment_of(start, activation)
+    experiment = experiment_of(start, activation, residual=residual)
     model = started(start, experiment)
     before = weights_of(model)
     state = pack([*(w.value for w in model.trainable_variables), *model.evaluate()])
     expected = take_step(model)
     assert np.isfinite(expected.norm).all()
-    found = run(modules, experiment, before)
+    found = run(modules, experiment, before, residual=residual)
     assert_equal_step(found, expected)
     assert_equal_factors(found, LayerMeasures(model).quantities(state, state))
 
