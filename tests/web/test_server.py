@@ -48,6 +48,7 @@ def test_nothing_else_is_served() -> None:
             with pytest.raises(urllib.error.HTTPError) as caught:
                 get(url + path)
             assert caught.value.code == 404
+            caught.value.close()
 
 
 def test_the_page_may_load_nothing_from_another_origin() -> None:

@@ -100,7 +100,7 @@ class LayerMeasures:
     ) -> list[np.ndarray]:
         """Returns the hidden layers' outputs without what a shortcut has added."""
         return [
-            layer.activate(z).numpy() if layer.has_shortcut else output
+            np.asarray(layer.activate(z)) if layer.has_shortcut else output
             for layer, z, output in zip(
                 self._network.stack, inputs, state.outputs, strict=False
             )
