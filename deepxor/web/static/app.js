@@ -22,6 +22,8 @@ const LEAST_STEPS = 100;
 const PROFILE_HEIGHT = 330;
 const PULSE_MS = 900;
 const SAY_EVERY_MS = 5000;
+// While a training runs, the profile is drawn in one of so many frames.
+const PROFILE_TURN = 4;
 // Left as sigmoid and right as ReLU are in TensorBoard's pictures of the README.
 const COLOURS = {left: 1, right: 0};
 
@@ -34,7 +36,7 @@ let isRunning = false, isReady = false;
 let look = null; // The step that is looked at; null for the latest.
 let theme = {};
 let pulse = -Infinity; // When the light began its way back.
-let frame = 0, saidAt = -Infinity;
+let frame = 0, drawn = 0, saidAt = -Infinity;
 
 const sides = Object.fromEntries(SIDES.map((name) => [name, makeSide(name, COLOURS[name], {
   onSettings: (changed) => change({[name]: {...scene[name], ...changed}}),
@@ -215,6 +217,7 @@ function say() {
 const shownStep = () => look ?? Math.max(...pair.each(({records}) => records.at(-1).step));
 
 function show(pulsed) {
+  drawn++;
   const step = shownStep();
   const flows = pair.each(({flow}) => flow);
   const scale = scaleOf(flows);
@@ -225,11 +228,11 @@ function show(pulsed) {
   for (const name of SIDES) {
     updateSide(sides[name], {
       ...pair.trainings[name], step, axis, scale, most, theme, pulse: pulsed,
-      replica: pair.replica, replicas: scene.replicas,
+      replica: pair.replica, replicas: scene.replicas, frame: drawn, isRunning,
     });
   }
   showBar(step, last);
-  showProfile(flows, scale, step);
+  if (!isRunning || drawn % PROFILE_TURN === 0) showProfile(flows, scale, step);
 }
 
 /** Returns the ends of the colours: whole decades, so that they do not flicker. */
@@ -263,5 +266,8 @@ function showProfile(flows, scale, step) {
   setText(ui.profileTitle, text.profileTitle(step));
   ui.profile.setAttribute('aria-label', `${ui.profileTitle.textContent}. ${ui.said.textContent}`);
   const room = ui.scale.clientWidth;
+  const made = JSON.stringify([room, scale, theme]);
+  if (ui.scale.dataset.made === made) return;
+  ui.scale.dataset.made = made;
   drawScale(prepare(ui.scale, room, 34), room, NORM, scale, theme);
 }

@@ -17,6 +17,8 @@ import * as layers from './views/layers.js';
 import {drawSurface} from './views/surface.js';
 
 const SURFACE = 130, UNIT = 110;
+// While a training runs, these are drawn in one of so many frames.
+const SURFACE_TURN = 3, THREADS_TURN = 8, CURVE_TURN = 5;
 
 /**
  * Makes one side. `index` is that of its colour. The handlers: `onSettings` hears changed
@@ -39,7 +41,10 @@ export function makeSide(name, index, handlers) {
   [ui.surface.width, ui.surface.height] = [2 * SURFACE, 2 * SURFACE];
   [ui.unit.width, ui.unit.height] = [2 * UNIT, 2 * UNIT];
   ui.tip.append(ui.unit, ui.unitText);
-  const side = {name, index, fields, ui, chosen: null, isWhy: false, layout: null, dots: null};
+  const side = {
+    name, index, fields, ui, chosen: null, isWhy: false, layout: null, dots: null,
+    threads: h('canvas', {}), drawn: new Map(),
+  };
 
   const turn = (by) => handlers.onReplica((side.view.replica + by + side.view.replicas) % side.view.replicas);
   const closeWhy = () => { side.isWhy = false; handlers.onChange(); };
@@ -128,9 +133,23 @@ function pickStep({ui, view}, event, {onLook}) {
 }
 
 /**
+ * Tells whether a part is to be drawn: it has changed since it was drawn and, while a
+ * training runs, it is its turn. Drawing all in each frame would leave no time to train.
+ */
+function isDue(side, part, changing, turn = 0) {
+  const {theme, frame, isRunning} = side.view;
+  if (isRunning && turn && (frame + side.index) % turn) return false;
+  const made = JSON.stringify([changing, theme, side.root.clientWidth, window.devicePixelRatio]);
+  if (side.drawn.get(part) === made) return false;
+  side.drawn.set(part, made);
+  return true;
+}
+
+/**
  * Shows a side. The view: `flow` and `records`; the `weights`, `surface` and `states` of
  * the latest step; `settings`; `layers`, their names; the `step` to look at, and `axis`,
- * `scale`, `most` cost, `theme`, `pulse`; and the `replica` shown of `replicas`.
+ * `scale`, `most` cost, `theme`, `pulse`; the `replica` shown of `replicas`; and the
+ * number of the `frame`, and whether the training `isRunning`.
  */
 export function updateSide(side, view) {
   side.view = view;
@@ -145,18 +164,24 @@ export function updateSide(side, view) {
   showLayers(side, view);
   showMap(side, view);
   showWhy(side, view);
-  drawSurface(ui.surface, view.surface, 0, 1, true);
-  ui.surface.setAttribute('aria-label', text.surfaceTitle);
+  if (isDue(side, 'surface', [...view.surface], SURFACE_TURN)) {
+    drawSurface(ui.surface, view.surface, 0, 1, true);
+    ui.surface.setAttribute('aria-label', text.surfaceTitle);
+  }
   showCost(side, view, record);
   showCount(side, view);
 }
 
-function showLayers(side, {flow, settings, weights, scale, theme, step, pulse, layers: names}) {
-  const {ui} = side;
+function showLayers(side, {flow, settings, weights, scale, theme, step, pulse, replica, layers: names}) {
+  const {ui, threads} = side;
   const width = ui.layers.parentNode.clientWidth;
-  side.layout = layers.layOutLayers([settings.bits, ...settings.units, 1], width);
+  const units = [settings.bits, ...settings.units, 1];
+  side.layout = layers.layOutLayers(units, width);
+  if (isDue(side, 'threads', [flow.step.at(-1), units, replica, settings], THREADS_TURN)) {
+    layers.drawThreads(prepare(threads, width, layers.HEIGHT), side.layout, weights);
+  }
   const cells = cellsAt(flow, step);
-  const state = {cells, weights, scale, pulse, chosen: side.chosen, names: [text.input, ...names]};
+  const state = {cells, threads, scale, pulse, chosen: side.chosen, names: [text.input, ...names]};
   layers.drawLayers(prepare(ui.layers, width, layers.HEIGHT), side.layout, state, theme);
   const {chosen} = side;
   const said = chosen
@@ -164,16 +189,20 @@ function showLayers(side, {flow, settings, weights, scale, theme, step, pulse, l
   ui.layers.setAttribute('aria-label', `${said}. ${text.layersHelp}`);
 }
 
-function showMap(side, {flow, axis, scale, theme, step, layers: names}) {
+function showMap(side, {flow, axis, scale, theme, step, isRunning, layers: names}) {
   const {map} = side.ui;
-  const width = map.parentNode.clientWidth, height = mapHeight(names.length);
+  const width = side.layout.width, height = mapHeight(names.length);
   const inner = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
   const ratio = window.devicePixelRatio || 1;
-  const made = JSON.stringify([flow.columns, flow.step.at(-1), flow.norm_log10.at(-1), scale, axis, inner, ratio]);
-  if (side.made !== made) {
-    side.made = made;
+  // The last column moves less than a pixel in most frames.
+  const pixel = Math.round(axis.position(flow.step.at(-1)) * inner[0]);
+  const exact = isRunning ? null : flow.step.at(-1);
+  const picture = [flow.columns, pixel, exact, flow.norm_log10[0], scale, axis, names.length];
+  if (isDue(side, 'picture', picture)) {
     side.picture = renderCells(flow, NORM, scale, axis, ...inner.map((size) => Math.round(size * ratio)));
   }
+  const cursor = [Math.round(axis.position(step) * inner[0]), side.chosen?.layer];
+  if (!isDue(side, 'map', [picture, cursor])) return;
   drawMap(prepare(map, width, height), width, height, flow, side.picture, axis, theme,
     {step, layer: side.chosen?.layer ?? null});
   map.setAttribute('aria-label', text.mapTitle);
@@ -201,12 +230,13 @@ function showWhy(side, {flow, step, theme, layers: names}) {
 
 function showCost(side, {records, axis, most, theme, step}, record) {
   const {ui} = side;
+  const {median} = record.cost;
+  setText(ui.cost, text.costTitle(Number.isFinite(median) ? power(Math.log10(median)) : '\u2013'));
+  if (!isDue(side, 'curve', [records.at(-1).step, step, axis, most], CURVE_TURN)) return;
   const width = ui.curve.parentNode.clientWidth;
   const curves = Object.fromEntries(['median', 'p10', 'p90'].map((name) => [name, costOf(records, name)]));
   curve.drawCurve(prepare(ui.curve, width, curve.HEIGHT), width, curves, axis, most, step,
     {colour: runColour(side.index), theme, chance: text.chance});
-  const {median} = record.cost;
-  setText(ui.cost, text.costTitle(Number.isFinite(median) ? power(Math.log10(median)) : '\u2013'));
   ui.curve.setAttribute('aria-label', ui.cost.textContent);
 }
 
@@ -217,6 +247,7 @@ function showCount(side, {states, replicas, replica, theme}) {
   if (count(DEAD)) parts.push(text.dead(count(DEAD)));
   if (count(DIVERGED)) parts.push(text.diverged(count(DIVERGED)));
   setText(ui.count, parts.join(' \u00b7 '));
+  if (!isDue(side, 'dots', [...states, replica])) return;
   const width = ui.dots.parentNode.clientWidth;
   side.dots = layOutDots(replicas, width);
   drawDots(prepare(ui.dots, width, side.dots.height), side.dots, states, replica, theme);

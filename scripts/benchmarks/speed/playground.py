@@ -1,64 +1,41 @@
-"""The table of the playground: how many steps a browser takes on its two sides.
+"""The table of the playground: how many frames and steps its page shows in a second.
 
-Both sides train at the same time, each in a worker of its own, as on the page.
+Both sides train at the same time, each in a worker of its own, while the page draws.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from statistics import median
 
-import deepxor
 from scripts.benchmarks.speed.report import Report, number_text
 from scripts.benchmarks.speed.timing.rounds import in_turns
-from tests.support.static_site import Modules, browser_modules
-
-TRAINING = Path(deepxor.__file__).parent / "web/static/training"
+from tests.support.playground import SIDES, Playground, playground
 
 REPLICAS = 100
-# Layers, units of each, and the activation.
+# Layers, units of each, and the activation of both sides.
 NETWORKS = ((10, 5, "sigmoid"), (10, 5, "relu"), (10, 10, "sigmoid"), (10, 10, "relu"))
 
-# Milliseconds: what an `advance` may use, the compiler's time to warm up, and the
-# measurement.
-FRAME, WARM_UP, MEASURED = 33, 1000, 3000
+# From this step on, the page takes as many steps as there is time for.
+FIRST_STEP = 2500
+SECONDS = 5.0
 
-Sides = tuple[float, float]
+# Frames and steps a second.
+Speed = tuple[float, float]
 
-_TRAIN = """
-const sides = [0, 1].map((seed) => {
-  const worker = new Worker(given.url, {type: 'module'});
-  const send = (message) => new Promise((resolve, reject) => {
-    worker.onmessage = ({data}) =>
-      data.kind === 'failed' ? reject(new Error(data.message)) : resolve(data);
-    worker.onerror = reject;
-    worker.postMessage(message);
-  });
-  return {worker, send, seed};
-});
-await Promise.all(sides.map(({send, seed}) =>
-  send({do: 'build', settings: checkSettings({...given.settings, seed}, {})})));
-const train = async ({send}, milliseconds) => {
-  const begin = performance.now();
-  let answer;
-  do {
-    answer = await send({do: 'advance', to: Infinity, until: given.frame});
-  } while (performance.now() - begin < milliseconds);
-  return {step: answer.step, seconds: (performance.now() - begin) / 1000};
-};
-const both = (milliseconds) =>
-  Promise.all(sides.map((side) => train(side, milliseconds)));
-const before = await both(given.warmUp);
-const after = await both(given.measured);
-sides.forEach(({worker}) => worker.terminate());
-return after.map(({step, seconds}, i) => (step - before[i].step) / seconds);
+# Counts the frames that show steps that the frame before did not show.
+_COUNT = """
+const steps = document.querySelector('.steps');
+window.shown = 0;
+new MutationObserver(() => { window.shown++; })
+  .observe(steps, {childList: true, characterData: true, subtree: true});
 """
 
 
 def report(rounds: int) -> Report:
-    """Measures the training of both sides in a headless Chromium.
+    """Measures the page in a headless Chromium.
 
     Args:
         rounds: The number of rounds.
@@ -66,56 +43,49 @@ def report(rounds: int) -> Report:
     Returns:
         A report with a row for each network.
     """
-    with browser_modules(TRAINING) as modules:
-        measures: dict[str, Callable[[], Sides]] = {
-            _name(*network): partial(steps_per_second, modules, *network)
-            for network in NETWORKS
+    with playground() as page:
+        measures: dict[str, Callable[[], Speed]] = {
+            _name(*network): partial(page_speed, page, *network) for network in NETWORKS
         }
         speeds = in_turns("the playground", measures, rounds)
     rows = [(name, *_texts(found)) for name, found in speeds.items()]
     return Report(
-        f"The playground: two workers at a time, {REPLICAS} replicas each",
-        ("layers", "steps a second, left", "right", f"steps in {FRAME} ms"),
+        f"The playground: two sides of {REPLICAS} replicas each",
+        ("layers", "frames a second", "steps a frame", "steps a second, each side"),
         rows,
-        f"With what a worker sends after every {FRAME} ms: records, weights and the "
-        "decision surface. The last column is that of the slower side.",
+        "The whole page in a window of 1600 x 1000 pixels: two workers train, and "
+        "every frame shows what is new. The page takes as many steps as there is time "
+        f"for (from step {FIRST_STEP} on; before, it goes slowly).",
     )
 
 
-def steps_per_second(
-    modules: Modules, depth: int, width: int, activation: str
-) -> Sides:
-    """Returns the steps that each side takes in a second while both train.
+def page_speed(page: Playground, depth: int, width: int, activation: str) -> Speed:
+    """Returns the frames a second with new steps, and the steps a second.
 
     Args:
-        modules: A browser.
-        depth: The number of hidden layers.
+        page: The page.
+        depth: The number of hidden layers of both sides.
         width: The units of each.
         activation: Their activation.
     """
-    left, right = modules.run(
-        {"settings.js": "checkSettings"},
-        _TRAIN,
-        url=f"{modules.url}worker.js",
-        settings={
-            "depth": depth,
-            "width": width,
-            "activation": activation,
-            "initializer": "uniform",
-            "replicas": REPLICAS,
-        },
-        frame=FRAME,
-        warmUp=WARM_UP,
-        measured=MEASURED,
-    )
-    return left, right
+    settings = {"activation": activation, "depth": depth, "width": width}
+    own = [f"{side}.{key}={value}" for side in SIDES for key, value in settings.items()]
+    page.visit(fragment="&".join([*own, f"replicas={REPLICAS}"]))
+    page.press("start")
+    page.until(lambda: page.step() >= FIRST_STEP, f"step {FIRST_STEP}")
+    page.driver.execute_script(_COUNT)
+    begin, first = time.perf_counter(), page.step()
+    time.sleep(SECONDS)
+    frames, last = page.driver.execute_script("return window.shown"), page.step()
+    seconds = time.perf_counter() - begin
+    return frames / seconds, (last - first) / seconds
 
 
 def _name(depth: int, width: int, activation: str) -> str:
     return f"{depth} of {width} units, {activation}"
 
 
-def _texts(found: list[Sides]) -> tuple[str, ...]:
-    left, right = (median(side) for side in zip(*found, strict=True))
-    frame = median(min(sides) * FRAME / 1000 for sides in found)
-    return tuple(map(number_text, (left, right, frame)))
+def _texts(found: list[Speed]) -> tuple[str, ...]:
+    frames, steps = (median(part) for part in zip(*found, strict=True))
+    in_frame = median(steps / frames for frames, steps in found)
+    return tuple(map(number_text, (frames, in_frame, steps)))

@@ -46,14 +46,14 @@ export function layerAt({columns, pitch, radius}, x, y) {
 
 /**
  * Draws the network. The state: `cells` of the layers, as `cellsAt` returns them; the
- * `weights` of one network; the `scale` of colours; the `chosen` {layer, unit} or null;
+ * `threads`, a canvas with one network's weights; the `scale` of colours; the `chosen` {layer, unit} or null;
  * `pulse`, the share of the way back that the light has gone, or null for all of it;
  * `names` of the layers, of the input first.
  */
 export function drawLayers(context, layout, state, theme) {
   const {columns} = layout;
   const layers = columns.length - 1;
-  drawThreads(context, columns, state.weights);
+  context.drawImage(state.threads, 0, 0, layout.width, HEIGHT);
   state.cells.forEach((cell, layer) => {
     const fromEnd = layers - 1 - layer;
     const ahead = fromEnd - (state.pulse ?? 2) * (layers + 2 * HEAD) + HEAD;
@@ -100,7 +100,7 @@ function drawCell(context, cell, scale, box, ahead) {
 }
 
 /** Draws weights as lines, all of a colour and a width in one stroke, for speed. */
-function drawThreads(context, columns, weights) {
+export function drawThreads(context, {columns}, weights) {
   const paths = new Map();
   weights.forEach(({kernel}, layer) => {
     const from = columns[layer].nodes, to = columns[layer + 1].nodes;
