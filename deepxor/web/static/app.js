@@ -17,6 +17,9 @@ import {followTheme, toggleTheme} from './theme.js';
 
 // Colours stand for six decades at least, so that a small difference is not a large one.
 const LEAST_DECADES = 6;
+// What is beyond these has the colour of the end, so that a training that explodes leaves
+// the other side its colours.
+const LOWEST = -14, HIGHEST = 3;
 // The first decades of the axis of steps.
 const LEAST_STEPS = 100;
 const PROFILE_HEIGHT = 330;
@@ -238,8 +241,11 @@ function show(pulsed) {
 /** Returns the ends of the colours: whole decades, so that they do not flicker. */
 function scaleOf(flows) {
   const scale = rangeOf(flows, NORM, {mode: 'auto'});
-  const high = Math.ceil(scale.high);
-  return {...scale, high, low: Math.min(Math.floor(scale.low), high - LEAST_DECADES)};
+  const high = Math.min(HIGHEST, Math.max(LOWEST + LEAST_DECADES, Math.ceil(scale.high)));
+  const low = Math.max(LOWEST, Math.min(Math.floor(scale.low), high - LEAST_DECADES));
+  return {
+    low, high, below: scale.below || scale.low < low, above: scale.above || scale.high > high,
+  };
 }
 
 function showBar(step, last) {
