@@ -43,6 +43,15 @@ class Playground(Page):
         """Chooses of a list of a side."""
         Select(self.find(side, f"select[name={name}]")).select_by_value(value)
 
+    def set_slider(self, side: str, name: str, value: int) -> None:
+        """Moves a slider of a side."""
+        self.driver.execute_script(
+            "arguments[0].value = arguments[1];"
+            "arguments[0].dispatchEvent(new Event('input'))",
+            self.find(side, f"input[name={name}]"),
+            value,
+        )
+
     def press(self, name: str) -> None:
         """Presses a button of the bar."""
         self.driver.find_element("css selector", f"[data-do={name}]").click()

@@ -108,13 +108,7 @@ def test_every_setting_shows_at_once(page: Playground) -> None:
         said.add(page.sentence("left"))
     assert page.fragment() == "left.activation=linear"
     for name, value in (("depth", 3), ("width", 16)):
-        slider = page.find("left", f"input[name={name}]")
-        page.driver.execute_script(
-            "arguments[0].value = arguments[1];"
-            "arguments[0].dispatchEvent(new Event('input'))",
-            slider,
-            value,
-        )
+        page.set_slider("left", name, value)
         page.until(lambda: page.sentence("left") not in said, name)
         said.add(page.sentence("left"))
     page.find("left", "input[name=residual]").click()
@@ -219,6 +213,20 @@ def test_a_unit_shows_what_it_answers(page: Playground) -> None:
     assert high == pytest.approx(answers.max(), abs=2e-3)
     side.send_keys(Keys.ESCAPE)
     page.until(lambda: not page.elements(".unit"), "no unit")
+
+
+def test_a_chosen_unit_that_is_no_more_is_forgotten(page: Playground) -> None:
+    page.visit()
+    layers = page.find("left", ".layers")
+    page.driver.execute_script("arguments[0].focus()", layers)
+    layers.send_keys(*9 * [Keys.ARROW_RIGHT], Keys.ARROW_DOWN, Keys.ENTER)
+    page.until(lambda: page.texts(".unit span"), "the unit")
+    page.press("start")
+    page.set_slider("left", "depth", 2)
+    page.until(lambda: page.step() > 5, "some steps")
+    assert not page.elements("[data-side=left] .unit, [data-side=left] .why")
+    assert page.texts("#status") in ([], [""])
+    page.press("start")
 
 
 def test_exact_zeros_are_stripes(page: Playground) -> None:

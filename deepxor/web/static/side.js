@@ -177,6 +177,7 @@ function showLayers(side, {flow, settings, weights, scale, theme, step, pulse, r
   const width = ui.layers.parentNode.clientWidth;
   const units = [settings.bits, ...settings.units, 1];
   side.layout = layers.layOutLayers(units, width);
+  forgetLost(side);
   if (isDue(side, 'threads', [flow.step.at(-1), units, replica, settings], THREADS_TURN)) {
     layers.drawThreads(prepare(threads, width, layers.HEIGHT), side.layout, weights);
   }
@@ -187,6 +188,15 @@ function showLayers(side, {flow, settings, weights, scale, theme, step, pulse, r
   const said = chosen
     ? `${names[chosen.layer]}: ${power(cells[chosen.layer]?.norm ?? NaN)}` : text.layersTitle;
   ui.layers.setAttribute('aria-label', `${said}. ${text.layersHelp}`);
+}
+
+/** Gives up a chosen layer or unit that the network no longer has. */
+function forgetLost(side) {
+  const {chosen, layout, ui} = side;
+  const column = chosen && layout.columns[chosen.layer + 1];
+  if (!chosen || (column && (chosen.unit === null || column.nodes[chosen.unit]))) return;
+  side.chosen = null;
+  ui.tip.hidden = true;
 }
 
 function showMap(side, {flow, axis, scale, theme, step, isRunning, layers: names}) {

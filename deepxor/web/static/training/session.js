@@ -48,7 +48,8 @@ export class Session {
   }
 
   values(points, layer, unit) {
-    if (layer === undefined || layer === null) return null;
+    // Of a scene that is no more, there may be another layer or unit.
+    if (!(unit < this.network.layers[layer]?.units)) return null;
     const outputs = this.network.evaluate(this.replica, points)[layer];
     const {units} = this.network.layers[layer];
     return Float64Array.from(
