@@ -4,9 +4,12 @@ import {Engine} from './engine.js';
 import {makeFlow} from './flow.js';
 import {SIDES, settingsOf} from './scene.js';
 
-// How long a worker trains before it answers, in milliseconds: two answers fit into the
-// frames of a thirtieth of a second, with some room for the page to draw.
-export const BUDGET = 22;
+// How long a worker trains before it answers, in milliseconds, and how long a frame may
+// take: where frames take longer, less is trained in each, so that the page stays smooth.
+const LEAST_BUDGET = 4, MOST_BUDGET = 24;
+const FRAME = 33;
+// A longer frame says nothing: the page was not shown.
+const PAUSE = 500;
 // How fast an estimate of the speed follows what is measured.
 const FOLLOW = 0.3;
 
@@ -17,6 +20,8 @@ export class Pair {
     this.isBusy = false;
     this.work = Promise.resolve(); // What is being done.
     this.replica = 0;
+    this.budget = 10;
+    this.begun = 0;
   }
 
   /** Returns the number of steps that both have taken. */
@@ -55,13 +60,15 @@ export class Pair {
   async takeSteps(steps) {
     const {built} = this;
     this.isBusy = true;
+    this.adjust(performance.now());
+    const {budget} = this;
     try {
       const speed = Math.min(...this.each((training) => training.speed));
-      const most = Math.max(1, Math.floor(BUDGET * speed));
+      const most = Math.max(1, Math.floor(budget * speed));
       // A side that has fallen behind catches up before the other goes on.
       const goal = Math.max(this.steps + Math.min(steps, most), ...this.each((one) => one.steps));
       const answers = await Promise.all(this.each(({engine}) =>
-        engine.ask({do: 'advance', to: goal, until: BUDGET})));
+        engine.ask({do: 'advance', to: goal, until: budget})));
       if (built !== this.built) return false;
       this.each((training, side) => {
         const answer = answers[SIDES.indexOf(side)];
@@ -75,6 +82,15 @@ export class Pair {
     } finally {
       if (built === this.built) this.isBusy = false;
     }
+  }
+
+  /** Gives the workers more or less of a frame, as the last one was short or long. */
+  adjust(now) {
+    const lapse = now - this.begun;
+    this.begun = now;
+    if (lapse > PAUSE) return;
+    const budget = this.budget * (lapse > FRAME ? 0.9 : 1.05);
+    this.budget = Math.min(MOST_BUDGET, Math.max(LEAST_BUDGET, budget));
   }
 
   /** Shows another of the networks from here on. */

@@ -19,7 +19,7 @@ REPLICAS = 100
 NETWORKS = ((10, 5, "sigmoid"), (10, 5, "relu"), (10, 10, "sigmoid"), (10, 10, "relu"))
 
 # From this step on, the page takes as many steps as there is time for.
-FIRST_STEP = 2500
+FIRST_STEP = 1500
 SECONDS = 5.0
 
 # Frames and steps a second.
