@@ -20,7 +20,7 @@ from deepxor.events import gradient_flow
 from deepxor.events.reader import read_run
 from deepxor.verdicts import UNDECIDED, VERDICTS
 from deepxor.xor.run import Run
-from scripts.docs import flags, marked, pictures, tables
+from scripts.pages import flags, marked, pictures, tables
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

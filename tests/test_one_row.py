@@ -75,7 +75,7 @@ html = report_html("title", [ReportRun("r", row, events=events)])
 assert 'style="background: #123456; color: #fff">oscillating<' in html
 assert '<th class="n">Sharpness</th>' in html and ">3.2e-03<" in html
 
-from scripts.docs import tables as docs_tables
+from scripts.pages import tables as docs_tables
 assert "| `sharpness` | [records, layers] | How \\| sharp. |" in (
     docs_tables.quantities_table())
 assert "| `sharpness_log10/<layer>` | log10 of `sharpness`;" in docs_tables.tags_table()

@@ -20,7 +20,7 @@ from deepxor.xor.config import NETWORKS
 from deepxor.xor.network.build import build
 from deepxor.xor.train import fit
 from scripts.benchmarks import ladder as ladder_program
-from scripts.docs import marked
+from scripts.pages import marked
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from deepxor.console import app
 from deepxor.statistics import wilson_interval
 from deepxor.xor.config import NETWORKS, Experiment
 from deepxor.xor.network.blocks import thread_count
-from scripts.docs.marked import replaced
+from scripts.pages.marked import replaced
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "maxout")
 ROOT = Path(__file__).resolve().parents[2]

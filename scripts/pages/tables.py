@@ -1,6 +1,6 @@
 """Writes into docs/monitor.md what follows from the tables of the package.
 
-For example: .venv/bin/python -m scripts.docs.tables
+For example: .venv/bin/python -m scripts.pages.tables
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from deepxor.diagnosis.thresholds import THRESHOLDS, Thresholds
 from deepxor.facts import INPUT_FACTS, OUTPUT_FACTS, Fact
 from deepxor.quantities import GRADIENT, LOG10, QUANTITIES, Quantity
 from deepxor.verdicts import VERDICTS
-from scripts.docs.marked import replaced
+from scripts.pages.marked import replaced
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "monitor.md"
 

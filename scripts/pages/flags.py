@@ -1,6 +1,6 @@
 """Writes into docs/flags.md the flags of every command of the package.
 
-For example: .venv/bin/python -m scripts.docs.flags
+For example: .venv/bin/python -m scripts.pages.flags
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from deepxor.console import app
-from scripts.docs.marked import replaced
+from scripts.pages.marked import replaced
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "flags.md"

@@ -1,6 +1,6 @@
 """Makes the pictures and the verdicts of docs/why-not-learning.md.
 
-For example: .venv/bin/python -m scripts.docs.symptoms
+For example: .venv/bin/python -m scripts.pages.symptoms
 
 Every picture is of a real run of a small network in which one thing is wrong.
 """
@@ -25,7 +25,7 @@ from sklearn.datasets import load_digits
 import deepxor
 from deepxor.palette import BLUE, DPI, INK, MUTED
 from deepxor.report.style import STYLE
-from scripts.docs.marked import replaced
+from scripts.pages.marked import replaced
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = DOCS / "why-not-learning.md"

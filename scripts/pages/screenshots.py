@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from scripts.docs import stage_animation
+from scripts.pages import stage_animation
 from tests.support.browser import Page, TensorBoard, chromium
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
