@@ -11,14 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from deepxor.__main__ import COMMANDS
 from deepxor.console import app
 from scripts.pages.marked import replaced
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "flags.md"
-
-# Modules of the package that are run as `python -m deepxor.NAME`.
-COMMANDS = ("train", "compare", "explain", "images")
 
 # What absl calls the type of a flag -> what a reader is told.
 _TYPES = {
@@ -34,7 +32,7 @@ def flags_table(command: str) -> str:
     """Returns the flags of a command as a Markdown table.
 
     Args:
-        command: One of `COMMANDS`.
+        command: One of `deepxor.__main__.COMMANDS`.
     """
     # In a process of its own: no two commands with a flag of the same name fit in one.
     done = subprocess.run(
