@@ -1,4 +1,4 @@
-"""The reference: a page of the site with what the docstrings say of the public names."""
+"""The reference: a page of the site with the docstrings of the public names."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ PUBLIC = {
 
 _HEAD = """# Reference
 
-All public names of `deepxor`, and what they return, as their docstrings say it. TensorFlow
-is loaded when one of them is first used. The commands are in [flags.md](flags.md).
+All public names of `deepxor`, and what they return, as their docstrings say it.
+TensorFlow is loaded when one of them is first used. The commands have
+[flags](flags.md).
 """
 
 

@@ -60,6 +60,9 @@ def on_page_markdown(
 ) -> str:
     """Returns a page with the links that lead to the same as in the repository."""
     name = page.file.src_uri
+    if page.parent is None:
+        # A page without neighbours needs no list of them.
+        page.meta.setdefault("hide", ["navigation"])
     markdown = relinked(markdown, name)
     if name in PLAYGROUND:
         label, address = PLAYGROUND[name]
@@ -125,5 +128,3 @@ def _split_after_head(markdown: str) -> tuple[str, str]:
     while count < len(blocks) and blocks[count].startswith(("**", "![", "[")):
         count += 1
     return "\n\n".join(blocks[:count]), "\n\n".join(blocks[count:])
-
-
