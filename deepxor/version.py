@@ -1,3 +1,3 @@
 """The version, which is written into every run."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

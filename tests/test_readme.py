@@ -1,5 +1,6 @@
 """What the README says is true: its commands, code and figures; and it is short."""
 
+import configparser
 import datetime
 import functools
 import itertools
@@ -24,6 +25,7 @@ from scripts.pages import marked
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+KOREAN = (ROOT / "README.ko.md").read_text(encoding="utf-8")
 
 
 def blocks(language):
@@ -61,10 +63,17 @@ def test_it_is_short():
 
 
 def test_it_begins_with_a_sentence_a_picture_and_two_commands():
-    title, sentence, picture, commands, *_ = README.split("\n\n")
+    title, korean, sentence, picture, doors, commands, *_ = README.split("\n\n")
     assert title == "# deepxor"
+    assert korean == "[한국어](README.ko.md)"
     assert re.fullmatch(r"\*\*[^.]+\.\*\*", sentence)
     assert re.fullmatch(r"!\[[^]]+\]\(docs/[^)]+\.gif\)", picture)
+    # One click from here: the playground, and the lesson in both languages.
+    assert "python -m deepxor.playground" in doors
+    assert re.findall(r"\]\(docs/([^)]+)\)", doors) == [
+        "playground.md", "lesson/vanishing_gradient.ko.md",
+        "lesson/vanishing_gradient.en.md",
+    ]  # fmt: skip
     first, *lines, last = commands.splitlines()
     assert (first, last) == ("```sh", "```")
     assert [line.split()[0] for line in lines] == ["scripts/demo", "scripts/test"]
@@ -79,17 +88,18 @@ def test_the_ladder_is_whole():
 
 def test_the_ladder_is_the_same_wherever_it_stands():
     tables = {
-        marked.block(path.read_text(encoding="utf-8"), "ladder")
-        for path in ladder_program.DOCUMENTS
+        marked.block(path.read_text(encoding="utf-8"), "ladder").split("\n\n")[0]
+        for path in ladder_program.CAPTIONS
     }
-    assert len(ladder_program.DOCUMENTS) == 2 and len(tables) == 1
+    assert len(ladder_program.CAPTIONS) == 3 and len(tables) == 1
 
 
-def test_the_ladders_caption_is_that_of_its_program():
-    text = marked.block(README, "ladder")
-    (day,) = re.findall(r"\d{4}-\d\d-\d\d", text)
-    caption = ladder_program.caption(500, datetime.date.fromisoformat(day))
-    assert text.endswith(f"|\n\n{caption}")
+def test_the_ladders_captions_are_those_of_its_program():
+    (day,) = re.findall(r"\d{4}-\d\d-\d\d", marked.block(README, "ladder"))
+    for path, caption in ladder_program.CAPTIONS.items():
+        text = marked.block(path.read_text(encoding="utf-8"), "ladder")
+        expected = caption(500, datetime.date.fromisoformat(day))
+        assert text.endswith(f"|\n\n{expected}"), path
 
 
 def test_a_rate_has_wilsons_interval():
@@ -189,3 +199,69 @@ def test_the_demo_trains_both_and_is_quick_the_second_time(tmp_path):
 
 def test_the_table_of_the_demo_is_there():
     assert "│ deep-relu " in README and "│ deep-sigmoid " in README
+
+
+def test_it_names_the_version_and_pythons():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    oldest = config["options"]["python_requires"].removeprefix(">=")
+    assert f"Version {deepxor.__version__}, for Python {oldest} or newer." in README
+
+
+def sections(text):
+    """Returns the parts of a document from heading to heading."""
+    return re.split(r"^## .*$", text, flags=re.MULTILINE)
+
+
+def fences(text):
+    """Returns what is in the fenced blocks, without comments, which are translated."""
+    found = re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)
+    return [(language, re.sub(r" +# .*", "", block)) for language, block in found]
+
+
+def numbers(text):
+    return sorted(re.findall(r"\d+(?:[.,]\d+)*", text))
+
+
+def code(text):
+    return sorted(
+        re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    )
+
+
+def targets(text):
+    """Returns what is linked and shown, but for the link to the other language."""
+    found = re.findall(r"(!?)\[[^]]*\]\(([^)]+)\)", text)
+    return sorted(set(found) - {("", "README.md"), ("", "README.ko.md")})
+
+
+def test_the_korean_readme_has_the_same_numbers_commands_and_links():
+    assert KOREAN.split("\n\n")[1] == "[English](README.md)"
+    pairs = list(zip(sections(README), sections(KOREAN), strict=True))
+    assert len(pairs) == 5
+    for english, korean in pairs:
+        for part in (fences, numbers, code, targets):
+            assert part(korean) == part(english)
+
+
+@pytest.mark.parametrize("part", [fences, numbers, code, targets])
+def test_what_the_comparison_of_the_readmes_would_find(part):
+    """Each part of it sees a change that the others may not see."""
+    old, new = {
+        fences: ("--activation=relu", "--activation=elu"),
+        numbers: ("47", "48"),
+        code: ("`deep`", "deep"),
+        targets: ("pictures/graph.png", "pictures/images.png"),
+    }[part]
+    assert old in KOREAN and part(KOREAN.replace(old, new)) != part(KOREAN)
+
+
+def test_the_korean_readme_is_korean():
+    """Its sentences are; names, code and the programs' output stay as they are."""
+    prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", KOREAN, flags=re.DOTALL)
+    sentences = re.findall(r"^[^|#<\n-].*?(?:\n\n|\Z)", prose, re.DOTALL | re.MULTILINE)
+    assert len(sentences) > 12
+    for sentence in sentences:
+        assert re.search("[가-힣]", sentence) or sentence.startswith("[English"), (
+            sentence
+        )

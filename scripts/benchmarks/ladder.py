@@ -20,11 +20,10 @@ from scripts.pages.marked import replaced
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "maxout")
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "ladder.md")
 
 REPLICAS = flags.DEFINE_integer("replicas", 500, "Networks for each rate.")
 WRITE = flags.DEFINE_boolean(
-    "write", False, "Put the table into README.md and docs/ladder.md."
+    "write", False, "Put the table into README.md, README.ko.md and docs/ladder.md."
 )
 
 
@@ -83,15 +82,34 @@ def caption(replicas: int, day: datetime.date) -> str:
     )
 
 
+def korean_caption(replicas: int, day: datetime.date) -> str:
+    """Returns the same paragraph in Korean, with the same arguments."""
+    default = Experiment()
+    return (
+        f"`scripts/ladder`로 {day.isoformat()}에 쟀습니다: 경사 하강법, 학습률 "
+        f"{default.learning_rate},\n{default.num_steps:,}스텝, 시드 {default.seed}, "
+        f"비율마다 신경망 {replicas:,}개.\n"
+    )
+
+
+# The documents that show the table, and what each has below it.
+CAPTIONS = {
+    ROOT / "README.md": caption,
+    ROOT / "README.ko.md": korean_caption,
+    ROOT / "docs" / "ladder.md": caption,
+}
+
+
 def main(argv: Sequence[str]) -> int:
     """Prints the table, or writes it into the documents that show it."""
     app.check_no_arguments(argv)
     app.load_tensorflow(thread_count(REPLICAS.value))
-    text = f"{table(REPLICAS.value)}\n{caption(REPLICAS.value, datetime.date.today())}"
+    rates, today = table(REPLICAS.value), datetime.date.today()
     if not WRITE.value:
-        print(text)
+        print(f"{rates}\n{caption(REPLICAS.value, today)}")
         return 0
-    for path in DOCUMENTS:
+    for path, caption_of in CAPTIONS.items():
+        text = f"{rates}\n{caption_of(REPLICAS.value, today)}"
         document = path.read_text(encoding="utf-8")
         path.write_text(replaced(document, "ladder", text), encoding="utf-8")
     return 0
