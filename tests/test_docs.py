@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
+    for path in (*sorted(ROOT.glob("README*.md")), *sorted(DOCS.glob("*.md")))
 }
 # The page on the monitor, of which most of these tests are.
 PAGE = PAGES["docs/monitor.md"]
@@ -174,7 +174,7 @@ def test_links_lead_somewhere(page):
             assert fragment in anchors(other), target
 
 
-@pytest.mark.parametrize("index", ["README.md", "docs/README.md"])
+@pytest.mark.parametrize("index", ["README.md", "README.ko.md", "docs/README.md"])
 def test_every_page_is_in_the_index(index):
     folder = (ROOT / index).parent
     linked = {(folder / target.split("#")[0]).resolve() for target in links(index)}
@@ -233,8 +233,11 @@ def test_flags_that_are_named_exist(page):
     assert named <= known
 
 
-# The README and the page on explain have tests of their own.
-@pytest.mark.parametrize("page", sorted({*PAGES} - {"README.md", "docs/explain.md"}))
+# The READMEs and the page on explain have tests of their own.
+OWN = {"README.md", "README.ko.md", "docs/explain.md"}
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES} - OWN))
 def test_the_shell_commands_run(page, tmp_path):
     lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
     for line in lines:
@@ -278,10 +281,21 @@ def test_the_code_of_the_other_pages_runs(tmp_path, monkeypatch, capsys):
 
 
 def test_the_pages_with_code_are_those_that_are_run():
-    run = {"README.md", "docs/monitor.md"}
+    run = {"README.md", "README.ko.md", "docs/monitor.md"}
     run |= {"docs/explain.md", "docs/images.md", "docs/ladder.md"}
     run |= {"docs/why-not-learning.md"}
     assert {page for page in PAGES if blocks(page, "python")} == run
+
+
+def test_the_scenes_of_the_playground_are_those_of_its_texts():
+    path = ROOT / "deepxor" / "web" / "static" / "text" / "en.js"
+    (scenes,) = re.findall(r"scenes: \{(.*?)\n  \}", path.read_text("utf-8"), re.DOTALL)
+    names = re.findall(r"^    (\w+): '(.*)',$", scenes, re.MULTILINE)
+    found = re.findall(r"^\| ([^|`*]+?) \| ", PAGES["docs/playground.md"], re.MULTILINE)
+    listed = found[found.index("scene") + 1 :]
+    assert len(names) > 1
+    own, *others = [name.replace("\\u2019", "\u2019") for _, name in names]
+    assert own == "your own" and listed == others
 
 
 def test_measured_tables_are_there():

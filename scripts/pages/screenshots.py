@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from deepxor.web.page import export
 from scripts.pages import stage_animation
 from tests.support.browser import Page, TensorBoard, chromium
+from tests.support.static_site import static_site
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 
@@ -161,6 +164,25 @@ def take_report(logdir: Path) -> None:
         save(settled_screenshot(Page(driver, html.as_uri())), "report")
 
 
+def take_playground() -> None:
+    """Takes a picture of the playground after a thousand steps or more."""
+    with tempfile.TemporaryDirectory(prefix="deepxor-") as name, chromium() as driver:
+        export(Path(name))
+        size = {"width": 1280, "height": 1080, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        with static_site(Path(name)) as url:
+            page = Page(driver, url)
+            driver.get(f"{url}?lang=en&theme=light")
+            page.wait_for_texts("output.steps", {"step 0"})
+            page.elements("[data-do=start]")[0].click()
+            page.until(
+                lambda: int(re.sub(r"\D", "", page.texts("output.steps")[0])) > 1000,
+                "step 1000",
+            )
+            page.elements("[data-do=start]")[0].click()
+            save(settled_screenshot(page), "playground")
+
+
 def demo_runs(logdir: Path, folder: Path) -> Path:
     """Returns a logdir with the demo's long runs only, which it copies."""
     for activation in ACTIVATIONS:
@@ -187,6 +209,7 @@ def main() -> None:
         take_report(runs)
         stage_animation.save(stage_animation.take(runs))
         take_all(logdir / FIRST_STEPS, FIRST_SHOTS)
+    take_playground()
 
 
 if __name__ == "__main__":

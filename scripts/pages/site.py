@@ -122,9 +122,9 @@ def _linked_files(files: Files) -> set[str]:
 
 
 def _split_after_head(markdown: str) -> tuple[str, str]:
-    """Returns the title with the sentence and the picture below it, and the rest."""
+    """Returns the title with the sentence below it, and the rest, as of a picture."""
     blocks = markdown.split("\n\n")
     count = 1
-    while count < len(blocks) and blocks[count].startswith(("**", "![", "[")):
+    while count < len(blocks) and blocks[count].startswith(("**", "[")):
         count += 1
     return "\n\n".join(blocks[:count]), "\n\n".join(blocks[count:])
