@@ -81,9 +81,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def documents(built):
-    """The pages; the one for what is not found has links from the top of the site."""
-    paths = set(built.rglob("*.html")) - {built / "404.html"}
-    return {path: Document(path) for path in sorted(paths)}
+    return {path: Document(path) for path in sorted(built.rglob("*.html"))}
 
 
 def test_every_link_leads_to_a_file_and_a_place_in_it(built, documents):
@@ -115,9 +113,7 @@ def test_nothing_is_loaded_from_another_origin(built, documents):
 def test_the_pages_are_those_of_the_repository(built):
     docs = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"README"}
     tops = {name.removesuffix(".md") for name in site.PAGES.values()}
-    assert {path.stem for path in built.glob("*.html")} == (
-        docs | tops | {"404", "reference"}
-    )
+    assert {path.stem for path in built.glob("*.html")} == (docs | tops | {"reference"})
     assert {path.stem for path in (built / "lesson").glob("*.html")} == {
         path.stem for path in (ROOT / "docs" / "lesson").glob("*.md")
     }

@@ -36,6 +36,9 @@ PLAYGROUND = {
     "playground.md": ("Open the playground", "playground/index.html?lang=en"),
 }
 
+# A web server shows its own page in place of the first.
+NEED_ADDRESS = ("404.html", "sitemap.xml")
+
 _LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
@@ -77,6 +80,11 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     if page.file.src_uri.endswith(".ko.md"):
         return output.replace('<html lang="en"', '<html lang="ko"', 1)
     return output
+
+
+def on_post_template(output: str, template_name: str, config: MkDocsConfig) -> str:
+    """Returns nothing of the files that need the site's address, which nobody knows."""
+    return "" if template_name in NEED_ADDRESS else output
 
 
 def relinked(markdown: str, name: str) -> str:
