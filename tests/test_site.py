@@ -149,6 +149,12 @@ def test_every_public_name_is_in_the_reference_with_its_docstring(built, documen
             assert part.strip() in prose, found
 
 
+def test_every_button_is_there(built, documents):
+    for name, (label, address) in site.BUTTONS.items():
+        document = documents[built / name.replace(".md", ".html")]
+        assert address in document.links and label in document.prose, name
+
+
 def test_korean_pages_say_so(documents):
     for path in documents:
         if path.parent.name == "playground":

@@ -28,12 +28,14 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
 }
 
-# Page -> the label and the address of its link to the playground. The files in the
-# repository have none, as the playground's page is there only once it is exported.
-PLAYGROUND = {
+# Page -> the label and the address of its button. The files in the repository have none,
+# as the playground's page is there only once it is exported.
+BUTTONS = {
     "index.md": ("Open the playground", "playground/index.html?lang=en"),
     "index.ko.md": ("놀이터 열기", "playground/index.html?lang=ko"),
     "playground.md": ("Open the playground", "playground/index.html?lang=en"),
+    "lesson/vanishing_gradient.en.md": ("The notebook", "vanishing_gradient.en.ipynb"),
+    "lesson/vanishing_gradient.ko.md": ("노트북 파일", "vanishing_gradient.ko.ipynb"),
 }
 
 # A web server shows its own page in place of the first.
@@ -67,8 +69,8 @@ def on_page_markdown(
         # A page without neighbours needs no list of them.
         page.meta.setdefault("hide", ["navigation"])
     markdown = relinked(markdown, name)
-    if name in PLAYGROUND:
-        label, address = PLAYGROUND[name]
+    if name in BUTTONS:
+        label, address = BUTTONS[name]
         button = f"[{label}]({address}){{ .md-button .md-button--primary }}"
         head, rest = _split_after_head(markdown)
         markdown = f"{head}\n\n{button}\n\n{rest}"
