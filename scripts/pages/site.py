@@ -28,8 +28,8 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
 }
 
-# Page -> the label and the address of its button. The files in the repository have none,
-# as the playground's page is there only once it is exported.
+# Page -> the label and the address of its button. The files in the repository have
+# none, as the playground's page is there only once it is exported.
 BUTTONS = {
     "index.md": ("Open the playground", "playground/index.html?lang=en"),
     "index.ko.md": ("놀이터 열기", "playground/index.html?lang=ko"),
