@@ -69,7 +69,8 @@ def test_it_begins_with_a_sentence_a_picture_and_two_commands():
     assert re.fullmatch(r"\*\*[^.]+\.\*\*", sentence)
     assert re.fullmatch(r"!\[[^]]+\]\(docs/[^)]+\.gif\)", picture)
     # One click from here: the playground, and the lesson in both languages.
-    assert "python -m deepxor.playground" in doors
+    assert "`scripts/playground`" in doors
+    assert os.access(ROOT / "scripts" / "playground", os.X_OK)
     assert re.findall(r"\]\(docs/([^)]+)\)", doors) == [
         "playground.md", "lesson/vanishing_gradient.ko.md",
         "lesson/vanishing_gradient.en.md",
