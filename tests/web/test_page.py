@@ -93,6 +93,9 @@ def test_it_runs_pauses_and_counts_what_is_solved(page: Playground) -> None:
     assert dead > 20
     page.until(page.is_still, "the end of the last frame")
     stopped = page.step()
+    # A side that was behind has come up with the other.
+    for side in SIDES:
+        assert page.find(side, ".now").text.startswith(f"At step {stopped:,} ")
     page.press("step")
     page.until(lambda: page.step() == stopped + 1, "one step more")
 

@@ -109,8 +109,15 @@ function toggle() {
   look = null;
   pace.reset();
   setText(ui.status, '');
-  if (!isRunning) say();
+  if (!isRunning) guard(settle);
   schedule();
+}
+
+/** Lets the side that is behind come up with the other. */
+async function settle() {
+  // What is under way comes first, and may leave one of them behind.
+  if (isReady) do await pair.advance(0); while (!isRunning && pair.isUneven);
+  say();
 }
 
 async function oneStep() {
@@ -197,7 +204,7 @@ function goOn(now) {
   if (left === 0 && due > 0 && !ui.status.textContent) {
     isRunning = false;
     setText(ui.status, text.pausedAt(pair.steps - 1));
-    say();
+    guard(settle);
     return;
   }
   if (due > 0) {

@@ -27,6 +27,9 @@ export class Pair {
   /** Returns the number of steps that both have taken. */
   get steps() { return Math.min(...this.each(({steps}) => steps ?? 0)); }
 
+  /** Tells whether one side is behind the other. */
+  get isUneven() { return Math.max(...this.each(({steps}) => steps ?? 0)) > this.steps; }
+
   each(read) { return SIDES.map((side) => read(this.trainings[side], side)); }
 
   /** Builds the networks of a scene, and takes the first step; false if it was dropped. */
