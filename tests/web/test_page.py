@@ -33,6 +33,18 @@ def page() -> Iterator[Playground]:
         assert page.errors() == []
 
 
+# Makes the experiment of each command on standard input.
+_PARSE = """
+import sys
+from absl import flags
+from deepxor import train
+for line in sys.stdin:
+    flags.FLAGS.unparse_flags()
+    flags.FLAGS(line.split()[2:])
+    print(train.experiment_from_flags())
+"""
+
+
 def number(text: str) -> float:
     return float(text.replace(",", ""))
 
@@ -289,6 +301,29 @@ def test_the_command_trains_the_same_networks(page: Playground, tmp_path: Path) 
     found = re.search(r"layer1 gets (\S+),", page.sentence("left"))
     assert found
     assert number(found[1]) == pytest.approx(first, rel=0.05)
+
+
+def test_every_command_has_settings_of_an_experiment(page: Playground) -> None:
+    page.visit()
+    made = page.driver.execute_async_script(
+        """
+        import('/scene.js').then(({SCENES, commandOf, sound}) => arguments[0]([
+          ...Object.values(SCENES),
+          {left: {depth: 1, residual: true}, right: {activation: 'maxout', depth: 20}},
+          {left: {learningRate: 1e-7}, right: {width: 16}, bits: 3, seed: 2 ** 52},
+        ].flatMap((scene) =>
+          ['left', 'right'].map((side) => commandOf(sound(scene), side)))));
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", _PARSE],
+        input="\n".join(made),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert len(done.stdout.splitlines()) == len(made)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

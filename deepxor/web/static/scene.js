@@ -99,6 +99,8 @@ export function commandOf(scene, side) {
     initializer: kernelInitializer, learning_rate: learningRate, bits: scene.bits, replicas: scene.replicas, seed: scene.seed,
     num_steps: NUM_STEPS,
   };
+  // The laboratory refuses shortcuts where there is nothing to go around.
+  const last = residual && units.length > 1 ? ['--residual'] : [];
   const words = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
-  return ['python -m deepxor.train', ...words, ...(residual ? ['--residual'] : [])].join(' ');
+  return ['python -m deepxor.train', ...words, ...last].join(' ');
 }
