@@ -1,0 +1,134 @@
+"""Step 6: four cures, compared."""
+
+from scripts.pages.lesson.cells import Code, Text
+
+CELLS = (
+    Text(
+        ko="""
+## 6단계: 다시 고칩니다
+
+네 가지 처방을 비교합니다.
+
+- **leaky ReLU** (`leaky`): 꺼진 뉴런도 기울기가 0이 아니라 0.1입니다.
+- **너비** (`width10`, `width16`): 한 층의 뉴런이 n개이면 모두 꺼질 확률은 1/2의 n제곱입니다.
+  가중치가 많아지므로 He 초기화를 함께 씁니다.
+- **He 초기화** (`he`): 너비는 5 그대로 두고, 가중치의 분산을 ReLU에 맞게 2/입력 수로 합니다.
+- **잔차 연결** (`residual`): 층의 입력을 출력에 더합니다(He 외, 2016). 시그모이드에
+  (`residual`), 그리고 ReLU에(`residual_relu`) 붙여 봅니다.
+
+**예측:** 어느 것이 가장 많이 풀겠습니까?
+""",
+        en="""
+## Step 6: cure it again
+
+These are four cures.
+
+- **leaky ReLU** (`leaky`): where a unit is off, its slope is not 0 but 0.1.
+- **Width** (`width10`, `width16`): all n units of a layer are off with a probability of 1/2 to
+  the n. More weights want a start of another size, so these have He's initialization, too.
+- **He's initialization** (`he`): the width stays 5, and the variance of the weights is that
+  for ReLU, 2 / inputs.
+- **Residual connections** (`residual`): a layer adds its input to its output (He et al.
+  2016), once with sigmoid (`residual`) and once with ReLU (`residual_relu`).
+
+**Prediction:** which of them solves XOR most often?
+""",
+    ),
+    Code("""
+my_best = "he"
+"""),
+    Code("""
+cures = {
+    "leaky": {"network": "lecture", "activation": "leaky_relu"},
+    "width10": {"hidden_units": (10,) * 10, "activation": "relu"},
+    "width16": {"hidden_units": (16,) * 10, "activation": "relu"},
+    "he": {"network": "lecture", "activation": "relu", "initializer": "he"},
+    "residual": {"network": "lecture", "residual": True},
+    "residual_relu": {"network": "lecture", "activation": "relu", "residual": True},
+}
+results = {"sigmoid": sigmoid, "relu": relu}
+for name, settings in cures.items():
+    results[name] = train(**settings)
+
+rates = {name: row["solved"] / REPLICAS for name, row in results.items()}
+intervals = {
+    name: wilson_interval(row["solved"], REPLICAS) for name, row in results.items()
+}
+print(f"{'':14}  ⟦푼 비율|solved⟧  95 % Wilson  ⟦죽음|dead⟧  ⟦layer1의 첫 경사|first gradient at layer1⟧")
+for name, row in results.items():
+    low, high = intervals[name]
+    print(
+        f"{name:14}  {rates[name]:6.2f}  {low:.2f}-{high:.2f}    "
+        f"{row['dead']:4}  {row['first_gradient']:.1e}"
+    )
+best = max(rates, key=rates.get)
+# ⟦구간이 겹치면 어느 쪽이 나은지 말할 수 없습니다|Where intervals overlap, none of the two is called better⟧.
+answer(intervals[my_best][1] >= intervals[best][0], f"⟦가장 높은 것|the highest⟧ {best}")
+"""),
+    Code(
+        """
+figure, panel = plt.subplots(figsize=(7, 3), layout="constrained")
+names = list(results)[::-1]
+low, high = np.array([intervals[name] for name in names]).T
+middle = np.array([rates[name] for name in names])
+panel.barh(names, middle, color="tab:blue")
+ends = np.maximum([middle - low, high - middle], 0)
+panel.errorbar(middle, names, xerr=ends, fmt="none", ecolor="black", capsize=3)
+panel.set_xlim(0, 1)
+panel.set_xlabel("fraction that solves XOR, 95 % Wilson interval")
+display(figure)
+plt.close(figure)
+""",
+        picture="cures",
+    ),
+    Text(
+        ko="""
+- **leaky ReLU**: {results["leaky"]["solved"]}개가 풀고, {results["leaky"]["dead"]}개가
+  죽습니다. 기울기가 0이 되지 않으므로 죽지 않습니다.
+- **너비**: 뉴런 10개이면 {results["width10"]["solved"]}개, 16개이면
+  {results["width16"]["solved"]}개가 풉니다. 입력 하나에 대해 죽어 있을 확률은 너비 5에서
+  {1 - (1 - 2**-5) ** 10:.3f}, 10에서 {1 - (1 - 2**-10) ** 10:.4f}, 16에서
+  {1 - (1 - 2**-16) ** 10:.5f}입니다.
+- **He 초기화**: 너비가 5이면 {results["he"]["solved"]}개만 풉니다. 가중치를 모두 같은 배율로
+  키워도 부호는 바뀌지 않으므로 뉴런이 꺼질 확률은 1/2 그대로입니다. 그래서 이것만으로는
+  낫지 않습니다.
+- **잔차 연결**: 시그모이드에 붙이면 `layer1`의 첫 경사가 {sigmoid["first_gradient"]:.1e}에서
+  {results["residual"]["first_gradient"]:.2f}로 커지고 {results["residual"]["solved"]}개가
+  풉니다. 경사가 시그모이드를 거치지 않고 지나갈 길이 생기기 때문입니다. ReLU에 붙이면
+  {results["residual_relu"]["solved"]}개만 풉니다. 경사가
+  {relu["first_gradient"]:.1e}에서 {results["residual_relu"]["first_gradient"]:.1f}로 너무
+  커져서, 이 학습률에서는 {results["residual_relu"]["dead"]}개가 죽습니다.
+
+처방은 병에 맞아야 합니다. 잔차 연결은 경사 소실을 고치지만, 죽은 ReLU는 고치지 못합니다.
+""",
+        en="""
+- **leaky ReLU**: {results["leaky"]["solved"]} solve it, and {results["leaky"]["dead"]} are
+  dead, as no slope is ever 0.
+- **Width**: with 10 units {results["width10"]["solved"]} solve it, with 16
+  {results["width16"]["solved"]}. The probability to be dead for one input is
+  {1 - (1 - 2**-5) ** 10:.3f} at a width of 5, {1 - (1 - 2**-10) ** 10:.4f} at 10 and
+  {1 - (1 - 2**-16) ** 10:.5f} at 16.
+- **He's initialization**: at a width of 5 only {results["he"]["solved"]} solve it. Weights
+  that are all larger by the same factor have the same signs, so that a unit is off with a
+  probability of 1/2 as before. Alone it is no cure.
+- **Residual connections**: with sigmoid the first gradient at `layer1` rises from
+  {sigmoid["first_gradient"]:.1e} to {results["residual"]["first_gradient"]:.2f}, and
+  {results["residual"]["solved"]} solve it, because the gradient has a way that passes no
+  sigmoid. With ReLU only {results["residual_relu"]["solved"]} do: the gradient rises from
+  {relu["first_gradient"]:.1e} to {results["residual_relu"]["first_gradient"]:.1f}, which is
+  too much for this learning rate, and {results["residual_relu"]["dead"]} are dead.
+
+A cure has to fit the illness. Residual connections cure the vanishing gradient, but not dead
+ReLUs.
+""",
+        holds=(
+            'results["leaky"]["dead"] == 0 and results["leaky"]["solved"] > 90',
+            'results["width10"]["solved"] > 90 and results["width16"]["solved"] > 95',
+            # No better than ReLU alone, as far as 100 networks show.
+            'intervals["he"][0] < rates["relu"]',
+            'results["residual"]["solved"] > 90',
+            'intervals["residual_relu"][1] < 0.5',
+            'results["residual_relu"]["first_gradient"] > 100 * relu["first_gradient"]',
+        ),
+    ),
+)
