@@ -76,7 +76,9 @@ def _run(notebook: NotebookNode, folder: Path) -> None:
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
     )
-    client.execute(env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+    # Runs go to a folder that `tempfile` makes.
+    more = {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(folder)}
+    client.execute(env={**os.environ, **more})
     count = 0
     for cell, node in zip(CELLS, notebook.cells, strict=True):
         # TensorFlow writes to standard error what it has found on the machine.

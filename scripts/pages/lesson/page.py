@@ -20,6 +20,7 @@ def markdown(notebook: NotebookNode) -> str:
             continue
         parts.append(f"```python\n{cell.source}\n```")
         printed = "".join(o.text for o in cell.outputs if o.output_type == "stream")
+        parts += [o.data["text/markdown"] for o in cell.outputs if _is_table(o)]
         if printed:
             parts.append(f"```text\n{printed.rstrip()}\n```")
         if _pictures(cell):
@@ -38,6 +39,10 @@ def pictures(notebook: NotebookNode) -> dict[str, bytes]:
         for cell in notebook.cells
         if cell.cell_type == "code" and _pictures(cell)
     }
+
+
+def _is_table(output: NotebookNode) -> bool:
+    return "text/markdown" in output.get("data", {})
 
 
 def _pictures(cell: NotebookNode) -> list[str]:

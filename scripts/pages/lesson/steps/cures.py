@@ -14,7 +14,8 @@ CELLS = (
   가중치가 많아지므로 He 초기화를 함께 씁니다.
 - **He 초기화** (`he`): 너비는 5 그대로 두고, 가중치의 분산을 ReLU에 맞게 2/입력 수로 합니다.
 - **잔차 연결** (`residual`): 층의 입력을 출력에 더합니다(He 외, 2016). 시그모이드에
-  (`residual`), 그리고 ReLU에(`residual_relu`) 붙여 봅니다.
+  (`residual`), ReLU에(`residual_relu`), 그리고 ReLU에 붙이고 학습률을 0.01로 낮추어
+  (`residual_slow`) 봅니다.
 
 **예측:** 어느 것이 가장 많이 풀겠습니까?
 """,
@@ -29,7 +30,8 @@ These are four cures.
 - **He's initialization** (`he`): the width stays 5, and the variance of the weights is that
   for ReLU, 2 / inputs.
 - **Residual connections** (`residual`): a layer adds its input to its output (He et al.
-  2016), once with sigmoid (`residual`) and once with ReLU (`residual_relu`).
+  2016), with sigmoid (`residual`), with ReLU (`residual_relu`), and with ReLU and a learning
+  rate of 0.01 (`residual_slow`).
 
 **Prediction:** which of them solves XOR most often?
 """,
@@ -37,7 +39,7 @@ These are four cures.
     Code("""
 my_best = "he"
 """),
-    Code("""
+    Code(r"""
 cures = {
     "leaky": {"network": "lecture", "activation": "leaky_relu"},
     "width10": {"hidden_units": (10,) * 10, "activation": "relu"},
@@ -46,6 +48,7 @@ cures = {
     "residual": {"network": "lecture", "residual": True},
     "residual_relu": {"network": "lecture", "activation": "relu", "residual": True},
 }
+cures["residual_slow"] = {**cures["residual_relu"], "learning_rate": 0.01}
 results = {"sigmoid": sigmoid, "relu": relu}
 for name, settings in cures.items():
     results[name] = train(**settings)
@@ -54,16 +57,19 @@ rates = {name: row["solved"] / REPLICAS for name, row in results.items()}
 intervals = {
     name: wilson_interval(row["solved"], REPLICAS) for name, row in results.items()
 }
-print(f"{'':14}  ⟦푼 비율|solved⟧  95 % Wilson  ⟦죽음|dead⟧  ⟦layer1의 첫 경사|first gradient at layer1⟧")
+table = ["| | ⟦푼 비율|solved⟧ | ⟦95 % 윌슨 구간|95 % Wilson interval⟧ | ⟦죽음|dead⟧ | ⟦layer1의 첫 경사|first gradient at layer1⟧ |"]
+table.append("|---|---|---|---|---|")
 for name, row in results.items():
     low, high = intervals[name]
-    print(
-        f"{name:14}  {rates[name]:6.2f}  {low:.2f}-{high:.2f}    "
-        f"{row['dead']:4}  {row['first_gradient']:.1e}"
-    )
-best = max(rates, key=rates.get)
-# ⟦구간이 겹치면 어느 쪽이 나은지 말할 수 없습니다|Where intervals overlap, none of the two is called better⟧.
-answer(intervals[my_best][1] >= intervals[best][0], f"⟦가장 높은 것|the highest⟧ {best}")
+    cells = [rates[name], f"{low:.2f}-{high:.2f}", row["dead"]]
+    cells.append(f"{row['first_gradient']:.1e}")
+    table.append(f"| {name} | {' | '.join(map(str, cells))} |")
+display(Markdown("\n".join(table)))
+
+# ⟦구간이 겹치면 어느 쪽이 나은지 이 표로는 말할 수 없습니다|Where two intervals overlap, the table does not say which is better⟧.
+lowest = max(low for low, _ in intervals.values())
+good = [name for name, (_, high) in intervals.items() if high >= lowest]
+answer(my_best in good, f"⟦가장 좋은 것들|the best⟧: {', '.join(good)}")
 """),
     Code(
         """
@@ -83,8 +89,8 @@ plt.close(figure)
     ),
     Text(
         ko="""
-- **leaky ReLU**: {results["leaky"]["solved"]}개가 풀고, {results["leaky"]["dead"]}개가
-  죽습니다. 기울기가 0이 되지 않으므로 죽지 않습니다.
+- **leaky ReLU**: {results["leaky"]["solved"]}개가 풀고, 죽은 것은
+  {results["leaky"]["dead"]}개입니다. 기울기가 0이 되는 곳이 없기 때문입니다.
 - **너비**: 뉴런 10개이면 {results["width10"]["solved"]}개, 16개이면
   {results["width16"]["solved"]}개가 풉니다. 입력 하나에 대해 죽어 있을 확률은 너비 5에서
   {1 - (1 - 2**-5) ** 10:.3f}, 10에서 {1 - (1 - 2**-10) ** 10:.4f}, 16에서
@@ -93,17 +99,21 @@ plt.close(figure)
   키워도 부호는 바뀌지 않으므로 뉴런이 꺼질 확률은 1/2 그대로입니다. 그래서 이것만으로는
   낫지 않습니다.
 - **잔차 연결**: 시그모이드에 붙이면 `layer1`의 첫 경사가 {sigmoid["first_gradient"]:.1e}에서
-  {results["residual"]["first_gradient"]:.2f}로 커지고 {results["residual"]["solved"]}개가
+  {results["residual"]["first_gradient"]:.2f}까지 커지고 {results["residual"]["solved"]}개가
   풉니다. 경사가 시그모이드를 거치지 않고 지나갈 길이 생기기 때문입니다. ReLU에 붙이면
-  {results["residual_relu"]["solved"]}개만 풉니다. 경사가
-  {relu["first_gradient"]:.1e}에서 {results["residual_relu"]["first_gradient"]:.1f}로 너무
-  커져서, 이 학습률에서는 {results["residual_relu"]["dead"]}개가 죽습니다.
+  {results["residual_relu"]["solved"]}개만 풉니다. 층마다 입력이 더해져 경사가
+  {relu["first_gradient"]:.1e}에서 {results["residual_relu"]["first_gradient"]:.1f}까지 커지고,
+  학습률 0.1에서는 {results["residual_relu"]["dead"]}개가 죽습니다. 학습률을 0.01로 낮추면
+  {results["residual_slow"]["solved"]}개가 풀고, 죽은 것은
+  {results["residual_slow"]["dead"]}개입니다.
 
-처방은 병에 맞아야 합니다. 잔차 연결은 경사 소실을 고치지만, 죽은 ReLU는 고치지 못합니다.
+그러므로 처방은 원인에 맞아야 합니다. 경사가 사라지는 신경망에는 경사가 지나갈 길을, 죽는
+신경망에는 0이 아닌 기울기나 더 많은 뉴런을, 경사가 너무 커진 신경망에는 더 작은 학습률을
+줍니다.
 """,
         en="""
 - **leaky ReLU**: {results["leaky"]["solved"]} solve it, and {results["leaky"]["dead"]} are
-  dead, as no slope is ever 0.
+  dead, as its slope is nowhere 0.
 - **Width**: with 10 units {results["width10"]["solved"]} solve it, with 16
   {results["width16"]["solved"]}. The probability to be dead for one input is
   {1 - (1 - 2**-5) ** 10:.3f} at a width of 5, {1 - (1 - 2**-10) ** 10:.4f} at 10 and
@@ -114,12 +124,15 @@ plt.close(figure)
 - **Residual connections**: with sigmoid the first gradient at `layer1` rises from
   {sigmoid["first_gradient"]:.1e} to {results["residual"]["first_gradient"]:.2f}, and
   {results["residual"]["solved"]} solve it, because the gradient has a way that passes no
-  sigmoid. With ReLU only {results["residual_relu"]["solved"]} do: the gradient rises from
-  {relu["first_gradient"]:.1e} to {results["residual_relu"]["first_gradient"]:.1f}, which is
-  too much for this learning rate, and {results["residual_relu"]["dead"]} are dead.
+  sigmoid. With ReLU only {results["residual_relu"]["solved"]} do: as every layer adds its
+  input, the gradient rises from {relu["first_gradient"]:.1e} to
+  {results["residual_relu"]["first_gradient"]:.1f}, and at a learning rate of 0.1
+  {results["residual_relu"]["dead"]} are dead. At 0.01 {results["residual_slow"]["solved"]}
+  solve it, and {results["residual_slow"]["dead"]} are dead.
 
-A cure has to fit the illness. Residual connections cure the vanishing gradient, but not dead
-ReLUs.
+So a cure has to fit the cause: a way for the gradient where it vanishes, a slope that is not 0
+or more units where networks die, and a smaller learning rate where the gradient has become too
+large.
 """,
         holds=(
             'results["leaky"]["dead"] == 0 and results["leaky"]["solved"] > 90',
@@ -129,6 +142,8 @@ ReLUs.
             'results["residual"]["solved"] > 90',
             'intervals["residual_relu"][1] < 0.5',
             'results["residual_relu"]["first_gradient"] > 100 * relu["first_gradient"]',
+            'results["residual_slow"]["solved"] > 80',
+            'results["residual_slow"]["dead"] < results["residual_relu"]["dead"] / 2',
         ),
     ),
 )

@@ -8,7 +8,7 @@ CELLS = (
 ## 1단계: 강의의 신경망은 배우지 못합니다
 
 강의의 신경망에는 뉴런이 5개인 은닉층이 10개 있고, 활성화 함수는 시그모이드입니다. 가중치는
--1과 1 사이의 균등 분포로 초기화하고, 학습률은 0.1입니다. XOR의 입력 네 가지를 모두 맞히면
+-1과 1 사이의 균등 분포로 초기화하고, 학습률은 0.1이며, {STEPS:,} 스텝을 학습합니다. XOR의 입력 네 가지를 모두 맞히면
 그 신경망이 XOR을 "풀었다"고 합니다.
 
 **예측:** 100개 가운데 몇 개가 XOR을 풀겠습니까?
@@ -17,7 +17,8 @@ CELLS = (
 ## Step 1: the lecture's network does not learn
 
 The lecture's network has 10 hidden layers of 5 units, and its activation function is
-sigmoid. The weights start uniform between -1 and 1, and the learning rate is 0.1. A network
+sigmoid. The weights start uniform between -1 and 1, the learning rate is 0.1, and training
+takes {STEPS:,} steps. A network
 has "solved" XOR if its answer to each of the four inputs is right.
 
 **Prediction:** how many of the 100 solve XOR?

@@ -77,7 +77,7 @@ import time
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import display
+from IPython.display import Markdown, display
 
 import deepxor
 from deepxor.console.explain import explain_experiment

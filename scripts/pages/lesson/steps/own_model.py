@@ -98,7 +98,7 @@ answer(abs(my_accuracy - accuracy) < 0.05, f"⟦정확도|accuracy⟧ {accuracy:
 - 6단계의 `leaky`를 `"learning_rate": 0.01`로도 해 봅니다. 스텝 수가 그대로이면 어떻게 됩니까?
 - 6단계에 `"tanh"`를 넣어 봅니다. 시그모이드와 모양이 비슷한데 왜 다릅니까? `explain_experiment`로
   기울기의 배율을 보십시오.
-- `residual_relu`의 학습률을 낮추어 봅니다. 죽는 신경망이 줄어듭니까?
+- 잔차 연결 없는 `relu`의 학습률도 0.01로 낮추어 봅니다. 죽는 신경망이 얼마나 줄어듭니까?
 - 여러분의 모델에 `deepxor.GradientMonitor("logdir/my-run")`을 넣고 TensorBoard에서 봅니다.
 """,
         en="""
@@ -110,7 +110,8 @@ The verdict is `{cured.verdict}`, and the accuracy {accuracy:.2f}.
   stays the same?
 - Add `"tanh"` to step 6. Its shape is like that of sigmoid: why does it differ? Look at the
   slope factors with `explain_experiment`.
-- Lower the learning rate of `residual_relu`. Do fewer networks die?
+- Lower the learning rate of `relu` without residual connections to 0.01, too. How many
+  networks still die?
 - Put `deepxor.GradientMonitor("logdir/my-run")` into a model of yours, and see it in
   TensorBoard.
 """,
@@ -118,7 +119,8 @@ The verdict is `{cured.verdict}`, and the accuracy {accuracy:.2f}.
     ),
     Code(
         """
-print(f"⟦이 노트북의 실행 시간|this notebook took⟧: {time.perf_counter() - START:.0f} s")
+seconds = time.perf_counter() - START
+print(f"⟦실행 시간|this notebook took⟧: {seconds:.0f} s ({os.cpu_count()} ⟦코어|cores⟧)")
 """,
         tags=("time",),
     ),
