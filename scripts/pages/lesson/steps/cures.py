@@ -9,7 +9,7 @@ CELLS = (
 
 네 가지 처방을 비교합니다.
 
-- **leaky ReLU** (`leaky`): 꺼진 뉴런도 기울기가 0이 아니라 0.1입니다.
+- **leaky ReLU** (`leaky`): 꺼진 뉴런도 미분값이 0이 아니라 0.1입니다.
 - **너비** (`width10`, `width16`): 한 층의 뉴런이 n개이면 모두 꺼질 확률은 1/2의 n제곱입니다.
   가중치가 많아지므로 He 초기화를 함께 씁니다.
 - **He 초기화** (`he`): 너비는 5 그대로 두고, 가중치의 분산을 ReLU에 맞게 2/입력 수로 합니다.
@@ -57,11 +57,11 @@ rates = {name: row["solved"] / REPLICAS for name, row in results.items()}
 intervals = {
     name: wilson_interval(row["solved"], REPLICAS) for name, row in results.items()
 }
-table = ["| | ⟦푼 비율|solved⟧ | ⟦95 % 윌슨 구간|95 % Wilson interval⟧ | ⟦죽음|dead⟧ | ⟦layer1의 첫 경사|first gradient at layer1⟧ |"]
+table = ["| | ⟦푼 비율|solved⟧ | ⟦95 % 윌슨 구간|95 % Wilson interval⟧ | ⟦죽음|dead⟧ | ⟦layer1의 첫 기울기|first gradient at layer1⟧ |"]
 table.append("|---|---|---|---|---|")
 for name, row in results.items():
     low, high = intervals[name]
-    cells = [rates[name], f"{low:.2f}-{high:.2f}", row["dead"]]
+    cells = [f"{rates[name]:.2f}", f"{low:.2f}-{high:.2f}", row["dead"]]
     cells.append(f"{row['first_gradient']:.1e}")
     table.append(f"| {name} | {' | '.join(map(str, cells))} |")
 display(Markdown("\n".join(table)))
@@ -90,7 +90,7 @@ plt.close(figure)
     Text(
         ko="""
 - **leaky ReLU**: {results["leaky"]["solved"]}개가 풀고, 죽은 것은
-  {results["leaky"]["dead"]}개입니다. 기울기가 0이 되는 곳이 없기 때문입니다.
+  {results["leaky"]["dead"]}개입니다. 미분값이 0이 되는 곳이 없기 때문입니다.
 - **너비**: 뉴런 10개이면 {results["width10"]["solved"]}개, 16개이면
   {results["width16"]["solved"]}개가 풉니다. 입력 하나에 대해 죽어 있을 확률은 너비 5에서
   {1 - (1 - 2**-5) ** 10:.3f}, 10에서 {1 - (1 - 2**-10) ** 10:.4f}, 16에서
@@ -98,17 +98,17 @@ plt.close(figure)
 - **He 초기화**: 너비가 5이면 {results["he"]["solved"]}개만 풉니다. 가중치를 모두 같은 배율로
   키워도 부호는 바뀌지 않으므로 뉴런이 꺼질 확률은 1/2 그대로입니다. 그래서 이것만으로는
   낫지 않습니다.
-- **잔차 연결**: 시그모이드에 붙이면 `layer1`의 첫 경사가 {sigmoid["first_gradient"]:.1e}에서
+- **잔차 연결**: 시그모이드에 붙이면 `layer1`의 첫 기울기가 {sigmoid["first_gradient"]:.1e}에서
   {results["residual"]["first_gradient"]:.2f}까지 커지고 {results["residual"]["solved"]}개가
-  풉니다. 경사가 시그모이드를 거치지 않고 지나갈 길이 생기기 때문입니다. ReLU에 붙이면
-  {results["residual_relu"]["solved"]}개만 풉니다. 층마다 입력이 더해져 경사가
+  풉니다. 기울기가 시그모이드를 거치지 않고 지나갈 길이 생기기 때문입니다. ReLU에 붙이면
+  {results["residual_relu"]["solved"]}개만 풉니다. 층마다 입력이 더해져 기울기가
   {relu["first_gradient"]:.1e}에서 {results["residual_relu"]["first_gradient"]:.1f}까지 커지고,
   학습률 0.1에서는 {results["residual_relu"]["dead"]}개가 죽습니다. 학습률을 0.01로 낮추면
   {results["residual_slow"]["solved"]}개가 풀고, 죽은 것은
   {results["residual_slow"]["dead"]}개입니다.
 
-그러므로 처방은 원인에 맞아야 합니다. 경사가 사라지는 신경망에는 경사가 지나갈 길을, 죽는
-신경망에는 0이 아닌 기울기나 더 많은 뉴런을, 경사가 너무 커진 신경망에는 더 작은 학습률을
+그러므로 처방은 원인에 맞아야 합니다. 기울기가 사라지는 신경망에는 기울기가 지나갈 길을, 죽는
+신경망에는 0이 아닌 미분값이나 더 많은 뉴런을, 기울기가 너무 커진 신경망에는 더 작은 학습률을
 줍니다.
 """,
         en="""

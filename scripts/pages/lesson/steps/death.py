@@ -7,9 +7,9 @@ CELLS = (
         ko="""
 ## 5단계: 왜 절반이 넘게 실패합니까?
 
-어떤 층의 ReLU 뉴런 5개가 모두 꺼지면 그 층의 출력은 0이고, 기울기도 모두 0입니다. 그러면
-그 층을 지나는 경사는 **정확히 0**이 되고, 그 앞의 층들은 영원히 움직이지 못합니다. 이런
-신경망을 "죽었다"고 합니다.
+어떤 층의 ReLU 뉴런 5개가 모든 입력에 대해 꺼지면 그 층의 출력은 0이고, 미분값도 모두
+0입니다. 그러면 그 층을 지나는 기울기는 **정확히 0**이 되고, 그 앞의 층들은 더는 움직이지
+못합니다. 이런 신경망을 "죽었다"고 합니다.
 
 입력 하나만 놓고 계산해 봅니다. 편향(bias)은 0에서 시작하고 가중치의 분포는 0을 중심으로
 대칭이므로, 뉴런 하나가 꺼질 확률은 1/2, 한 층의 뉴런 5개가 모두 꺼질 확률은 1/2의
@@ -20,9 +20,9 @@ CELLS = (
         en="""
 ## Step 5: why do more than half fail?
 
-If all 5 ReLU units of a layer are off, the layer's output is 0, and so are all slopes. The
-gradient that passes the layer is then **exactly 0**, and the layers before it never move
-again. Such a network is called dead.
+If all 5 ReLU units of a layer are off for every input, the layer's output is 0, and so are all
+slopes. The gradient that passes the layer is then **exactly 0**, and the layers before it
+never move again. Such a network is called dead.
 
 Take one input first. Biases start at 0 and the distribution of the weights is symmetric
 around 0, so that a unit is off with a probability of 1/2, and all 5 of a layer with 1/2 to the
@@ -55,7 +55,7 @@ answer(abs(my_share - one_input) < 0.01, found)
         ko="""
 계산은 1 - (1 - 1/2⁵)¹⁰ = {1 - (1 - 2**-5) ** 10:.3f}이고, 센 값은 {one_input:.3f}입니다.
 
-XOR에는 입력이 네 가지입니다. 그중 하나라도 끝까지 통과하면 경사가 흐르므로, 처음부터 죽어
+XOR에는 입력이 네 가지입니다. 그중 하나라도 끝까지 통과하면 기울기가 흐르므로, 처음부터 죽어
 있는 신경망은 이보다 적습니다. 네 입력에 대해 세어 보고, 4단계의 신경망 100개와 비교합니다.
 그리고 학습이 끝났을 때 죽어 있는 신경망도 셉니다.
 
@@ -92,10 +92,10 @@ check_count(my_dead, relu["dead"])
 네 입력으로 세면 {four_inputs:.3f}이고, 4단계의 100개 가운데 {born_dead}개가 처음부터 죽어
 있었습니다. 학습이 끝났을 때는 {relu["dead"]}개가 죽어 있습니다. 나머지
 {relu["dead"] - born_dead}개는 **학습하는 동안** 죽었습니다. 한 스텝이 어떤 층의 뉴런을 모든
-입력에 대해 꺼 버리면, 그 뒤로는 경사가 0이므로 그 앞의 층들은 그대로 멈춥니다.
+입력에 대해 꺼 버리면, 그 뒤로는 기울기가 0이므로 그 앞의 층들은 그대로 멈춥니다.
 
 풀지 못한 {REPLICAS - relu["solved"]}개 가운데 {relu["dead"]}개가 죽은 신경망입니다. 실패의
-대부분은 경사 소실이 아니라 죽음입니다.
+대부분은 기울기 소실이 아니라 죽음입니다.
 """,
         en="""
 Counted over the four inputs the share is {four_inputs:.3f}, and of the 100 of step 4

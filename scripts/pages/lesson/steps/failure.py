@@ -18,8 +18,8 @@ CELLS = (
 
 The lecture's network has 10 hidden layers of 5 units, and its activation function is
 sigmoid. The weights start uniform between -1 and 1, the learning rate is 0.1, and training
-takes {STEPS:,} steps. A network
-has "solved" XOR if its answer to each of the four inputs is right.
+takes {STEPS:,} steps. A network has "solved" XOR if its answer to each of the four inputs is
+right.
 
 **Prediction:** how many of the 100 solve XOR?
 """,
@@ -40,7 +40,7 @@ check_count(my_solved, sigmoid["solved"])
 
 비용의 중앙값 {sigmoid["cost"]:.4f}은 ln 2 = {np.log(2):.4f}과 같습니다. 모든 입력에 0.5라고
 답하는 신경망의 비용이 바로 ln 2입니다. 정확도의 평균은 {sigmoid["accuracy"]:.2f}이므로, 이
-신경망들은 입력을 보지 않고 찍는 것과 거의 다르지 않습니다.
+신경망들은 입력을 보지 않고 답하는 것과 거의 다르지 않습니다.
 """,
         en="""
 {sigmoid["solved"]} of the 100 have solved it. The Wilson interval ends at

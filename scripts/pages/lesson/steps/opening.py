@@ -5,7 +5,10 @@ from scripts.pages.lesson.cells import Code, Text
 CELLS = (
     Text(
         ko="""
-# 경사 소실: 예측하고, 실행하고, 확인합니다
+# 기울기 소실: 예측하고, 실행하고, 확인합니다
+
+[노트북](vanishing_gradient.ko.ipynb) | [실행하지 않고 읽기](vanishing_gradient.ko.md) |
+[English](vanishing_gradient.en.md)
 
 김성훈(Sung Kim) 교수의 「[모두를 위한 머신러닝/딥러닝](https://hunkim.github.io/ml/)」
 10-1강 "ReLU: Better non-linearity"에서는 은닉층이 많은 신경망이 시그모이드(sigmoid)로는
@@ -28,13 +31,16 @@ XOR을 배우지 못하고, ReLU로는 배웁니다. 이 노트북은 같은 신
 
 | 용어 | 영어 | 뜻 |
 |---|---|---|
-| 경사 소실 | vanishing gradient | 역전파에서 입력 쪽 층에 도착하는 경사가 거의 0이 되는 현상 |
-| 경사의 크기 | gradient norm | 한 층의 경사를 벡터로 보았을 때의 길이(L2) |
-| 기울기 | slope | 활성화 함수의 미분값 |
-| 자릿수 | decade | 10배. 경사가 1,000분의 1이 되면 세 자릿수를 잃습니다 |
+| 기울기 소실 | vanishing gradient | 역전파에서 입력 쪽 층에 도착하는 기울기가 거의 0이 되는 현상 |
+| 기울기의 크기 | gradient norm | 한 층의 기울기를 벡터로 보았을 때의 길이(L2) |
+| 미분값 | slope | 활성화 함수를 미분한 값 |
+| 자릿수 | decade | 10배. 기울기가 1,000분의 1이 되면 세 자릿수를 잃습니다 |
 """,
         en="""
 # The vanishing gradient: predict, run, check
+
+[Notebook](vanishing_gradient.en.ipynb) | [to read without running](vanishing_gradient.en.md) |
+[한국어](vanishing_gradient.ko.md)
 
 In lecture 10-1, "ReLU: Better non-linearity", of Sung Kim's course
 [Machine Learning / Deep Learning for Everyone](https://hunkim.github.io/ml/), a network
@@ -57,9 +63,9 @@ that a few of the 100 networks may end otherwise there.
 
 | term | Korean | meaning |
 |---|---|---|
-| vanishing gradient | 경사 소실 | backpropagation brings next to nothing to the layers at the input |
-| gradient norm | 경사의 크기 | the length (L2) of a layer's gradient, taken as a vector |
-| slope | 기울기 | the derivative of the activation function |
+| vanishing gradient | 기울기 소실 | backpropagation brings next to nothing to the layers at the input |
+| gradient norm | 기울기의 크기 | the length (L2) of a layer's gradient, taken as a vector |
+| slope | 미분값 | the derivative of the activation function |
 | decade | 자릿수 | a factor of ten; a gradient that shrinks to a thousandth has lost three |
 """,
     ),

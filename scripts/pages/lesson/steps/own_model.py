@@ -8,7 +8,7 @@ CELLS = (
 ## 여러분의 Keras 모델에서
 
 지금까지의 지식은 평범한 Keras 모델에도 그대로 쓸 수 있습니다. `deepxor.GradientMonitor`를
-`fit`의 `callbacks`에 넣으면 학습하면서 경사를 보고 진단합니다.
+`fit`의 `callbacks`에 넣으면 학습하면서 기울기를 보고 진단합니다.
 
 데이터는 만들어 씁니다. 평면 위의 점 1,000개이며, 두 좌표의 부호가 같으면 1, 다르면
 0입니다. 연속적인 XOR인 셈입니다. 모델은 은닉층이 8개인 시그모이드 신경망입니다.
@@ -54,7 +54,7 @@ def fit(activation, initializer):
         metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)],
     )
     monitor = deepxor.GradientMonitor()
-    history = model.fit(x, y, epochs=30, verbose=0, callbacks=[monitor]).history
+    history = model.fit(x, y, epochs=20, verbose=0, callbacks=[monitor]).history
     return monitor.diagnosis, history["binary_accuracy"][-1]
 
 
@@ -64,9 +64,9 @@ answer(my_verdict == diagnosis.verdict, f"{diagnosis.verdict}, {accuracy:.2f}")
 """),
     Text(
         ko="""
-판정은 `{diagnosis.verdict}`(경사 소실)이고, 정확도는 {accuracy:.2f}입니다. 진단은 어디에서
+판정은 `{diagnosis.verdict}`(기울기 소실)이고, 정확도는 {accuracy:.2f}입니다. 진단은 어디에서
 얼마나 잃었는지, 무엇이 원인인 듯한지, 무엇을 바꾸면 되는지를 차례로 말합니다(영어로
-나옵니다). 첫 번째 조언은 기울기가 경사를 줄이지 않는 활성화 함수(He 초기화를 쓴 ReLU)로
+나옵니다). 첫 번째 조언은 미분값이 기울기를 줄이지 않는 활성화 함수(He 초기화를 쓴 ReLU)로
 바꾸는 것입니다. 조언대로 해 봅니다.
 
 **예측:** 정확도는 얼마이겠습니까?
@@ -97,7 +97,7 @@ answer(abs(my_accuracy - accuracy) < 0.05, f"⟦정확도|accuracy⟧ {accuracy:
 
 - 6단계의 `leaky`를 `"learning_rate": 0.01`로도 해 봅니다. 스텝 수가 그대로이면 어떻게 됩니까?
 - 6단계에 `"tanh"`를 넣어 봅니다. 시그모이드와 모양이 비슷한데 왜 다릅니까? `explain_experiment`로
-  기울기의 배율을 보십시오.
+  미분값의 배율을 보십시오.
 - 잔차 연결 없는 `relu`의 학습률도 0.01로 낮추어 봅니다. 죽는 신경망이 얼마나 줄어듭니까?
 - 여러분의 모델에 `deepxor.GradientMonitor("logdir/my-run")`을 넣고 TensorBoard에서 봅니다.
 """,

@@ -7,7 +7,7 @@ CELLS = (
         ko="""
 ## 4단계: ReLU로 바꿉니다
 
-ReLU의 기울기는 0 아니면 1입니다. 뉴런이 켜져 있으면 경사가 줄지 않고 지나갑니다. 활성화
+ReLU의 미분값은 0 아니면 1입니다. 뉴런이 켜져 있으면 기울기가 줄지 않고 지나갑니다. 활성화
 함수만 바꾸고 나머지는 그대로 둡니다.
 
 **예측:** 이제 100개 가운데 몇 개가 XOR을 풀겠습니까?
@@ -29,13 +29,13 @@ relu = train(network="lecture", activation="relu")
 show(relu)
 check_count(my_solved, relu["solved"])
 change = f"{sigmoid['first_gradient']:.1e} → {relu['first_gradient']:.1e}"
-print("⟦layer1의 경사|gradient at layer1⟧:", change)
+print("⟦layer1의 기울기|gradient at layer1⟧:", change)
 """),
     Text(
         ko="""
-시그모이드는 {sigmoid["solved"]}개, ReLU는 {relu["solved"]}개가 풀었습니다. `layer1`의 경사는
+시그모이드는 {sigmoid["solved"]}개, ReLU는 {relu["solved"]}개가 풀었습니다. `layer1`의 기울기는
 {np.log10(relu["first_gradient"] / sigmoid["first_gradient"]):.1f} 자릿수 커졌습니다. 강의의
-말대로 ReLU는 경사 소실을 없앱니다.
+말대로 ReLU는 기울기 소실을 없앱니다.
 
 그러나 이 너비(뉴런 5개)에서는 절반이 넘는 {REPLICAS - relu["solved"]}개가 여전히 풀지
 못합니다. 신경망 하나만 학습시켰다면 운에 따라 "된다" 또는 "안 된다"라고만 말했을 것입니다.
