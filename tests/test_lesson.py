@@ -69,8 +69,10 @@ def is_of_the_start(cell):
 
 def is_near(mine, other):
     a, b = float(mine), float(other)
-    if "e" in mine + other:
-        return a == b or (a * b > 0 and 1 / FACTOR < a / b < FACTOR)
+    if a == b:
+        return True
+    if "e" in mine + other or min(a, b) > 100:
+        return a * b > 0 and 1 / FACTOR < a / b < FACTOR
     return abs(a - b) <= (COUNTS / 100 if "." in mine + other else COUNTS)
 
 

@@ -30,7 +30,10 @@ export function arrival({step, norm, nonFinite}, layers, records) {
   const values = [at, layers[0], written(below), written(above)];
   const ratio = above / below;
   if (ratio >= 10) return text.sentence.vanishes(...values, counted(ratio));
-  if (ratio <= 0.5) return text.sentence.grows(...values, (1 / ratio).toPrecision(2));
+  if (ratio <= 0.5) {
+    const times = ratio > 0.1 ? (1 / ratio).toPrecision(2) : counted(1 / ratio);
+    return text.sentence.grows(...values, times);
+  }
   return text.sentence.arrives(...values, Math.round(100 / ratio));
 }
 

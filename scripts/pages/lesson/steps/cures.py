@@ -69,7 +69,8 @@ display(Markdown("\n".join(table)))
 # ⟦구간이 겹치면 어느 쪽이 나은지 이 표로는 말할 수 없습니다|Where two intervals overlap, the table does not say which is better⟧.
 lowest = max(low for low, _ in intervals.values())
 good = [name for name, (_, high) in intervals.items() if high >= lowest]
-answer(my_best in good, f"⟦가장 좋은 것들|the best⟧: {', '.join(good)}")
+found = f"{my_best} {rates[my_best]:.2f}, ⟦가장 높은 비율|the highest rate⟧ {max(rates.values()):.2f}"
+answer(my_best in good, found)
 """),
     Code(
         """

@@ -25,7 +25,7 @@ XOR을 배우지 못하고, ReLU로는 배웁니다. 이 노트북은 같은 신
 처음부터 적혀 있는 예측은 예시이며, 그중에는 틀린 것도 있습니다. 실행하기 전에 여러분의
 예측으로 바꾸십시오.
 
-준비는 `pip install deepxor notebook`이면 됩니다. 글에 나오는 숫자는 이 파일을 만들 때
+준비는 deepxor의 폴더에서 `pip install . notebook`이면 됩니다. 글에 나오는 숫자는 이 파일을 만들 때
 실행한 결과를 프로그램이 그대로 옮긴 것입니다. 다른 컴퓨터에서는 반올림이 조금씩 달라서
 100개 가운데 몇 개의 결과가 달라질 수 있습니다.
 
@@ -57,7 +57,7 @@ All six steps have the same order.
 The predictions that stand there are examples, and some of them are wrong. Replace them by
 your own before you run a cell.
 
-All that is needed is `pip install deepxor notebook`. The numbers in the text were copied by
+All that is needed is `pip install . notebook` in deepxor's folder. The numbers in the text were copied by
 a program from the run that made this file. Another computer rounds a little differently, so
 that a few of the 100 networks may end otherwise there.
 
