@@ -44,7 +44,7 @@ class PageServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer
-    # Connections stay open, as the page is some thirty small files.
+    # Connections stay open, as the page is some forty small files.
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:

@@ -150,10 +150,104 @@ def test_an_address_may_be_anything(page: Playground) -> None:
     page.visit(
         fragment="left.activation=<img src=x onerror=alert(1)>&left.depth=1e9&"
         "right.width=-1&bits=9&replicas=NaN&seed=-3&left.learningRate=x&"
-        "__proto__.depth=3&right.__proto__=1&%E0%A4%A=1&right.initializer=toString"
+        "__proto__.depth=3&right.__proto__=1&%E0%A4%A=1&right.initializer=toString&"
+        "right.activation=constructor"
     )
     assert page.fragment() == ""
+    assert page.find("right", "select[name=activation]").get_property("value") == "relu"
     assert "1 part in 4,362,483 arrives" in page.sentence("left")
+
+
+def test_an_unsound_number_is_put_back(page: Playground) -> None:
+    page.visit(fragment="replicas=10&left.learningRate=0.5")
+    box = page.driver.find_element("css selector", "input[name=replicas]")
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("500", Keys.ENTER)
+    page.until(lambda: box.get_property("value") == "10", "the number before")
+    assert page.fragment() == "left.learningRate=0.5&replicas=10"
+
+
+_PAIR = """
+const done = arguments[0];
+(async () => {
+  const [{Pair}, {sound}] = await Promise.all(
+    ['/pair.js', '/scene.js'].map((name) => import(name)));
+  const pair = new Pair();
+  const scene = (depth) => sound({
+    left: {depth}, right: {depth: depth + 1}, replicas: 3 + depth,
+  });
+  const told = () => pair.each(({records, layers, weights, settings, replica}) => ({
+    steps: records.map(({step}) => step), layers: layers.length,
+    weights: weights.length, depth: settings.depth, replica,
+  }));
+  const steps = [];
+%s
+})().then(done, (error) => done(String(error.stack)));
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "kept", "steps"),
+    [
+        # A slider asks for scene after scene.
+        (
+            "const all = await Promise.all([2, 9, 4].map((n) => pair.build(scene(n))));"
+            "return [all, told()];",
+            [False, False, True],
+            [0],
+        ),
+        # Steps that were asked for in an earlier scene are not taken in the next.
+        (
+            "await pair.build(scene(9));"
+            "const all = await Promise.all([pair.advance(1), pair.advance(1),"
+            " pair.show(8), pair.build(scene(4)), pair.advance(1)]);"
+            "return [all, told()];",
+            [False, False, False, True, True],
+            [0, 1],
+        ),
+    ],
+)
+def test_what_was_asked_of_an_earlier_scene_is_dropped(
+    page: Playground, body: str, kept: list[bool], steps: list[int]
+) -> None:
+    page.visit()
+    answer = page.driver.execute_async_script(_PAIR % body)
+    assert not isinstance(answer, str), answer
+    found, sides = answer
+    assert found == kept
+    for depth, side in zip((4, 5), sides, strict=True):
+        assert side == {
+            "steps": steps,
+            "layers": depth + 1,
+            "weights": depth + 1,
+            "depth": depth,
+            "replica": 0,
+        }
+
+
+def test_it_pauses_where_the_laboratory_ends(page: Playground) -> None:
+    page.visit(
+        fragment="left.depth=1&left.width=1&right.depth=1&right.width=1&replicas=1"
+    )
+    page.press("start")
+    page.until(lambda: page.texts("#status"), "the pause")
+    assert page.texts("#status") == [
+        "Paused at step 10,000, where the laboratory ends. Start goes on."
+    ]
+    assert page.step() == 10_000
+    page.press("start")
+    page.until(lambda: page.step() > 10_100, "more steps")
+
+
+def test_keys_work_after_a_click(page: Playground) -> None:
+    page.visit(fragment="replicas=5")
+    page.press("step")
+    page.until(lambda: page.step() == 1, "a step")
+    button = page.driver.find_element("css selector", "[data-do=step]")
+    button.send_keys(Keys.ARROW_RIGHT)
+    page.until(lambda: page.step() == 2, "a step more")
+    button.send_keys(Keys.HOME)
+    page.until(lambda: page.step() == 0, "the start")
 
 
 def test_a_language_is_that_of_the_address_or_of_the_browser(page: Playground) -> None:
@@ -206,8 +300,37 @@ def test_a_layer_says_why(page: Playground) -> None:
     shown = [number(text.replace("\N{MINUS SIGN}", "-")) for text in found.groups()]
     # One digit is shown, of the median over the replicas.
     assert shown == pytest.approx([slopes, weights], abs=0.2)
+    assert "gets 1 part in 122,892 of the gradient at hypothesis" in said
     page.find("left", ".why .close").click()
     page.until(lambda: not page.elements("[data-side=left] .why"), "no reason")
+
+
+def test_reasons_are_whole_sentences_in_both_languages(page: Playground) -> None:
+    page.visit()
+    said = page.driver.execute_async_script(
+        """
+        Promise.all(['en', 'ko'].map((code) => import(`/text/${code}.js`))).then(
+          (found) => arguments[0](found.flatMap(({default: text}) => [
+            [text.parts('630'), text.decades('-2.8'), text.decades('0.0'), false],
+            [text.percent('96'), text.decades('0.0'), text.decades('+0.1'), true],
+            [text.times('2.5'), text.decades('0.0'), text.decades('+0.4'), false],
+          ].map((parts) => text.whySentence('layer1', 'hypothesis', ...parts)))));
+        """
+    )
+    assert said == [
+        "The output of layer1 gets 1 part in 630 of the gradient at hypothesis: the "
+        "slopes make -2.8 decades, the weights 0.0 decades.",
+        "The output of layer1 gets 96 % of the gradient at hypothesis: the slopes make "
+        "0.0 decades, the weights and shortcuts +0.1 decades.",
+        "The output of layer1 gets 2.5 times as much of the gradient at hypothesis: "
+        "the slopes make 0.0 decades, the weights +0.4 decades.",
+        "layer1의 출력은 hypothesis 기울기의 630분의 1을 받습니다: 활성화 함수의 "
+        "미분값이 -2.8 자릿수, 가중치가 0.0 자릿수를 바꿉니다.",
+        "layer1의 출력은 hypothesis 기울기의 96%를 받습니다: 활성화 함수의 미분값이 "
+        "0.0 자릿수, 가중치와 잔차 연결이 +0.1 자릿수를 바꿉니다.",
+        "layer1의 출력은 hypothesis 기울기의 2.5배를 받습니다: 활성화 함수의 미분값이 "
+        "0.0 자릿수, 가중치가 +0.4 자릿수를 바꿉니다.",
+    ]
 
 
 def test_a_unit_shows_what_it_answers(page: Playground) -> None:

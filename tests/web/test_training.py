@@ -52,6 +52,7 @@ for (let step = 0; step < given.steps; step++) {
 }
 return {
   costs, norms, accuracies, factors: network.factors(), summary: network.summary(),
+  states: statesOf(network),
   weights: network.layers.map(({kernel, bias}) => ({kernel, bias})),
 };
 """
@@ -137,7 +138,11 @@ def run(
         **settings,
     }
     return modules.run(
-        {"network.js": "Network"}, _STEP, settings=given, weights=weights, steps=steps
+        {"network.js": "Network", "states.js": "statesOf"},
+        _STEP,
+        settings=given,
+        weights=weights,
+        steps=steps,
     )
 
 
@@ -203,8 +208,12 @@ def test_the_summary_is_that_of_the_replicas(modules: Modules) -> None:
     last["bias"].reshape(-1, REPLICAS)[:, 1] = np.nan
     found = run(modules, experiment, weights)
     norms, summary = found["norms"][0].reshape(3, REPLICAS), found["summary"]
-    assert (summary["step"], summary["dead"], summary["diverged"]) == (0, 1, 1)
-    assert summary["solved"] == (found["accuracies"][0] == 1).sum()
+    assert summary["step"] == 0
+    learning, solved, dead, diverged = range(4)
+    states = [solved if a == 1 else learning for a in found["accuracies"][0]]
+    assert states[0] == learning
+    states[:2] = [dead, diverged]
+    assert list(found["states"]) == states
     np.testing.assert_array_equal(summary["zero"], (norms == 0).mean(axis=1))
     np.testing.assert_array_equal(summary["nonFinite"], np.isnan(norms).mean(axis=1))
     assert summary["zero"][0] == summary["nonFinite"][0] == 0.25

@@ -24,7 +24,7 @@ const LOWEST = -14, HIGHEST = 3;
 const LEAST_STEPS = 100;
 const PROFILE_HEIGHT = 330;
 const PULSE_MS = 900;
-const SAY_EVERY_MS = 5000;
+const SAY_EVERY_MS = 5000, KEEP_MS = 1000;
 // While a training runs, the profile is drawn in one of so many frames.
 const PROFILE_TURN = 4;
 // Left as sigmoid and right as ReLU are in TensorBoard's pictures of the README.
@@ -35,15 +35,18 @@ const calm = window.matchMedia('(prefers-reduced-motion: reduce)');
 const pair = new Pair();
 const pace = new Pace();
 let scene = decode(location.hash);
-let isRunning = false, isReady = false;
+let isRunning = false, isReady = false, isStepping = false;
+let goesOn = false; // Whether it goes on where the laboratory ends.
 let look = null; // The step that is looked at; null for the latest.
 let theme = {};
 let pulse = -Infinity; // When the light began its way back.
+let keeping = 0; // The timer of the address.
 let frame = 0, drawn = 0, saidAt = -Infinity;
 
 const sides = Object.fromEntries(SIDES.map((name) => [name, makeSide(name, COLOURS[name], {
   onSettings: (changed) => change({[name]: {...scene[name], ...changed}}),
   onLook: lookAt, onReplica: (replica) => showReplica(replica), onChange: schedule,
+  onSay: (said) => setText(ui.said, said),
   onUnit: (chosen) => askUnit(name, chosen),
 })]));
 
@@ -63,6 +66,7 @@ followTheme((isDark) => {
   theme = themeOf(document.documentElement);
   setText(ui.theme, isDark ? text.light : text.dark);
   drawLegend(theme);
+  ui.translate();
   schedule();
 });
 new ResizeObserver(schedule).observe(document.body);
@@ -78,15 +82,15 @@ rebuild();
 // --- What the reader does ---
 
 function change(changed) {
-  scene = sound({...scene, ...changed});
+  scene = sound({...scene, ...changed}, scene);
   rebuild();
 }
 
 /** Starts the scene anew, also while it runs. */
 async function rebuild() {
   showScene();
-  const fragment = encode(scene);
-  history.replaceState(null, '', fragment ? `#${fragment}` : location.pathname + location.search);
+  keepAddress();
+  goesOn = false;
   await guard(async () => {
     if (!await pair.build(scene)) return;
     isReady = true;
@@ -95,6 +99,19 @@ async function rebuild() {
     beat();
     say();
   });
+}
+
+/** Puts the scene into the address, as soon as the browser lets it. */
+function keepAddress() {
+  clearTimeout(keeping);
+  const fragment = encode(scene);
+  try {
+    history.replaceState(null, '', fragment ? `#${fragment}` : location.pathname + location.search);
+    ui.translate();
+  } catch {
+    // Browsers allow so many changes in a time: a slider can make more.
+    keeping = setTimeout(keepAddress, KEEP_MS);
+  }
 }
 
 function showScene() {
@@ -106,6 +123,7 @@ function showScene() {
 
 function toggle() {
   isRunning = !isRunning;
+  goesOn = isRunning && pair.steps >= NUM_STEPS;
   look = null;
   pace.reset();
   setText(ui.status, '');
@@ -115,20 +133,28 @@ function toggle() {
 
 /** Lets the side that is behind come up with the other. */
 async function settle() {
-  // What is under way comes first, and may leave one of them behind.
-  if (isReady) do await pair.advance(0); while (!isRunning && pair.isUneven);
+  await evenOut();
   say();
 }
 
+/** Does what is under way, and then takes the steps that one side lacks. */
+async function evenOut() {
+  while (isReady && await pair.advance(0) && !isRunning && pair.isUneven);
+}
+
 async function oneStep() {
+  // A key that is held down repeats faster than steps are shown.
+  if (!isReady || isStepping) return;
+  isStepping = true;
   isRunning = false;
   look = null;
-  if (!isReady) return schedule();
   await guard(async () => {
+    await evenOut();
     if (!await pair.advance(1)) return;
     beat();
     say();
   });
+  isStepping = false;
 }
 
 function lookAt(step) {
@@ -159,7 +185,9 @@ const askUnits = () => Promise.all(SIDES.map((name) => {
 
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest('input, select, button, a, summary, textarea')) return;
+  if (event.target.closest('input, select')) return;
+  // What has the focus since it was clicked still hears its own key.
+  if (event.key === ' ' && event.target.closest('button, a, summary')) return;
   const does = {' ': toggle, ArrowRight: oneStep, Home: rebuild}[event.key];
   if (!does) return;
   event.preventDefault();
@@ -172,7 +200,6 @@ async function guard(does) {
     await does();
   } catch (error) {
     isRunning = false;
-    pair.isBusy = false;
     setText(ui.status, text.failed(error.message));
   }
   schedule();
@@ -200,8 +227,8 @@ function draw(now) {
 function goOn(now) {
   const due = pace.stepsAt(now, pair.steps);
   // As the laboratory does, if nobody wants more.
-  const left = NUM_STEPS - pair.steps;
-  if (left === 0 && due > 0 && !ui.status.textContent) {
+  const left = goesOn ? Infinity : NUM_STEPS - pair.steps;
+  if (left <= 0) {
     isRunning = false;
     setText(ui.status, text.pausedAt(pair.steps - 1));
     guard(settle);
@@ -209,7 +236,7 @@ function goOn(now) {
   }
   if (due > 0) {
     guard(async () => {
-      if (await pair.advance(left > 0 ? Math.min(left, due) : due)) await askUnits();
+      if (await pair.advance(Math.min(left, due))) await askUnits();
     });
   }
 }
@@ -238,7 +265,8 @@ function show(pulsed) {
   for (const name of SIDES) {
     updateSide(sides[name], {
       ...pair.trainings[name], step, axis, scale, most, theme, pulse: pulsed,
-      replica: pair.replica, replicas: scene.replicas, frame: drawn, isRunning,
+      replicas: pair.trainings[name].settings.replicas, built: pair.built, frame: drawn,
+      isRunning, isPast: look !== null,
     });
   }
   showBar(step, last);

@@ -27,18 +27,22 @@ export function makeFrame(handlers, sides) {
   };
   const other = language === 'ko' ? ['en', 'English'] : ['ko', '한국어'];
   const link = h('a', {class: 'link', href: '', lang: other[0], hreflang: other[0]}, other[1]);
-  link.addEventListener('click', () => {
+  ui.translate = () => {
     const search = new URLSearchParams(location.search);
     search.set('lang', other[0]);
     link.href = `?${search}${location.hash}`;
-  });
+  };
   const head = h('header', {},
     h('div', {class: 'bar'}, h('h1', {}, text.title), h('p', {}, text.subtitle), ui.theme, link),
     h('div', {class: 'bar'}, ui.start,
       button(text.step, text.stepTitle, handlers.step, 'step'),
       button(text.again, text.againTitle, handlers.again, 'again'), ui.steps,
       h('label', {class: 'field lookback'}, h('span', {}, text.look), ui.look, ui.looked),
-      h('button', {class: 'settings', onclick: () => head.classList.toggle('open')}, `${text.scene} \u2026`),
+      h('button', {
+        class: 'settings', 'aria-expanded': 'false',
+        onclick: ({currentTarget}) =>
+          currentTarget.setAttribute('aria-expanded', String(head.classList.toggle('open'))),
+      }, `${text.scene} \u2026`),
       ui.common.root),
     ui.status);
   document.body.append(head,
@@ -51,7 +55,7 @@ export function makeFrame(handlers, sides) {
         h('details', {id: 'about'}, h('summary', {}, text.about),
           ...text.aboutText.map((line) => h('p', {}, line))),
         h('div', {class: 'buttons'},
-          button(text.link, text.linkTitle, ({currentTarget}) => copy(currentTarget, location.href), 'link')))),
+          button(text.link, text.linkTitle, ({currentTarget}) => copy(currentTarget, location.href, text.link), 'link')))),
     ui.said);
   return ui;
 }
@@ -87,16 +91,16 @@ export function showCommands(box, commands) {
   box.dataset.key = key;
   box.replaceChildren(
     h('pre', {}, commands.join('\n')),
-    h('button', {onclick: ({currentTarget}) => copy(currentTarget, commands.join('\n'))}, text.copy));
+    h('button', {onclick: ({currentTarget}) => copy(currentTarget, commands.join('\n'), text.copy)}, text.copy));
 }
 
-async function copy(button, what) {
-  const before = button.textContent;
+/** Copies a text, and says so for a moment on the button with a label. */
+async function copy(button, what, label) {
   try {
     await navigator.clipboard.writeText(what);
     button.textContent = text.copied;
   } catch {
     return; // Not allowed: what is to be copied can be seen.
   }
-  setTimeout(() => { button.textContent = before; }, 1500);
+  setTimeout(() => { button.textContent = label; }, 1500);
 }

@@ -16,9 +16,9 @@ const FOLLOW = 0.3;
 export class Pair {
   constructor() {
     this.trainings = Object.fromEntries(SIDES.map((side) => [side, {engine: new Engine()}]));
-    this.built = 0; // Counts scenes, so that answers for an earlier one are dropped.
-    this.isBusy = false;
-    this.work = Promise.resolve(); // What is being done.
+    this.built = 0; // Counts scenes: what was asked of an earlier one is dropped.
+    this.queued = 0;
+    this.work = Promise.resolve(); // The last of what is queued.
     this.replica = 0;
     this.budget = 10;
     this.begun = 0;
@@ -30,61 +30,54 @@ export class Pair {
   /** Tells whether one side is behind the other. */
   get isUneven() { return Math.max(...this.each(({steps}) => steps ?? 0)) > this.steps; }
 
+  /** Tells whether anything is under way that changes the trainings. */
+  get isBusy() { return this.queued > 0; }
+
   each(read) { return SIDES.map((side) => read(this.trainings[side], side)); }
 
   /** Builds the networks of a scene, and takes the first step; false if it was dropped. */
-  async build(scene) {
-    const built = ++this.built;
-    this.isBusy = true;
-    this.replica = Math.min(this.replica, scene.replicas - 1);
-    const found = await Promise.all(this.each(async ({engine}, side) => {
-      const settings = settingsOf(scene, side);
-      const {initial} = await engine.ask({do: 'build', settings});
-      if (this.replica) await engine.ask({do: 'show', replica: this.replica});
-      return {
-        settings, layers: initial.layerNames, answer: await engine.ask({do: 'advance', to: 1, until: 0}),
-      };
-    }));
-    if (built !== this.built) return false;
-    this.each((training, side) => {
-      const {settings, layers, answer} = found[SIDES.indexOf(side)];
-      Object.assign(training, {settings, layers, records: [], speed: 1 / Math.max(0.01, answer.spent)});
-      take(training, answer);
+  build(scene) {
+    this.built++;
+    return this.enqueue(async () => {
+      this.replica = Math.min(this.replica, scene.replicas - 1);
+      await Promise.all(this.each((training, side) =>
+        start(training, settingsOf(scene, side), this.replica)));
     });
-    this.isBusy = false;
-    return true;
   }
 
   /** Takes some steps, or as many as there is time for; false if it was dropped. */
-  advance(steps) {
-    return (this.work = this.work.catch(() => {}).then(() => this.takeSteps(steps)));
+  advance(steps) { return this.enqueue(() => this.takeSteps(steps)); }
+
+  /**
+   * Does one thing after the other, so that an answer is always that of the networks
+   * that are there; false if another scene was asked for in the meantime.
+   */
+  enqueue(does) {
+    const {built} = this;
+    const isWanted = () => built === this.built;
+    this.queued++;
+    this.work = this.work.catch(() => {})
+      .then(() => isWanted() && does())
+      .then(isWanted)
+      .finally(() => { this.queued--; });
+    return this.work;
   }
 
   async takeSteps(steps) {
-    const {built} = this;
-    this.isBusy = true;
     this.adjust(performance.now());
     const {budget} = this;
-    try {
-      const speed = Math.min(...this.each((training) => training.speed));
-      const most = Math.max(1, Math.floor(budget * speed));
-      // A side that has fallen behind catches up before the other goes on.
-      const goal = Math.max(this.steps + Math.min(steps, most), ...this.each((one) => one.steps));
-      const answers = await Promise.all(this.each(({engine}) =>
-        engine.ask({do: 'advance', to: goal, until: budget})));
-      if (built !== this.built) return false;
-      this.each((training, side) => {
-        const answer = answers[SIDES.indexOf(side)];
-        const taken = answer.step - training.steps;
-        if (taken > 0) {
-          training.speed += FOLLOW * (taken / Math.max(0.01, answer.spent) - training.speed);
-        }
-        take(training, answer);
-      });
-      return true;
-    } finally {
-      if (built === this.built) this.isBusy = false;
-    }
+    const speed = Math.min(...this.each((training) => training.speed));
+    const most = Math.max(1, Math.floor(budget * speed));
+    // A side that has fallen behind catches up before the other goes on.
+    const goal = Math.max(this.steps + Math.min(steps, most), ...this.each((one) => one.steps));
+    await Promise.all(this.each(async (training) => {
+      const answer = await training.engine.ask({do: 'advance', to: goal, until: budget});
+      const taken = answer.step - training.steps;
+      if (taken > 0) {
+        training.speed += FOLLOW * (taken / Math.max(0.01, answer.spent) - training.speed);
+      }
+      take(training, answer);
+    }));
   }
 
   /** Gives the workers more or less of a frame, as the last one was short or long. */
@@ -96,24 +89,38 @@ export class Pair {
     this.budget = Math.min(MOST_BUDGET, Math.max(LEAST_BUDGET, budget));
   }
 
-  /** Shows another of the networks from here on. */
-  async show(replica) {
-    const {built} = this;
-    this.replica = replica;
-    const answers = await Promise.all(this.each(({engine}) => engine.ask({do: 'show', replica})));
-    if (built !== this.built || replica !== this.replica) return false;
-    this.each((training, side) => Object.assign(training, shownOf(answers[SIDES.indexOf(side)])));
-    return true;
+  /** Shows another of the networks from here on; false if it was dropped. */
+  show(replica) {
+    return this.enqueue(async () => {
+      this.replica = replica;
+      await Promise.all(this.each(async (training) =>
+        Object.assign(training, shownOf(await training.engine.ask({do: 'show', replica})))));
+    });
   }
 
-  /** Returns what a unit answers at the points of the decision surface. */
+  /** Returns what a unit answers at the points of the decision surface; or null. */
   async unit(side, {layer, unit}) {
-    const {engine} = this.trainings[side];
-    return (await engine.ask({do: 'show', replica: this.replica, layer, unit})).values;
+    let values = null;
+    await this.enqueue(async () => {
+      const {engine, replica} = this.trainings[side];
+      ({values} = await engine.ask({do: 'show', replica, layer, unit}));
+    });
+    return values;
   }
 }
 
-const shownOf = ({weights, surface, states}) => ({weights, surface, states});
+const shownOf = ({replica, weights, surface, states}) => ({replica, weights, surface, states});
+
+/** Builds one training, and takes its first step. */
+async function start(training, settings, replica) {
+  const {engine} = training;
+  const {layerNames} = await engine.ask({do: 'build', settings});
+  if (replica) await engine.ask({do: 'show', replica});
+  const answer = await engine.ask({do: 'advance', to: 1, until: 0});
+  const speed = 1 / Math.max(0.01, answer.spent);
+  Object.assign(training, {settings, speed, layers: layerNames, records: []});
+  take(training, answer);
+}
 
 /** Takes what a worker answers into a training. */
 function take(training, answer) {

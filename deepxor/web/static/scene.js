@@ -44,10 +44,15 @@ export const SCENES = {
   },
 };
 
-/** Returns a sound scene, {left, right, bits, replicas, seed}, of one that may be anything. */
-export function sound(found) {
-  const checked = SIDES.map((side) =>
-    checkSettings({...START[side], ...pick(found, COMMON), ...found[side]}, ACTIVATIONS));
+/**
+ * Returns a sound scene, {left, right, bits, replicas, seed}, of one that may be anything;
+ * what is unsound or missing is that of another one.
+ */
+export function sound(found, other = START) {
+  const checked = SIDES.map((side) => {
+    const usual = {...DEFAULTS, ...pick(other, COMMON), ...other[side]};
+    return checkSettings({...pick(found, COMMON), ...found[side]}, ACTIVATIONS, usual);
+  });
   const [left, right] = checked.map((settings) => pick(settings, OWN));
   return {left, right, ...pick(checked[0], COMMON)};
 }

@@ -38,14 +38,23 @@ export function arrival({step, norm, nonFinite}, layers, records) {
 }
 
 /** Says what the slopes and the weights have of the way back, as `wayBack` returns it. */
-export function reason(layers, layer, way) {
+export function reason(layers, layer, way, hasShortcuts) {
   if (layer >= layers.length - 1) return text.whyStart(layers.at(-1));
   if (!way) return text.whyUnknown;
   const sum = (key) => way.reduce((all, one) => all + one[key], 0);
   const total = way.at(-1).product;
-  const change = total < 0 ? text.parts(counted(10 ** -total)) : text.times(power(total));
-  return text.whySentence(layers[layer], layers.at(-1), change,
-    text.decades(sum('slope')), text.decades(sum('weight')));
+  const share = 10 ** total;
+  const change = share <= 0.1 ? text.parts(counted(1 / share))
+    : share < 2 ? text.percent(Math.round(100 * share)) : text.times(power(total));
+  const decades = (key) => text.decades(signed(sum(key)));
+  return text.whySentence(layers[layer], layers.at(-1), change, decades('slope'),
+    decades('weight'), hasShortcuts);
+}
+
+/** Writes a number with one digit and its sign, which a 0 does not have. */
+function signed(value) {
+  const shown = Math.abs(value).toFixed(1);
+  return shown === '0.0' ? shown : `${value < 0 ? '\u2212' : '+'}${shown}`;
 }
 
 /** Returns the record that stands for a step. */

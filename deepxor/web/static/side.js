@@ -1,6 +1,6 @@
 // One side of the page: a network's settings, and all that is seen of its training.
 
-import {NORM, cellsAt, columnAt} from './drawing/cells.js';
+import {FINITE, NORM, ZERO, cellsAt, columnAt} from './drawing/cells.js';
 import {dot, h, setText} from './drawing/dom.js';
 import {MARGIN, drawMap, mapHeight, prepare, renderCells, runColour} from './drawing/draw.js';
 import {STAIRS_HEIGHT, drawStairs, wayBack} from './drawing/stairs.js';
@@ -30,10 +30,11 @@ export function makeSide(name, index, handlers) {
   const canvas = (attributes) => h('canvas', {role: 'img', ...attributes});
   const ui = {
     sentence: h('p', {class: 'sentence'}), now: h('p', {class: 'now'}), of: h('p', {class: 'of'}),
-    layers: canvas({class: 'layers', tabindex: 0}),
+    // Arrow keys are its own, also where a screen reader is on.
+    layers: canvas({class: 'layers', tabindex: 0, role: 'application'}),
     map: canvas({class: 'map'}), surface: canvas({class: 'surface'}),
     curve: canvas({class: 'curve'}), dots: canvas({class: 'dots', title: text.dotsTitle}),
-    cost: h('span', {}), shown: h('span', {class: 'shown'}), count: h('p', {class: 'count'}),
+    cost: h('span', {}), answers: h('figcaption', {}), shown: h('span', {class: 'shown'}), count: h('p', {class: 'count'}),
     tip: h('div', {class: 'unit', hidden: true}), unit: canvas({}), unitText: h('span', {}),
     why: h('section', {class: 'why', hidden: true, 'aria-label': text.why}),
     because: h('p', {class: 'because'}), stairs: canvas({class: 'stairs'}), factors: h('ol', {}),
@@ -47,7 +48,11 @@ export function makeSide(name, index, handlers) {
   };
 
   const turn = (by) => handlers.onReplica((side.view.replica + by + side.view.replicas) % side.view.replicas);
-  const closeWhy = () => { side.isWhy = false; handlers.onChange(); };
+  const closeWhy = () => {
+    side.isWhy = false;
+    ui.layers.focus();
+    handlers.onChange();
+  };
   ui.why.append(
     h('div', {class: 'head'}, text.why, key(FACTORS.slope, text.slope), key(FACTORS.weight, text.weight),
       h('button', {class: 'close', onclick: closeWhy, 'aria-label': text.close}, '\u00d7')),
@@ -56,7 +61,7 @@ export function makeSide(name, index, handlers) {
     h('h2', {}, dot(index), text.sides[name]), fields.root, ui.sentence, ui.now, ui.of,
     h('div', {class: 'network', title: text.layersTitle}, ui.layers, ui.tip), ui.why, ui.map,
     h('div', {class: 'bottom'},
-      h('figure', {}, h('figcaption', {}, text.surface), ui.surface,
+      h('figure', {}, ui.answers, ui.surface,
         h('div', {class: 'pair'},
           h('button', {onclick: () => turn(-1), 'aria-label': text.before}, '\u2039'), ui.shown,
           h('button', {onclick: () => turn(1), 'aria-label': text.next}, '\u203a'))),
@@ -106,6 +111,7 @@ function followLayers(side, handlers) {
     event.preventDefault();
     event.stopPropagation();
     choose(found);
+    if (found) handlers.onSay(labelOf(side));
   });
 }
 
@@ -137,9 +143,9 @@ function pickStep({ui, view}, event, {onLook}) {
  * training runs, it is its turn. Drawing all in each frame would leave no time to train.
  */
 function isDue(side, part, changing, turn = 0) {
-  const {theme, frame, isRunning} = side.view;
+  const {built, theme, frame, isRunning} = side.view;
   if (isRunning && turn && (frame + side.index) % turn) return false;
-  const made = JSON.stringify([changing, theme, side.root.clientWidth, window.devicePixelRatio]);
+  const made = JSON.stringify([changing, built, theme, side.root.clientWidth, window.devicePixelRatio]);
   if (side.drawn.get(part) === made) return false;
   side.drawn.set(part, made);
   return true;
@@ -149,7 +155,8 @@ function isDue(side, part, changing, turn = 0) {
  * Shows a side. The view: `flow` and `records`; the `weights`, `surface` and `states` of
  * the latest step; `settings`; `layers`, their names; the `step` to look at, and `axis`,
  * `scale`, `most` cost, `theme`, `pulse`; the `replica` shown of `replicas`; and the
- * number of the `frame`, and whether the training `isRunning`.
+ * numbers of the `frame` and of the scene `built`; whether the training `isRunning`, and
+ * whether the step is not the latest, `isPast`.
  */
 export function updateSide(side, view) {
   side.view = view;
@@ -164,6 +171,7 @@ export function updateSide(side, view) {
   showLayers(side, view);
   showMap(side, view);
   showWhy(side, view);
+  setText(ui.answers, view.isPast ? `${text.surface} \u00b7 ${text.latest}` : text.surface);
   if (isDue(side, 'surface', [...view.surface], SURFACE_TURN)) {
     drawSurface(ui.surface, view.surface, 0, 1, true);
     ui.surface.setAttribute('aria-label', text.surfaceTitle);
@@ -184,10 +192,16 @@ function showLayers(side, {flow, settings, weights, scale, theme, step, pulse, r
   const cells = cellsAt(flow, step);
   const state = {cells, threads, scale, pulse, chosen: side.chosen, names: [text.input, ...names]};
   layers.drawLayers(prepare(ui.layers, width, layers.HEIGHT), side.layout, state, theme);
-  const {chosen} = side;
-  const said = chosen
-    ? `${names[chosen.layer]}: ${power(cells[chosen.layer]?.norm ?? NaN)}` : text.layersTitle;
-  ui.layers.setAttribute('aria-label', `${said}. ${text.layersHelp}`);
+  ui.layers.setAttribute('aria-label', `${labelOf(side)}. ${text.layersHelp}`);
+}
+
+/** Says in words which layer is chosen, and what it gets. */
+function labelOf({chosen, view: {flow, step, layers: names}}) {
+  if (!chosen) return text.layersTitle;
+  const {kind, norm} = cellsAt(flow, step)[chosen.layer];
+  const gets = kind === ZERO ? text.legend.zero : kind === FINITE ? power(norm) : text.legend.notFinite;
+  const unit = chosen.unit === null ? '' : `, ${text.unit(names[chosen.layer], chosen.unit)}`;
+  return `${names[chosen.layer]}: ${gets}${unit}`;
 }
 
 /** Gives up a chosen layer or unit that the network no longer has. */
@@ -196,6 +210,7 @@ function forgetLost(side) {
   const column = chosen && layout.columns[chosen.layer + 1];
   if (!chosen || (column && (chosen.unit === null || column.nodes[chosen.unit]))) return;
   side.chosen = null;
+  side.isWhy = false;
   ui.tip.hidden = true;
 }
 
@@ -218,13 +233,13 @@ function showMap(side, {flow, axis, scale, theme, step, isRunning, layers: names
   map.setAttribute('aria-label', text.mapTitle);
 }
 
-function showWhy(side, {flow, step, theme, layers: names}) {
+function showWhy(side, {flow, step, theme, settings, layers: names}) {
   const {ui} = side;
   ui.why.hidden = !side.isWhy || !side.chosen;
   if (ui.why.hidden) return;
   const layer = Math.min(side.chosen.layer, names.length - 1);
   const way = wayBack(flow, Math.max(0, columnAt(flow, step)), layer);
-  setText(ui.because, reason(names, layer, way));
+  setText(ui.because, reason(names, layer, way, settings.residual));
   const steps = way || [];
   ui.stairs.hidden = ui.factors.parentNode.hidden = !steps.length;
   if (!steps.length) return;
@@ -232,7 +247,7 @@ function showWhy(side, {flow, step, theme, layers: names}) {
   const width = ui.why.clientWidth;
   drawStairs(prepare(ui.stairs, width, STAIRS_HEIGHT), width, steps, theme);
   const shown = steps.map(({name, slope, weight, product}) =>
-    text.factor(name, power(slope), power(weight), power(product)));
+    text.factor(name, power(slope), power(weight), power(product), settings.residual));
   if (ui.factors.dataset.shown === shown.join()) return;
   ui.factors.dataset.shown = shown.join();
   ui.factors.replaceChildren(...shown.map((line) => h('li', {}, line)));
@@ -250,12 +265,13 @@ function showCost(side, {records, axis, most, theme, step}, record) {
   ui.curve.setAttribute('aria-label', ui.cost.textContent);
 }
 
-function showCount(side, {states, replicas, replica, theme}) {
+function showCount(side, {states, replicas, replica, theme, isPast}) {
   const {ui} = side;
   const count = (wanted) => states.reduce((all, state) => all + (state === wanted), 0);
   const parts = [text.solved(count(SOLVED), replicas)];
   if (count(DEAD)) parts.push(text.dead(count(DEAD)));
   if (count(DIVERGED)) parts.push(text.diverged(count(DIVERGED)));
+  if (isPast) parts.push(text.latest);
   setText(ui.count, parts.join(' \u00b7 '));
   if (!isDue(side, 'dots', [...states, replica])) return;
   const width = ui.dots.parentNode.clientWidth;
@@ -271,12 +287,14 @@ export function showUnit(side, values) {
   ui.tip.hidden = !node || !values;
   if (ui.tip.hidden) return;
   const finite = values.filter(Number.isFinite);
-  const [low, high] = [Math.min(...finite), Math.max(...finite)];
+  const [low, high] = finite.length ? [Math.min(...finite), Math.max(...finite)] : [NaN, NaN];
   // White is 0, as a unit's answer has no ends of its own.
   const reach = Math.max(Math.abs(low), Math.abs(high)) || 1;
   drawSurface(ui.unit, values, -reach, reach, false);
   const name = text.unit(side.view.layers[chosen.layer], chosen.unit);
-  setText(ui.unitText, `${name} ${text.answers(...[low, high].map((value) => String(+value.toPrecision(3))))}`);
+  const said = finite.length
+    ? text.answers(...[low, high].map((value) => String(+value.toPrecision(3)))) : text.legend.notFinite;
+  setText(ui.unitText, `${name} ${said}`);
   ui.unit.setAttribute('aria-label', ui.unitText.textContent);
   const left = Math.min(layout.width - UNIT - 16, Math.max(0, node.x + 14));
   ui.tip.style.left = `${node.x > layout.width / 2 ? Math.max(0, node.x - UNIT - 30) : left}px`;

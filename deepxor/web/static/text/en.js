@@ -4,7 +4,6 @@ const plural = (count, one, many) => (count === 1 ? one : many);
 
 export default {
   code: 'en',
-  name: 'English',
   title: 'Gradient playground',
   subtitle: 'Deep networks learn XOR in your browser. Where does the gradient go?',
   start: 'Start', pause: 'Pause', step: 'One step', again: 'Again',
@@ -31,7 +30,6 @@ export default {
   learningRate: 'Learning rate', residual: 'Shortcuts',
   residualTitle: 'Each hidden layer adds its input to its output (residual connections)',
   at: (step) => (step === 0 ? 'At the first step' : `At step ${step.toLocaleString('en')}`),
-  output: 'the output',
   sentence: {
     vanishes: (at, layer, first, last, parts) =>
       `${at} ${layer} gets ${first}, the output ${last}: 1 part in ${parts} arrives.`,
@@ -52,7 +50,7 @@ export default {
   mapTitle: 'Gradient norm, layer by step',
   profileTitle: (step) => `Gradient norm by layer, at step ${step.toLocaleString('en')}`,
   surface: 'Decision surface', surfaceTitle: 'What the network answers over the square: blue is 0, orange is 1',
-  cost: 'Cost', costTitle: (value) => `Cost ${value}`,
+  costTitle: (value) => `Cost ${value}`,
   chance: 'ln 2',
   network: (index, count) => `network ${index + 1} of ${count}`,
   before: 'Network before', next: 'Next network',
@@ -65,20 +63,20 @@ export default {
   },
   unit: (layer, unit) => `${layer}, unit ${unit + 1}`,
   answers: (low, high) => (low === high ? `answers ${low} everywhere` : `answers ${low} to ${high}`),
-  skips: 'adds its input',
   why: 'Why', close: 'Close',
   whyStart: (layer) => `${layer} is where the gradient starts.`,
   whyUnknown: 'One of the factors is 0 or not finite.',
-  whySentence: (layer, from, change, slopes, weights) =>
+  whySentence: (layer, from, change, slopes, weights, hasShortcuts) =>
     `The output of ${layer} gets ${change} of the gradient at ${from}: ` +
-    `the slopes make ${slopes}, the weights ${weights}.`,
+    `the slopes make ${slopes}, the weights${hasShortcuts ? ' and shortcuts' : ''} ${weights}.`,
   parts: (count) => `1 part in ${count}`,
+  percent: (count) => `${count} %`,
   times: (factor) => `${factor} times as much`,
-  decades: (value) => `${value < 0 ? '\u2212' : '+'}${Math.abs(value).toFixed(1)} ` +
-    plural(Math.abs(value), 'decade', 'decades'),
+  decades: (count) => `${count} decades`,
   slope: 'slope of the activation', weight: 'weights',
-  factor: (name, slope, weight, product) =>
-    `${name}: slope \u00d7 ${slope}, weights \u00d7 ${weight}, together ${product}`,
+  factor: (name, slope, weight, product, hasShortcuts) =>
+    `${name}: slope \u00d7 ${slope}, weights${hasShortcuts ? ' and shortcut' : ''} ` +
+    `\u00d7 ${weight}, together ${product}`,
   numbers: 'in numbers',
   legend: {zero: 'exactly 0', notFinite: 'not finite', negative: 'weight below 0', positive: 'above 0'},
   tensorboard: 'Open in TensorBoard',
@@ -91,12 +89,11 @@ export default {
     'Each side trains up to 200 deep networks at once, all with the same settings and each from ' +
       'other random weights. Every step, backpropagation carries the gradient of the cost from ' +
       'the output back to the input. The colour of a layer is the norm of the gradient that it gets.',
-    'Where many slopes below 1 are multiplied, almost nothing is left at the first layers: the ' +
-      'vanishing gradient. They then cannot learn, however long you wait.',
+    'Where each layer\u2019s slope and weights together shrink the gradient, almost nothing is ' +
+      'left at the first layers of a deep network: the vanishing gradient. They hardly learn.',
     'The numbers are computed in double precision by the rules of the laboratory deepxor, from ' +
       'the same initial weights. Nothing leaves your browser.',
   ],
-  source: 'deepxor',
   failed: (message) => `The training has stopped: ${message}`,
   pausedAt: (step) => `Paused at step ${step.toLocaleString('en')}, where the laboratory ends. Start goes on.`,
 };

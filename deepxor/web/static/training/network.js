@@ -235,11 +235,10 @@ export class Network {
   /**
    * Returns what the latest step has shown: its number `step`, from 0; percentiles over
    * the replicas with finite values, of the `norm` of each layer and of the `cost`; the
-   * shares of replicas whose norm is exactly `zero` or is `nonFinite`; and how many are
-   * `solved`, `diverged` or `dead`: their first layer's gradient is exactly zero.
+   * shares of replicas whose norm is exactly `zero` or is `nonFinite`.
    */
   summary() {
-    const {norms, costs, accuracies, replicas, layers} = this;
+    const {norms, costs, replicas, layers} = this;
     const share = (number, isCounted) =>
       count(norms.subarray(number * replicas, (number + 1) * replicas), isCounted) /
       replicas;
@@ -261,10 +260,6 @@ export class Network {
         p10: percentile(cost, 10),
         p90: percentile(cost, 90),
       },
-      solved: count(accuracies, (accuracy) => accuracy === 1),
-      diverged: count(costs, isNonFinite),
-      // A single layer cannot be cut off: it has converged.
-      dead: layers.length > 1 ? count(norms.subarray(0, replicas), isZero) : 0,
     };
   }
 }

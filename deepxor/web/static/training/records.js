@@ -22,8 +22,3 @@ const EARLY = new Set(EARLY_STEPS);
 export function isRecord(step) {
   return EARLY.has(step);
 }
-
-/** Returns the first record that is not before a step; infinity after the last one. */
-export function nextRecord(step) {
-  return EARLY_STEPS.find((record) => record >= step) ?? Infinity;
-}

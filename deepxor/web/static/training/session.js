@@ -12,17 +12,16 @@ export class Session {
     this.grid = grid(settings.bits);
     this.replica = 0;
     const {layerNames} = this.network;
-    return {kind: 'built', initial: {layerNames, ...this.shownState()}};
+    return {kind: 'built', layerNames, ...this.shownState()};
   }
 
   /**
    * Takes steps until `to` are taken or `until` milliseconds are used, at least one if
-   * any is left. `learningRate` changes the rate from here on.
+   * any is left.
    */
-  advance({to, until, learningRate}) {
+  advance({to, until}) {
     const {network} = this;
     const begin = performance.now();
-    if (learningRate !== undefined) network.learningRate = learningRate;
     const records = [];
     while (network.steps < to) {
       network.step();
@@ -36,21 +35,18 @@ export class Session {
   }
 
   /**
-   * Shows a replica from here on. The `values` are the outputs of a unit of a layer
-   * (both from 0; null for no layer) at points [n, bits], by default those of the grid.
+   * Shows a replica from here on. The `values` are the outputs of a unit of a layer,
+   * both from 0, at the points of the grid; null if no such unit is asked for.
    */
-  show({replica, points = this.grid, layer, unit = 0}) {
+  show({replica, layer, unit}) {
     this.replica = replica;
-    return {
-      kind: 'shown', replica, values: this.values(points, layer, unit),
-      ...this.shownState(),
-    };
+    return {kind: 'shown', values: this.values(layer, unit), ...this.shownState()};
   }
 
-  values(points, layer, unit) {
+  values(layer, unit) {
     // Of a scene that is no more, there may be another layer or unit.
     if (!(unit < this.network.layers[layer]?.units)) return null;
-    const outputs = this.network.evaluate(this.replica, points)[layer];
+    const outputs = this.network.evaluate(this.replica, this.grid)[layer];
     const {units} = this.network.layers[layer];
     return Float64Array.from(
       {length: outputs.length / units}, (_, point) => outputs[point * units + unit]);
@@ -68,11 +64,12 @@ export class Session {
     return last?.step === this.network.steps - 1 ? last : this.record();
   }
 
-  /** Returns the steps taken, the networks' states, and one's weights and surface. */
+  /** Returns the steps taken, the states of all, and of one the weights and surface. */
   shownState() {
     const {network, replica} = this;
     return {
       step: network.steps,
+      replica,
       states: statesOf(network),
       weights: network.weights(replica),
       surface: network.evaluate(replica, this.grid).at(-1),

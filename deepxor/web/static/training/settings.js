@@ -34,8 +34,8 @@ export const DEFAULTS = {
  * layer; and `kernelInitializer`, with "auto" resolved by the table of activations
  * `{name: {initializer}}`, that of deepxor.nn.activations.
  */
-export function checkSettings(found, table) {
-  const sound = {...DEFAULTS};
+export function checkSettings(found, table, defaults = DEFAULTS) {
+  const sound = {...defaults};
   for (const [name, choices] of Object.entries(CHOICES)) {
     if (choices.includes(found[name])) sound[name] = found[name];
   }

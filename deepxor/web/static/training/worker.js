@@ -1,7 +1,7 @@
 // A module worker that trains. Messages in are {do: 'build', id, settings}, {do:
-// 'advance', id, to, until, learningRate} and {do: 'show', id, replica, points, layer,
-// unit}; see session.js. Each is answered by what the session returns, with the same
-// id, or by {id, kind: 'failed', message}.
+// 'advance', id, to, until} and {do: 'show', id, replica, layer, unit}; see session.js.
+// Each is answered by what the session returns, with the same id, or by {id, kind:
+// 'failed', message}.
 
 import {Session} from './session.js';
 
