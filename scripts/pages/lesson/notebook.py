@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -78,7 +79,8 @@ def _run(notebook: NotebookNode, folder: Path) -> None:
     )
     # Runs go to a folder that `tempfile` makes.
     more = {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(folder)}
-    client.execute(env={**os.environ, **more})
+    # The client's own loop would stay open in each thread that runs a notebook.
+    asyncio.run(client.async_execute(env={**os.environ, **more}))
     count = 0
     for cell, node in zip(CELLS, notebook.cells, strict=True):
         # TensorFlow writes to standard error what it has found on the machine.
