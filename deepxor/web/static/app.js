@@ -25,8 +25,9 @@ const LEAST_STEPS = 100;
 const PROFILE_HEIGHT = 330;
 const PULSE_MS = 900;
 const SAY_EVERY_MS = 5000, KEEP_MS = 1000;
-// While a training runs, the profile is drawn in one of so many frames.
-const PROFILE_TURN = 4;
+// While a training runs, texts are written and the profile is drawn in one of so many
+// frames.
+const WRITTEN_TURN = 4;
 // Left as sigmoid and right as ReLU are in TensorBoard's pictures of the README.
 const COLOURS = {left: 1, right: 0};
 
@@ -35,11 +36,13 @@ const calm = window.matchMedia('(prefers-reduced-motion: reduce)');
 const pair = new Pair();
 const pace = new Pace();
 let scene = decode(location.hash);
+let isStale = false; // Whether the page does not show what there is.
 let isRunning = false, isReady = false, isStepping = false;
 let goesOn = false; // Whether it goes on where the laboratory ends.
 let look = null; // The step that is looked at; null for the latest.
 let theme = {};
-let pulse = -Infinity; // When the light began its way back.
+let scale = null; // The ends of the colours.
+let pulse = -Infinity, isPulsing = false; // When the light began its way back.
 let keeping = 0; // The timer of the address.
 let frame = 0, drawn = 0, saidAt = -Infinity;
 
@@ -207,20 +210,29 @@ async function guard(does) {
 
 // --- Frames: none while nothing moves ---
 
+/** Draws the page in the next frame. */
 function schedule() {
-  frame ||= requestAnimationFrame(draw);
+  isStale = true;
+  wake();
 }
 
-function beat() { if (!calm.matches) pulse = performance.now(); }
+function wake() { frame ||= requestAnimationFrame(draw); }
+
+function beat() { [pulse, isPulsing] = calm.matches ? [-Infinity, false] : [performance.now(), true]; }
 
 function draw(now) {
   frame = 0;
   if (!isReady) return;
   if (isRunning && !pair.isBusy) goOn(now);
   const share = isRunning ? 1 : (now - pulse) / PULSE_MS;
-  show(share < 1 ? Math.max(0, share) : null);
+  // Screens have more frames than the workers answers.
+  if (isStale || isPulsing) {
+    isStale = false;
+    isPulsing = share < 1;
+    show(share < 1 ? Math.max(0, share) : null);
+  }
   if (isRunning && now - saidAt > SAY_EVERY_MS) say();
-  if (isRunning || share < 1) schedule();
+  if (isRunning || isPulsing) wake();
 }
 
 /** Takes the steps that are due; the page is drawn meanwhile. */
@@ -257,7 +269,8 @@ function show(pulsed) {
   drawn++;
   const step = shownStep();
   const flows = pair.each(({flow}) => flow);
-  const scale = scaleOf(flows);
+  const isWritten = !isRunning || drawn % WRITTEN_TURN === 0;
+  if (isWritten) scale = scaleOf(flows);
   const last = Math.max(...flows.map((flow) => flow.step.at(-1)));
   const axis = new Axis(0, 10 ** Math.ceil(Math.log10(Math.max(LEAST_STEPS, last))), true);
   const costs = pair.each(({records}) => records[0].cost.median).filter(Number.isFinite);
@@ -266,11 +279,11 @@ function show(pulsed) {
     updateSide(sides[name], {
       ...pair.trainings[name], step, axis, scale, most, theme, pulse: pulsed,
       replicas: pair.trainings[name].settings.replicas, built: pair.built, frame: drawn,
-      isRunning, isPast: look !== null,
+      isRunning, isWritten, isPast: look !== null,
     });
   }
   showBar(step, last);
-  if (!isRunning || drawn % PROFILE_TURN === 0) showProfile(flows, scale, step);
+  if (isWritten) showProfile(flows, scale, step);
 }
 
 /** Returns the ends of the colours: whole decades, so that they do not flicker. */

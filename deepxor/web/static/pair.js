@@ -7,11 +7,11 @@ import {SIDES, settingsOf} from './scene.js';
 // How long a worker trains before it answers, in milliseconds, and how long a frame may
 // take: where frames take longer, less is trained in each, so that the page stays smooth.
 const LEAST_BUDGET = 4, MOST_BUDGET = 24;
-const FRAME = 33;
-// A longer frame says nothing: the page was not shown.
-const PAUSE = 500;
-// How fast an estimate of the speed follows what is measured.
-const FOLLOW = 0.3;
+const FRAME = 31;
+// A longer frame says nothing: at first steps are slow, and a page may not be shown.
+const PAUSE = 100;
+// How fast the estimates of speed and of frames follow what is measured.
+const FOLLOW = 0.3, FOLLOW_FRAME = 0.1;
 
 export class Pair {
   constructor() {
@@ -22,6 +22,7 @@ export class Pair {
     this.replica = 0;
     this.budget = 10;
     this.begun = 0;
+    this.frame = FRAME;
   }
 
   /** Returns the number of steps that both have taken. */
@@ -85,7 +86,9 @@ export class Pair {
     const lapse = now - this.begun;
     this.begun = now;
     if (lapse > PAUSE) return;
-    const budget = this.budget * (lapse > FRAME ? 0.9 : 1.05);
+    // Screens have whole frames only: it is their mean that is kept.
+    this.frame += FOLLOW_FRAME * (lapse - this.frame);
+    const budget = this.budget * (this.frame > FRAME ? 0.97 : 1.03);
     this.budget = Math.min(MOST_BUDGET, Math.max(LEAST_BUDGET, budget));
   }
 

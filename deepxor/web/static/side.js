@@ -155,29 +155,43 @@ function isDue(side, part, changing, turn = 0) {
  * Shows a side. The view: `flow` and `records`; the `weights`, `surface` and `states` of
  * the latest step; `settings`; `layers`, their names; the `step` to look at, and `axis`,
  * `scale`, `most` cost, `theme`, `pulse`; the `replica` shown of `replicas`; and the
- * numbers of the `frame` and of the scene `built`; whether the training `isRunning`, and
- * whether the step is not the latest, `isPast`.
+ * numbers of the `frame` and of the scene `built`; whether the training `isRunning`,
+ * whether the step is not the latest, `isPast`, and whether texts are written.
  */
 export function updateSide(side, view) {
   side.view = view;
   const {ui} = side;
-  const {records, step, replicas, replica} = view;
-  const record = recordAt(records, step);
-  setText(ui.sentence, arrival(records[0], view.layers, records));
-  setText(ui.now, record === records[0] ? '\u00a0' : arrival(record, view.layers, records));
-  const zeros = Math.round(record.zero[0] * replicas);
-  setText(ui.of, [text.median(replicas), ...(zeros && replicas > 1 ? [text.zeros(zeros)] : [])].join(' \u00b7 '));
-  setText(ui.shown, text.network(replica, replicas));
+  const record = recordAt(view.records, view.step);
+  if (view.isWritten) write(side, record);
   showLayers(side, view);
   showMap(side, view);
   showWhy(side, view);
-  setText(ui.answers, view.isPast ? `${text.surface} \u00b7 ${text.latest}` : text.surface);
-  if (isDue(side, 'surface', [...view.surface], SURFACE_TURN)) {
+  if (isDue(side, 'surface', [view.flow.step.at(-1), view.replica], SURFACE_TURN)) {
     drawSurface(ui.surface, view.surface, 0, 1, true);
     ui.surface.setAttribute('aria-label', text.surfaceTitle);
   }
-  showCost(side, view, record);
-  showCount(side, view);
+  showCost(side, view);
+  showDots(side, view);
+}
+
+/** Writes what a side says. Texts that change make the browser lay out the page anew. */
+function write({ui, view}, record) {
+  const {records, replicas, replica, states, isPast, layers: names} = view;
+  setText(ui.sentence, arrival(records[0], names, records));
+  setText(ui.now, record === records[0] ? '\u00a0' : arrival(record, names, records));
+  const zeros = Math.round(record.zero[0] * replicas);
+  const among = zeros && replicas > 1 ? [text.zeros(zeros)] : [];
+  setText(ui.of, [text.median(replicas), ...among].join(' \u00b7 '));
+  setText(ui.shown, text.network(replica, replicas));
+  setText(ui.answers, isPast ? `${text.surface} \u00b7 ${text.latest}` : text.surface);
+  const {median} = record.cost;
+  setText(ui.cost, text.costTitle(Number.isFinite(median) ? power(Math.log10(median)) : '\u2013'));
+  const count = (wanted) => states.reduce((all, state) => all + (state === wanted), 0);
+  const parts = [text.solved(count(SOLVED), replicas)];
+  if (count(DEAD)) parts.push(text.dead(count(DEAD)));
+  if (count(DIVERGED)) parts.push(text.diverged(count(DIVERGED)));
+  if (isPast) parts.push(text.latest);
+  setText(ui.count, parts.join(' \u00b7 '));
 }
 
 function showLayers(side, {flow, settings, weights, scale, theme, step, pulse, replica, layers: names}) {
@@ -253,10 +267,8 @@ function showWhy(side, {flow, step, theme, settings, layers: names}) {
   ui.factors.replaceChildren(...shown.map((line) => h('li', {}, line)));
 }
 
-function showCost(side, {records, axis, most, theme, step}, record) {
+function showCost(side, {records, axis, most, theme, step}) {
   const {ui} = side;
-  const {median} = record.cost;
-  setText(ui.cost, text.costTitle(Number.isFinite(median) ? power(Math.log10(median)) : '\u2013'));
   if (!isDue(side, 'curve', [records.at(-1).step, step, axis, most], CURVE_TURN)) return;
   const width = ui.curve.parentNode.clientWidth;
   const curves = Object.fromEntries(['median', 'p10', 'p90'].map((name) => [name, costOf(records, name)]));
@@ -265,14 +277,8 @@ function showCost(side, {records, axis, most, theme, step}, record) {
   ui.curve.setAttribute('aria-label', ui.cost.textContent);
 }
 
-function showCount(side, {states, replicas, replica, theme, isPast}) {
+function showDots(side, {states, replicas, replica, theme}) {
   const {ui} = side;
-  const count = (wanted) => states.reduce((all, state) => all + (state === wanted), 0);
-  const parts = [text.solved(count(SOLVED), replicas)];
-  if (count(DEAD)) parts.push(text.dead(count(DEAD)));
-  if (count(DIVERGED)) parts.push(text.diverged(count(DIVERGED)));
-  if (isPast) parts.push(text.latest);
-  setText(ui.count, parts.join(' \u00b7 '));
   if (!isDue(side, 'dots', [...states, replica])) return;
   const width = ui.dots.parentNode.clientWidth;
   side.dots = layOutDots(replicas, width);
