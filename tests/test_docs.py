@@ -291,7 +291,12 @@ def test_the_scenes_of_the_playground_are_those_of_its_texts():
     path = ROOT / "deepxor" / "web" / "static" / "text" / "en.js"
     (scenes,) = re.findall(r"scenes: \{(.*?)\n  \}", path.read_text("utf-8"), re.DOTALL)
     names = re.findall(r"^    (\w+): '(.*)',$", scenes, re.MULTILINE)
-    found = re.findall(r"^\| ([^|`*]+?) \| ", PAGES["docs/playground.md"], re.MULTILINE)
+    (section,) = re.findall(
+        r"^## The scenes\n(.*?)^## ",
+        PAGES["docs/playground.md"],
+        re.MULTILINE | re.DOTALL,
+    )
+    found = re.findall(r"^\| ([^|`*]+?) \| ", section, re.MULTILINE)
     listed = found[found.index("scene") + 1 :]
     assert len(names) > 1
     own, *others = [name.replace("\\u2019", "\u2019") for _, name in names]
