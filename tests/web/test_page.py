@@ -33,6 +33,12 @@ def page() -> Iterator[Playground]:
         assert page.errors() == []
 
 
+# The pixels of the left decision surface.
+_SURFACE = """
+const canvas = document.querySelector('[data-side=left] .surface');
+return [...canvas.getContext('2d').getImageData(0, 0, 260, 260).data].join();
+"""
+
 # Makes the experiment of each command on standard input.
 _PARSE = """
 import sys
@@ -499,3 +505,13 @@ def test_an_exported_page_works_below_a_path(page: Playground, tmp_path: Path) -
         other = Playground(page.driver, f"{url}below/here/")
         other.visit()
         assert "1 part in 4,362,483 arrives" in other.sentence("left")
+
+
+def test_a_scene_that_looks_alike_is_drawn_anew(page: Playground) -> None:
+    # Another seed: the same step, the same network of as many, and only other weights.
+    fragment = "right.width=1&right.depth=20&right.initializer=normal&replicas=1"
+    page.visit(fragment=f"{fragment}&seed=0")
+    first = page.driver.execute_script(_SURFACE)
+    page.driver.find_element("css selector", "[title='Another seed']").click()
+    page.until(lambda: page.driver.execute_script(_SURFACE) != first, "its surface")
+    assert page.fragment().endswith("seed=1")

@@ -1,7 +1,7 @@
 // Why a layer gets so little: the gradient's way back to it, factor by factor.
 
 import {columnAt} from './drawing/cells.js';
-import {h, setText} from './drawing/dom.js';
+import {colourKey, h, setText} from './drawing/dom.js';
 import {prepare} from './drawing/draw.js';
 import {STAIRS_HEIGHT, drawStairs, wayBack} from './drawing/stairs.js';
 import {FACTORS} from './drawing/tables.js';
@@ -33,12 +33,8 @@ export function makeWhy(onClose) {
     canvas: h('canvas', {class: 'stairs', role: 'img'}),
     list: h('ol', {class: 'factors'}),
   };
-  const [slope, weight] = [['slope', 'slope of the activation'], ['weight', 'weights']]
-    .map(([key, label]) => {
-      const box = h('i', {class: 'factor', 'aria-hidden': 'true'});
-      box.style.background = FACTORS[key];
-      return h('span', {class: 'key'}, box, label);
-    });
+  const slope = colourKey(FACTORS.slope, 'slope of the activation');
+  const weight = colourKey(FACTORS.weight, 'weights');
   why.root = h('section', {class: 'why', 'aria-label': 'Why'},
     h('div', {class: 'head'}, 'Why: the gradient\u2019s way back, layer by layer ', slope, weight,
       h('button', {class: 'close', onclick: onClose, 'aria-label': 'Close'}, '\u00d7')),

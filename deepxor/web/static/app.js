@@ -256,12 +256,13 @@ function goOn(now) {
 /** Says for those who cannot see it what the page shows. */
 function say() {
   saidAt = performance.now();
-  if (!isReady) return;
-  setText(ui.said, SIDES.map((name) => {
-    const {records, layers} = pair.trainings[name];
-    return `${text.sides[name]}: ${arrival(recordAt(records, shownStep()), layers, records)}`;
-  }).join(' '));
+  if (isReady) setText(ui.said, inWords());
 }
+
+const inWords = () => SIDES.map((name) => {
+  const {records, layers} = pair.trainings[name];
+  return `${text.sides[name]}: ${arrival(recordAt(records, shownStep()), layers, records)}`;
+}).join(' ');
 
 const shownStep = () => look ?? Math.max(...pair.each(({records}) => records.at(-1).step));
 
@@ -278,7 +279,7 @@ function show(pulsed) {
   for (const name of SIDES) {
     updateSide(sides[name], {
       ...pair.trainings[name], step, axis, scale, most, theme, pulse: pulsed,
-      replicas: pair.trainings[name].settings.replicas, built: pair.built, frame: drawn,
+      replicas: pair.trainings[name].settings.replicas, frame: drawn,
       isRunning, isWritten, isPast: look !== null,
     });
   }
@@ -318,7 +319,7 @@ function showProfile(flows, scale, step) {
   const ends = {input: text.input, depth: text.depthWord, output: text.outputWord};
   drawProfile(prepare(ui.profile, width, PROFILE_HEIGHT), layout, NORM, theme, new Set(), ends);
   setText(ui.profileTitle, text.profileTitle(step));
-  ui.profile.setAttribute('aria-label', `${ui.profileTitle.textContent}. ${ui.said.textContent}`);
+  ui.profile.setAttribute('aria-label', `${ui.profileTitle.textContent}. ${inWords()}`);
   const room = ui.scale.clientWidth;
   const made = JSON.stringify([room, scale, theme]);
   if (ui.scale.dataset.made === made) return;

@@ -1,7 +1,7 @@
 // What is around the two sides: the bar, the profile, the legend, and what is said.
 
 import {NON_FINITE, ZERO} from './drawing/cells.js';
-import {h, swatch} from './drawing/dom.js';
+import {colourKey, h, swatch} from './drawing/dom.js';
 import {prepare} from './drawing/draw.js';
 import {makeCommonFields} from './controls.js';
 import {WEIGHTS} from './tables.js';
@@ -61,18 +61,13 @@ export function makeFrame(handlers, sides) {
 }
 
 function legend({scale}) {
-  const line = (colour, label) => {
-    const box = h('i', {class: 'line', 'aria-hidden': 'true'});
-    box.style.background = colour;
-    return h('span', {class: 'key'}, box, label);
-  };
   const state = (state, label) => {
     const canvas = h('canvas', {'data-state': state, 'aria-hidden': 'true'});
     return h('span', {class: 'key states'}, canvas, label);
   };
   const {legend: names, states} = text;
   return h('div', {class: 'legend'}, scale, swatch(ZERO, names.zero), swatch(NON_FINITE, names.notFinite),
-    line(WEIGHTS[0], names.negative), line(WEIGHTS[1], names.positive),
+    colourKey(WEIGHTS[0], names.negative, 'line'), colourKey(WEIGHTS[1], names.positive, 'line'),
     state(LEARNING, states.learning), state(SOLVED, states.solved), state(DEAD, states.dead),
     state(DIVERGED, states.diverged));
 }

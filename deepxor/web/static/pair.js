@@ -38,11 +38,17 @@ export class Pair {
 
   /** Builds the networks of a scene, and takes the first step; false if it was dropped. */
   build(scene) {
-    this.built++;
+    const built = ++this.built;
     return this.enqueue(async () => {
       this.replica = Math.min(this.replica, scene.replicas - 1);
-      await Promise.all(this.each((training, side) =>
-        start(training, settingsOf(scene, side), this.replica)));
+      const found = await Promise.all(this.each(({engine}, side) =>
+        start(engine, settingsOf(scene, side), this.replica)));
+      // Both at once, so that no frame shows one side of each scene.
+      this.each((training, side) => {
+        const {answer, ...made} = found[SIDES.indexOf(side)];
+        Object.assign(training, made, {built, records: []});
+        take(training, answer);
+      });
     });
   }
 
@@ -114,15 +120,12 @@ export class Pair {
 
 const shownOf = ({replica, weights, surface, states}) => ({replica, weights, surface, states});
 
-/** Builds one training, and takes its first step. */
-async function start(training, settings, replica) {
-  const {engine} = training;
-  const {layerNames} = await engine.ask({do: 'build', settings});
+/** Builds the networks of one side, takes their first step, and returns both. */
+async function start(engine, settings, replica) {
+  const {layerNames: layers} = await engine.ask({do: 'build', settings});
   if (replica) await engine.ask({do: 'show', replica});
   const answer = await engine.ask({do: 'advance', to: 1, until: 0});
-  const speed = 1 / Math.max(0.01, answer.spent);
-  Object.assign(training, {settings, speed, layers: layerNames, records: []});
-  take(training, answer);
+  return {settings, layers, answer, speed: 1 / Math.max(0.01, answer.spent)};
 }
 
 /** Takes what a worker answers into a training. */

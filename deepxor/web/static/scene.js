@@ -67,8 +67,8 @@ export function decode(fragment) {
   const found = {left: {}, right: {}};
   for (const [key, value] of values) {
     const [side, name] = key.split('.');
-    if (COMMON.includes(key)) found[key] = typed(key, value);
-    else if (SIDES.includes(side) && OWN.includes(name)) found[side][name] = typed(name, value);
+    if (COMMON.includes(key)) found[key] = value;
+    else if (SIDES.includes(side) && OWN.includes(name)) found[side][name] = value;
   }
   return sound(found);
 }
@@ -85,11 +85,6 @@ export function encode(scene) {
   }
   for (const name of COMMON) if (scene[name] !== usual[name]) values.set(name, scene[name]);
   return String(values);
-}
-
-function typed(name, text) {
-  if (name === 'residual') return text === 'true';
-  return typeof DEFAULTS[name] === 'number' ? Number(text || NaN) : text;
 }
 
 const pick = (from, names) =>

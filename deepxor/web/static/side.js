@@ -1,7 +1,7 @@
 // One side of the page: a network's settings, and all that is seen of its training.
 
 import {FINITE, NORM, ZERO, cellsAt, columnAt} from './drawing/cells.js';
-import {dot, h, setText} from './drawing/dom.js';
+import {colourKey, dot, h, setText} from './drawing/dom.js';
 import {MARGIN, drawMap, mapHeight, prepare, renderCells, runColour} from './drawing/draw.js';
 import {STAIRS_HEIGHT, drawStairs, wayBack} from './drawing/stairs.js';
 import {FACTORS} from './drawing/tables.js';
@@ -54,7 +54,8 @@ export function makeSide(name, index, handlers) {
     handlers.onChange();
   };
   ui.why.append(
-    h('div', {class: 'head'}, text.why, key(FACTORS.slope, text.slope), key(FACTORS.weight, text.weight),
+    h('div', {class: 'head'}, text.why, colourKey(FACTORS.slope, text.slope),
+      colourKey(FACTORS.weight, text.weight),
       h('button', {class: 'close', onclick: closeWhy, 'aria-label': text.close}, '\u00d7')),
     ui.because, ui.stairs, h('details', {}, h('summary', {}, text.numbers), ui.factors));
   side.root = h('section', {class: 'side', 'aria-label': text.sides[name], 'data-side': name},
@@ -75,12 +76,6 @@ export function makeSide(name, index, handlers) {
   });
   return side;
 }
-
-const key = (colour, label) => {
-  const box = h('i', {class: 'factor', 'aria-hidden': 'true'});
-  box.style.background = colour;
-  return h('span', {class: 'key'}, box, label);
-};
 
 /** Lets pointer and keyboard choose a layer or a unit. */
 function followLayers(side, handlers) {

@@ -27,6 +27,13 @@ export function swatch(cell, text) {
   return h('span', {class: 'key'}, canvas, text);
 }
 
+/** Returns a colour with what it stands for, for legends. */
+export function colourKey(colour, text, look = 'factor') {
+  const box = h('i', {class: look, 'aria-hidden': 'true'});
+  box.style.background = colour;
+  return h('span', {class: 'key'}, box, text);
+}
+
 /** Returns a run's colour and marker, for lists and headings. */
 export function dot(index) {
   const element = h('i', {class: 'dot', 'aria-hidden': 'true'});
