@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -279,7 +280,31 @@ class _StatelessUpdate(keras.optimizers.Optimizer):
     Under TensorFlow it writes to each `tf.Variable` itself, for the sake of
     distribution strategies. Assigning to the Keras variable instead, as Keras does
     under any other backend, is all it takes.
+
+    Attributes:
+        factors: A variable of factors of the learning rate, which broadcasts against
+            every gradient; None for the same rate everywhere.
     """
+
+    factors: keras.Variable | None = None
+
+    def vary(self, factors: np.ndarray) -> None:
+        """Gives parts of every gradient learning rates of their own.
+
+        Args:
+            factors: The factors of the learning rate, which broadcast against every
+                gradient.
+        """
+        # As an attribute it becomes one of the optimizer's variables, which the blocks
+        # of replicas divide among them.
+        self.factors = keras.Variable(
+            factors, trainable=False, name="learning_rate_factors"
+        )
+
+    def _rate(self, learning_rate: tf.Tensor) -> tf.Tensor:
+        if self.factors is None:
+            return learning_rate
+        return learning_rate * tf.cast(self.factors.value, learning_rate.dtype)
 
     def _var_key(self, variable: keras.Variable) -> int:
         return id(variable)
@@ -291,11 +316,11 @@ class _StatelessUpdate(keras.optimizers.Optimizer):
         learning_rate: tf.Tensor,
     ) -> None:
         for gradient, variable in zip(grads, trainable_variables, strict=True):
-            self.update_step(gradient, variable, learning_rate)
+            self.update_step(gradient, variable, self._rate(learning_rate))
 
     def _apply_weight_decay(self, variables: Sequence[keras.Variable]) -> None:
         if self.weight_decay is not None:
-            rate = self.weight_decay * self.learning_rate
+            rate = self.weight_decay * self._rate(self.learning_rate)
             for variable in variables:
                 if self._use_weight_decay(variable):
                     variable.assign_sub(variable * rate)

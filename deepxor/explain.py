@@ -22,6 +22,8 @@ _D = Experiment()
 
 NETWORK = flags.DEFINE_enum("network", _D.network, NETWORKS, "Rung of the ladder.")
 HIDDEN_UNITS = flags.DEFINE_string("hidden_units", None, app.HIDDEN_UNITS_HELP)
+DEPTH = flags.DEFINE_integer("depth", None, app.DEPTH_HELP)
+WIDTH = flags.DEFINE_integer("width", None, app.WIDTH_HELP)
 ACTIVATIONS = flags.DEFINE_list(
     "activations",
     ["sigmoid", "relu"],
@@ -32,6 +34,10 @@ INITIALIZER = flags.DEFINE_enum(
     _D.initializer,
     [AUTO, *REPLICA_INITIALIZERS],
     "Kernel initializer; auto: as in deepxor.train.",
+)
+WEIGHT_VARIANCE = flags.DEFINE_float("weight_variance", None, app.WEIGHT_VARIANCE_HELP)
+BIAS_VARIANCE = flags.DEFINE_float(
+    "bias_variance", _D.bias_variance, app.BIAS_VARIANCE_HELP
 )
 REPLICAS = flags.DEFINE_integer(
     "replicas", _D.replicas, "Independent networks measured side by side."
@@ -55,8 +61,12 @@ def experiments_from_flags() -> list[Experiment]:
         Experiment(
             network=NETWORK.value,
             hidden_units=None if units is None else app.parse_units(units),
+            depth=DEPTH.value,
+            width=WIDTH.value,
             activation=activation,
             initializer=INITIALIZER.value,
+            weight_variance=WEIGHT_VARIANCE.value,
+            bias_variance=BIAS_VARIANCE.value,
             replicas=REPLICAS.value,
             seed=SEED.value,
             bits=BITS.value,

@@ -21,6 +21,8 @@ _D = Experiment()
 
 NETWORK = flags.DEFINE_enum("network", _D.network, NETWORKS, "Rung of the ladder.")
 HIDDEN_UNITS = flags.DEFINE_string("hidden_units", None, app.HIDDEN_UNITS_HELP)
+DEPTH = flags.DEFINE_integer("depth", None, app.DEPTH_HELP)
+WIDTH = flags.DEFINE_integer("width", None, app.WIDTH_HELP)
 ACTIVATION = flags.DEFINE_enum(
     "activation", _D.activation, ACTIVATIONS, "Activation of the hidden layers."
 )
@@ -32,6 +34,10 @@ INITIALIZER = flags.DEFINE_enum(
     [AUTO, *REPLICA_INITIALIZERS],
     "Kernel initializer; auto: uniform for the lecture's network, else he for the ReLU "
     "family, lecun for selu, glorot for the others.",
+)
+WEIGHT_VARIANCE = flags.DEFINE_float("weight_variance", None, app.WEIGHT_VARIANCE_HELP)
+BIAS_VARIANCE = flags.DEFINE_float(
+    "bias_variance", _D.bias_variance, app.BIAS_VARIANCE_HELP
 )
 OPTIMIZER = flags.DEFINE_enum("optimizer", _D.optimizer, OPTIMIZERS, "Optimizer.")
 LEARNING_RATE = flags.DEFINE_float(
@@ -72,10 +78,14 @@ def experiment_from_flags() -> Experiment:
     return Experiment(
         network=NETWORK.value,
         hidden_units=None if units is None else app.parse_units(units),
+        depth=DEPTH.value,
+        width=WIDTH.value,
         activation=ACTIVATION.value,
         alpha=ALPHA.value,
         pieces=PIECES.value,
         initializer=INITIALIZER.value,
+        weight_variance=WEIGHT_VARIANCE.value,
+        bias_variance=BIAS_VARIANCE.value,
         optimizer=OPTIMIZER.value,
         learning_rate=LEARNING_RATE.value,
         num_steps=NUM_STEPS.value,

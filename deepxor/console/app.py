@@ -16,6 +16,13 @@ from absl import app, flags
 HIDDEN_UNITS_HELP = (
     "Units of each hidden layer in place of the network's, as in 5,4; empty for none."
 )
+DEPTH_HELP = "Hidden layers of --width units each, in place of the network's."
+WIDTH_HELP = "Units of each of the --depth hidden layers."
+WEIGHT_VARIANCE_HELP = (
+    "Kernels are normal with this variance divided by the number of inputs, in place "
+    "of the initializer: sigma_w^2 of mean-field theory."
+)
+BIAS_VARIANCE_HELP = "Biases are normal with this variance: sigma_b^2."
 RESIDUAL_HELP = (
     "Add each hidden layer's input to its output where both have the same number of "
     "units."

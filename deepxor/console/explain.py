@@ -35,7 +35,7 @@ def explain_experiment(experiment: Experiment) -> Explanation:
         The explanation of all replicas.
     """
     explanation = explain(build(experiment, dtype="float64"), *xor(experiment.bits))
-    title = f"{experiment.activation}, {experiment.kernel_initializer}"
+    title = f"{experiment.activation}, {experiment.initial_weights}"
     title += ", residual" if experiment.residual else ""
     return dataclasses.replace(explanation, title=title)
 

@@ -159,8 +159,10 @@ def _lab_run(run: Run, with_events: bool) -> ReportRun:
         "replicas": run.experiment.replicas,
     })  # fmt: skip
     settings = run.experiment.to_json()
-    settings["initializer"] = run.experiment.kernel_initializer
+    settings["initializer"] = run.experiment.initial_weights
     settings["hidden_units"] = ", ".join(map(str, run.experiment.hidden))
+    for name in ("depth", "width", "weight_variance", "bias_variance"):
+        del settings[name]  # the two above say it
     return ReportRun(printable(run.name), row, settings, remark, events)
 
 

@@ -35,11 +35,19 @@ class Experiment:
         network: The network, a key of `NETWORKS`.
         hidden_units: The units of each hidden layer, in place of those of the network;
             empty for no hidden layer; None for those of the network.
+        depth: The number of hidden layers of `width` units each, in place of those of
+            the network; None for those of the network.
+        width: The units of each of the `depth` hidden layers.
         activation: The activation of the hidden layers, a key of `ACTIVATIONS`.
         alpha: Minus the limit of elu at minus infinity, above 0.
         pieces: The number of linear pieces of each maxout unit, from 2 to 100.
         initializer: The kernel initializer, a key of `REPLICA_INITIALIZERS`; or "auto"
             for uniform in the lecture's network, and else the one of the activation.
+        weight_variance: sigma_w^2 of Schoenholz et al. 2017: all kernels are normal
+            with variance `weight_variance` / inputs, whatever the initializer would
+            be; None for the initializer.
+        bias_variance: sigma_b^2: all biases are normal with this variance; with 0, the
+            default, they are 0.
         optimizer: The optimizer, a key of `OPTIMIZERS`.
         learning_rate: The learning rate, above 0.
         num_steps: The number of optimizer steps, each on the whole truth table.
@@ -59,10 +67,14 @@ class Experiment:
 
     network: str = "deep"
     hidden_units: tuple[int, ...] | None = None
+    depth: int | None = None
+    width: int | None = None
     activation: str = "sigmoid"
     alpha: float = 1.0
     pieces: int = 2
     initializer: str = AUTO
+    weight_variance: float | None = None
+    bias_variance: float = 0.0
     optimizer: str = "sgd"
     learning_rate: float = 0.1
     num_steps: int = 10_001
@@ -79,6 +91,10 @@ class Experiment:
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_positive("alpha", self.alpha)
         _check_positive("learning_rate", self.learning_rate)
+        if self.weight_variance is not None:
+            _check_positive("weight_variance", self.weight_variance)
+        if self.bias_variance != 0:
+            _check_positive("bias_variance", self.bias_variance)
         _check_range("pieces", self.pieces, 2, 100)
         _check_range("num_steps", self.num_steps, 1, 10**9)
         _check_range("log_every", self.log_every, 1, 10**9)
@@ -88,15 +104,37 @@ class Experiment:
         if self.hidden_units is not None:
             object.__setattr__(self, "hidden_units", _as_tuple(self.hidden_units))
             _check_units(self.hidden_units)
+        if self.depth is not None:
+            _check_range("depth", self.depth, 1, MAX_LAYERS)
+        if self.width is not None:
+            _check_range("width", self.width, 1, MAX_UNITS)
         if type(self.residual) is not bool:
             refuse("residual", self.residual, "True or False")
         self._check_combinations()
 
     def _check_combinations(self) -> None:
-        if self.hidden_units is not None and self.network != Experiment.network:
+        if (self.depth is None) != (self.width is None):
             raise ValueError(
-                "`network` and `hidden_units` must not both be given. Received: "
-                f"network={self.network!r}, hidden_units={self.hidden_units!r}"
+                "`depth` and `width` must be given together. Received: "
+                f"depth={self.depth}, width={self.width}"
+            )
+        is_given = {
+            "network": self.network != Experiment.network,
+            "hidden_units": self.hidden_units is not None,
+            "depth": self.depth is not None,
+        }
+        given = [name for name in is_given if is_given[name]]
+        if len(given) > 1:
+            values = ", ".join(f"{name}={getattr(self, name)!r}" for name in given)
+            raise ValueError(
+                f"`{given[0]}` and `{given[1]}` must not both be given. Received: "
+                f"{values}"
+            )
+        if self.weight_variance is not None and self.initializer != AUTO:
+            raise ValueError(
+                "`weight_variance` and `initializer` must not both be given. Received: "
+                f"weight_variance={self.weight_variance}, "
+                f"initializer={self.initializer!r}"
             )
         if self.alpha != Experiment.alpha and self.activation != "elu":
             raise ValueError(
@@ -118,9 +156,16 @@ class Experiment:
     @property
     def hidden(self) -> tuple[int, ...]:
         """The units of each hidden layer."""
-        return (
-            NETWORKS[self.network] if self.hidden_units is None else self.hidden_units
-        )
+        if self.depth is not None and self.width is not None:
+            return (self.width,) * self.depth
+        if self.hidden_units is not None:
+            return self.hidden_units
+        return NETWORKS[self.network]
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the network is one of `NETWORKS`."""
+        return self.hidden_units is None and self.depth is None
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -143,12 +188,43 @@ class Experiment:
 
     @property
     def kernel_initializer(self) -> str:
-        """The key of `REPLICA_INITIALIZERS` that is used, with "auto" resolved."""
+        """The key of `REPLICA_INITIALIZERS` that is used, with "auto" resolved.
+
+        It has no effect if there is a `weight_variance`.
+        """
         if self.initializer != AUTO:
             return self.initializer
-        if self.hidden_units is None and self.network == "lecture":
+        if self.is_named and self.network == "lecture":
             return "uniform"
         return ACTIVATIONS[self.activation].initializer
+
+    @property
+    def trace_key(self) -> tuple[Any, ...]:
+        """What networks that are trained side by side must have in common.
+
+        They may differ in their initial weights and their learning rates.
+        """
+        return (
+            self.bits,
+            self.hidden,
+            self.activation,
+            self.alpha,
+            self.pieces,
+            self.residual,
+            self.optimizer,
+            self.num_steps,
+            self.log_every,
+        )
+
+    @property
+    def initial_weights(self) -> str:
+        """What the initial weights are drawn from, in words such as "he"."""
+        words = self.kernel_initializer
+        if self.weight_variance is not None:
+            words = f"normal, variance {self.weight_variance:g} / inputs"
+        if self.bias_variance:
+            words += f"; biases normal, variance {self.bias_variance:g}"
+        return words
 
     @property
     def run_name(self) -> str:
@@ -156,6 +232,8 @@ class Experiment:
         network = self.network
         if self.hidden_units is not None:
             network = f"hidden_{'_'.join(map(str, self.hidden_units)) or 'none'}"
+        if self.depth is not None:
+            network = f"depth{self.depth}_width{self.width}"
         end = "-residual" if self.residual else ""
         return f"{network}-{self.activation}"[: 200 - len(end)] + end
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import keras
 
@@ -16,12 +18,15 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def make_optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
+def make_optimizer(
+    name: str, learning_rate: float | np.ndarray
+) -> keras.optimizers.Optimizer:
     """Returns a new Keras optimizer.
 
     Args:
         name: A key of `OPTIMIZERS`.
-        learning_rate: The learning rate.
+        learning_rate: The learning rate; or an array of learning rates, which
+            broadcasts against every gradient, such as [R] for replicas.
 
     Returns:
         An optimizer that can update values in a `keras.StatelessScope`. Its other
@@ -32,5 +37,9 @@ def make_optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimize
     from deepxor.compat import stateless_optimizer
 
     class_name, options = OPTIMIZERS[name]
-    stock = getattr(keras.optimizers, class_name)
-    return stateless_optimizer(stock)(learning_rate=learning_rate, **options)
+    kind = stateless_optimizer(getattr(keras.optimizers, class_name))
+    if not isinstance(learning_rate, np.ndarray):
+        return kind(learning_rate=learning_rate, **options)
+    optimizer = kind(learning_rate=1.0, **options)
+    optimizer.vary(learning_rate.astype(np.float32))
+    return optimizer

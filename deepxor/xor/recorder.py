@@ -173,16 +173,26 @@ def _settings_line(experiment: Experiment) -> str:
     Returns:
         A text such as "deep" or "2-5-4-1 adam learning_rate=0.01 seed=1".
     """
-    is_named = experiment.hidden_units is None
-    parts = [experiment.network if is_named else experiment.shape]
+    parts = [_network(experiment)]
     for name in ("initializer", "optimizer"):
         value = getattr(experiment, name)
         parts += [value] if value != getattr(Experiment, name) else []
-    for name in ("learning_rate", "bits", "alpha", "pieces", "seed"):
+    for name in (
+        "learning_rate", "weight_variance", "bias_variance", "bits", "alpha", "pieces",
+        "seed",
+    ):  # fmt: skip
         value = getattr(experiment, name)
         parts += [f"{name}={value}"] if value != getattr(Experiment, name) else []
     parts += ["residual"] if experiment.residual else []
     return " ".join(parts)
+
+
+def _network(experiment: Experiment) -> str:
+    if experiment.is_named:
+        return experiment.network
+    if experiment.depth is not None:
+        return f"{experiment.depth}x{experiment.width}"
+    return experiment.shape
 
 
 def _charts() -> list[layout_pb2.Chart]:

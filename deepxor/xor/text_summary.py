@@ -25,7 +25,7 @@ def settings(experiment: Experiment) -> str:
         "|---|---|",
         f"| shape | {experiment.shape} |",
         f"| activation | {experiment.activation} |",
-        f"| initializer | {experiment.kernel_initializer} |",
+        f"| initial weights | {experiment.initial_weights} |",
         f"| optimizer | {experiment.optimizer} |",
         f"| learning rate | {experiment.learning_rate} |",
         f"| steps | {experiment.num_steps} |",

@@ -49,7 +49,8 @@ class Observer(Protocol):
     def finalize(self, kept: list[tf.Tensor]) -> list[tf.Tensor]:
         """Returns the tensors to hand over after the last step, [..., R] each.
 
-        They should be few, as each costs Keras some time.
+        They should be few, as each costs Keras some time. The model's variables have
+        the block's values after the last step during the call.
 
         Args:
             kept: The tensors kept after the last step.
@@ -201,8 +202,8 @@ class TrainLoop:
         )
         with _holding(variables, state):
             rows = pack([*state[:owned], *self._network.evaluate()])
-        pairs = zip(self._network.observers, kept, strict=True)
-        results = [observer.finalize(last) for observer, last in pairs]
+            pairs = zip(self._network.observers, kept, strict=True)
+            results = [observer.finalize(last) for observer, last in pairs]
         return state, rows, results, logs
 
 
