@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from deepxor.checks import check_choice, refuse
@@ -199,21 +199,20 @@ class Experiment:
         return ACTIVATIONS[self.activation].initializer
 
     @property
-    def trace_key(self) -> tuple[Any, ...]:
-        """What networks that are trained side by side must have in common.
+    def common(self) -> Experiment:
+        """The experiment with the defaults of what may differ among networks.
 
-        They may differ in their initial weights and their learning rates.
+        Networks with the same one can be trained side by side, as they differ in their
+        initial weights and their learning rates only.
         """
-        return (
-            self.bits,
-            self.hidden,
-            self.activation,
-            self.alpha,
-            self.pieces,
-            self.residual,
-            self.optimizer,
-            self.num_steps,
-            self.log_every,
+        return replace(
+            self,
+            initializer=AUTO,
+            weight_variance=None,
+            bias_variance=0.0,
+            learning_rate=Experiment.learning_rate,
+            replicas=1,
+            seed=0,
         )
 
     @property

@@ -73,13 +73,28 @@ def fit(
     )
     if batches:
         # A batch of no step measures the weights before the first one.
-        steps = tf.data.Dataset.from_tensor_slices(np.array([0, *batches], np.int32))
-        options = tf.data.Options()
-        # A list of integers needs no tuning, and ending the tuner's thread can take two
-        # seconds.
-        options.autotune.enabled = False
-        steps = steps.with_options(options)
-        model.fit(steps, callbacks=list(callbacks), shuffle=False, verbose=0)
+        fit_batches(model, [0, *batches], callbacks)
+
+
+def fit_batches(
+    model: ReplicaNetwork,
+    batches: Sequence[int],
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
+    """Takes optimizer steps in training batches, all of them one epoch.
+
+    Args:
+        model: The model.
+        batches: The number of steps of each batch, at least 0.
+        callbacks: Any Keras callbacks.
+    """
+    steps = tf.data.Dataset.from_tensor_slices(np.array(batches, np.int32))
+    options = tf.data.Options()
+    # A list of integers needs no tuning, and ending the tuner's thread can take two
+    # seconds.
+    options.autotune.enabled = False
+    steps = steps.with_options(options)
+    model.fit(steps, callbacks=list(callbacks), shuffle=False, verbose=0)
 
 
 def train_experiment(

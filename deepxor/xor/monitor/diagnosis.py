@@ -13,7 +13,14 @@ import numpy as np
 from deepxor import verdicts
 from deepxor.diagnosis.diagnosis import Diagnosis
 from deepxor.diagnosis.thresholds import THRESHOLDS
-from deepxor.verdicts import DEAD, EXPLODING, HEALTHY, UNDECIDED, VANISHING
+from deepxor.verdicts import (
+    DEAD,
+    EXPLODING,
+    HEALTHY,
+    NOT_LEARNING,
+    UNDECIDED,
+    VANISHING,
+)
 
 # Rules look at this many of the latest records, so that no single one decides. The
 # rules of ordinary models look at a share of all records; here that would take too much
@@ -118,7 +125,8 @@ def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
     last layer's norm at the first record, both at the first record and at the latest
     ones. The last layer's later norms are no measure, as they shrink to rounding noise
     once its bias has fitted the mean. If the loss has fallen, the gradient has arrived
-    between the records, and no replica has the fault.
+    between the records, and no replica has the fault. If the losses of the replicas are
+    known, [records, R], each one's own decides.
 
     Args:
         history: `ReplicaMonitor.history`.
@@ -127,21 +135,42 @@ def vanishing_replicas(history: Mapping[str, Any]) -> np.ndarray:
         Whether each replica has the fault, bool [R].
     """
     first, recent = history["first"], history["recent"]
-    if _has_learned(history):
-        return np.zeros(recent.shape[-1], bool)
     enough = VANISHING_RATIO * first[-1]
     starts = first[0] < enough
     stays = (recent[:, 0] < enough).all(axis=0)
-    return starts & stays & ~dead_replicas(history)
+    return starts & stays & ~dead_replicas(history) & ~_has_learned(history)
+
+
+def replica_verdicts(history: Mapping[str, Any], is_solved: np.ndarray) -> list[str]:
+    """Returns the verdict on each replica.
+
+    A replica that is right on every sample is healthy, though its gradient may have
+    become exactly zero since. One that is not, and whose gradient has no fault, does
+    not learn.
+
+    Args:
+        history: A mapping with these keys of `ReplicaMonitor.history`: "layer",
+            "first", "recent" and "loss".
+        is_solved: Whether each replica is right on every sample, bool [R].
+    """
+    masks = {
+        EXPLODING: exploding_replicas(history),
+        HEALTHY: is_solved,
+        DEAD: dead_replicas(history),
+        VANISHING: vanishing_replicas(history),
+    }
+    # The first that holds is the verdict.
+    return np.select(list(masks.values()), list(masks), NOT_LEARNING).tolist()
 
 
 def _diagnosis(verdict: str, layer: str | None, evidence: str) -> Diagnosis:
     return Diagnosis(verdict, layer, evidence, verdicts.advice(verdict))
 
 
-def _has_learned(history: Mapping[str, Any]) -> bool:
-    loss = history["loss"]
-    return bool(loss[0] > 0 and loss[-1] < LEARNED_SHARE * loss[0])
+def _has_learned(history: Mapping[str, Any]) -> np.ndarray:
+    """Returns whether the loss has fallen; of each replica, if each one's is known."""
+    loss = np.asarray(history["loss"])
+    return (loss[0] > 0) & (loss[-1] < LEARNED_SHARE * loss[0])
 
 
 def _of_replicas(mask: np.ndarray) -> str:

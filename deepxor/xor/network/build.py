@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepxor.checks import refuse
 from deepxor.nn.activations import MAXOUT
 from deepxor.nn.keras_activation import activation_function
 from deepxor.xor.config import HYPOTHESIS, Experiment
@@ -31,48 +30,24 @@ def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:
         A model whose `fit` takes a `tf.data.Dataset` of numbers of steps.
     """
     networks = [Network(experiment, r) for r in range(experiment.replicas)]
-    return build_networks(networks, dtype)
+    return _build(networks, experiment.learning_rate, dtype)
 
 
-def build_networks(
-    networks: Sequence[Network], dtype: str = "float32"
-) -> ReplicaNetwork:
+def build_networks(networks: Sequence[Network]) -> ReplicaNetwork:
     """Returns the compiled model of networks of several experiments side by side.
 
     Args:
-        networks: The networks, R of them, whose experiments have the same
-            `Experiment.trace_key`.
-        dtype: The type of weights and computation.
+        networks: The networks, R of them, with the same `Experiment.common`.
 
     Returns:
         A model whose `fit` takes a `tf.data.Dataset` of numbers of steps.
-
-    Raises:
-        ValueError: If the experiments cannot be trained side by side.
     """
-    experiment = networks[0].experiment
-    for other in networks:
-        if other.experiment.trace_key != experiment.trace_key:
-            refuse("networks", other, f"alike in all of {experiment.trace_key}")
-    units = (*experiment.hidden, 1)
-    stack = [
-        _make_layer(experiment, len(networks), name, n, has_shortcut, dtype)
-        for name, n, has_shortcut in zip(
-            experiment.layer_names, units, experiment.shortcuts, strict=True
-        )
-    ]
-    x, y = xor(experiment.bits)
-    model = ReplicaNetwork(stack, x, y, name=experiment.network, dtype=dtype)
-    set_initial_weights(model, networks)
-    rates = [network.experiment.learning_rate for network in networks]
-    is_one = len(set(rates)) == 1
-    optimizer = make_optimizer(
-        experiment.optimizer, rates[0] if is_one else np.array(rates)
-    )
-    # The model compiles its loop itself, block by block.
-    model.compile(optimizer=optimizer, jit_compile=False)
-    optimizer.build(model.trainable_variables)
-    return model
+    return _build(networks, learning_rates(networks))
+
+
+def learning_rates(networks: Sequence[Network]) -> np.ndarray:
+    """Returns the learning rate of each network, float32 [R]."""
+    return np.array([each.experiment.learning_rate for each in networks], np.float32)
 
 
 def set_initial_weights(model: ReplicaNetwork, networks: Sequence[Network]) -> None:
@@ -85,6 +60,29 @@ def set_initial_weights(model: ReplicaNetwork, networks: Sequence[Network]) -> N
     weights = initial_weights(networks, [layer.pieces for layer in model.stack])
     for variable, value in zip(model.trainable_variables, weights, strict=True):
         variable.assign(value)
+
+
+def _build(
+    networks: Sequence[Network],
+    learning_rate: float | np.ndarray,
+    dtype: str = "float32",
+) -> ReplicaNetwork:
+    experiment = networks[0].experiment
+    units = (*experiment.hidden, 1)
+    stack = [
+        _make_layer(experiment, len(networks), name, n, has_shortcut, dtype)
+        for name, n, has_shortcut in zip(
+            experiment.layer_names, units, experiment.shortcuts, strict=True
+        )
+    ]
+    x, y = xor(experiment.bits)
+    model = ReplicaNetwork(stack, x, y, name=experiment.network, dtype=dtype)
+    set_initial_weights(model, networks)
+    optimizer = make_optimizer(experiment.optimizer, learning_rate)
+    # The model compiles its loop itself, block by block.
+    model.compile(optimizer=optimizer, jit_compile=False)
+    optimizer.build(model.trainable_variables)
+    return model
 
 
 def _make_layer(

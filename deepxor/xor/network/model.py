@@ -213,6 +213,15 @@ class ReplicaNetwork(keras.Model):
             self.optimizer.apply(gradients, self.trainable_variables)
         return gradients, cost, accuracy
 
+    def gradients(self) -> list[tf.Tensor]:
+        """Returns the gradient of each trainable variable, [..., R] each."""
+        weights = [variable.value for variable in self.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            loss = tf.reduce_sum(self.replica_cost(self.forward(self.x)[-1]))
+        gradients: list[tf.Tensor] = tape.gradient(loss, weights)
+        return gradients
+
     def backprop_chain(self, x: np.ndarray, y: np.ndarray) -> Chain:
         """Returns the layers and the loss as `deepxor.explain` takes them.
 
