@@ -13,6 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
+from deepxor import quiet
 from deepxor.checks import refuse
 from deepxor.console import app
 from deepxor.nn.initializers import REPLICA_INITIALIZERS
@@ -105,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
     experiments = experiments_from_flags()
     check_png(PNG.value)
     with app.loading("TensorFlow"):
-        app.load_tensorflow()
+        quiet.load_tensorflow()
         from deepxor.console.explain import explain_on_console
 
     explain_on_console(experiments, PNG.value)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from deepxor import quiet
 from deepxor.console import app
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import REPLICA_INITIALIZERS
@@ -114,7 +115,7 @@ def main(argv: Sequence[str]) -> int:
     start = Run.resume if RESUME.value else Run.create
     run = start(LOGDIR.value, experiment, RUN_NAME.value)
     with app.loading("TensorFlow", QUIET.value):
-        app.load_tensorflow(thread_count(run.experiment.replicas))
+        quiet.load_tensorflow(thread_count(run.experiment.replicas))
         from deepxor.console.train import train_on_console
 
     return train_on_console(run, LOGDIR.value, QUIET.value)

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from deepxor import quiet
 from deepxor.console import app
 from deepxor.console.fitting import print_table
 from deepxor.console.next_step import print_tensorboard
@@ -86,7 +87,7 @@ def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
 
 def _start(threads: int) -> None:
     """Loads TensorFlow in a process that trains."""
-    app.load_tensorflow(threads)
+    quiet.load_tensorflow(threads)
     import tensorflow as tf
 
     # TensorFlow warns of functions that are traced often, as those of many models are.
@@ -99,7 +100,7 @@ def _check_pictures(dataset: str, data_dir: str | None) -> None:
     from deepxor.vision.datasets import load
 
     if dataset != "digits" and data_dir is None:
-        app.load_tensorflow()  # Keras, which downloads them, needs it
+        quiet.load_tensorflow()  # Keras, which downloads them, needs it
     try:
         load(dataset, data_dir)
     except ImportError as error:

@@ -85,7 +85,7 @@ def summarise(
         )
     ]
     names = [*(axis.name for axis in axes), *_summary(score, [])]
-    table = np.rec.fromrecords(rows, names=names)
+    table = np.rec.fromrecords(rows, names=names)  # type: ignore[call-overload]
     return Cells(tuple(axes), score, table)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from absl import flags
 
+from deepxor import quiet
 from deepxor.console import app
 from deepxor.statistics import wilson_interval
 from deepxor.xor.config import NETWORKS, Experiment
@@ -103,7 +104,7 @@ CAPTIONS = {
 def main(argv: Sequence[str]) -> int:
     """Prints the table, or writes it into the documents that show it."""
     app.check_no_arguments(argv)
-    app.load_tensorflow(thread_count(REPLICAS.value))
+    quiet.load_tensorflow(thread_count(REPLICAS.value))
     rates, today = table(REPLICAS.value), datetime.date.today()
     if not WRITE.value:
         print(f"{rates}\n{caption(REPLICAS.value, today)}")

@@ -18,6 +18,7 @@ from absl import flags
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deepxor import quiet
 from deepxor.console import app
 from deepxor.diagnosis.diagnosis import diagnose
 from scripts.benchmarks.diagnosis.cases import AMBIGUOUS, CASES, PARTS, part_of
@@ -127,7 +128,7 @@ def judge_programs(part: str, folder: Path | None) -> str:
         folder: The cache's folder; None for no cache.
     """
     # Keras is imported only here, as the flags come first.
-    app.load_tensorflow()
+    quiet.load_tensorflow()
     from scripts.benchmarks.diagnosis import programs
     from scripts.benchmarks.diagnosis.programs.program import SEEDS
     from scripts.benchmarks.diagnosis.programs.runs import cached_run

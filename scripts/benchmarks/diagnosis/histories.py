@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deepxor.console import app
+from deepxor import quiet
 from scripts.benchmarks.diagnosis.cases.case import Case
 
 History = dict[str, Any]
@@ -89,7 +89,7 @@ def cached_history(case: Case, folder: Path | None, every: int | None) -> Histor
 def load_keras() -> None:
     """Imports TensorFlow and Keras, if they are not imported yet."""
     if "tensorflow" not in sys.modules:
-        app.load_tensorflow()
+        quiet.load_tensorflow()
 
 
 # The tools look for saturated units after these activations, and for dead units after

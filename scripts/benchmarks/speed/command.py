@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from deepxor.console import app
+from deepxor import quiet
 from deepxor.xor.config import Experiment
 from deepxor.xor.run import Run
 from scripts.benchmarks.speed.report import Report, number_text
@@ -100,7 +100,7 @@ def _stage_ends(folder: Path) -> list[float]:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=folder) as logdir:
         run = Run.create(logdir, EXPERIMENT)
-        app.load_tensorflow()
+        quiet.load_tensorflow()
         tensorflow = time.perf_counter()
         from deepxor.console.train import train_on_console  # noqa: F401, as the command
         from deepxor.xor.train import train

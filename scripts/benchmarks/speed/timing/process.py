@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
-from deepxor.console import app
+from deepxor import quiet
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ def load_tensorflow(threads: int = 1) -> None:
     Args:
         threads: The number of threads that work at the same time; 0 for one a core.
     """
-    app.load_tensorflow(threads)
+    quiet.load_tensorflow(threads)
     import tensorflow as tf
 
     # It warns of functions that are traced often, as those of so many models are.

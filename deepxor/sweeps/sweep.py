@@ -1,0 +1,148 @@
+"""A sweep: its cells, and the chunks in which their networks are trained."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deepxor.checks import refuse
+from deepxor.sweeps.axis import Axis, check_axes
+from deepxor.sweeps.task import Task
+
+# A sweep of more networks is a slip of the keyboard.
+MAX_NETWORKS = 10_000_000
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Describes networks that are trained side by side.
+
+    Attributes:
+        number: The number of the chunk in its sweep, from 0.
+        cells: The number of each network's cell.
+        replicas: The number of each network in its cell.
+        experiments: The experiment of each network.
+        size: The number of networks that the compiled training is made for, which is
+            that of the other chunks of the same kind; at least the number of networks.
+    """
+
+    number: int
+    cells: tuple[int, ...]
+    replicas: tuple[int, ...]
+    experiments: tuple[Any, ...]
+    size: int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Describes a sweep; equal sweeps train to the same bit on one kind of CPU.
+
+    The chunks do not depend on the machine nor on how many processes share them.
+
+    Attributes:
+        task: The task.
+        axes: The one or two axes.
+        replicas: The number of networks in each cell, at least 1.
+        fixed: The other settings by name; what is not given has the task's default.
+
+    Raises:
+        ValueError: If an axis is wrong, a setting is out of range or given twice, or
+            a cell cannot be built.
+    """
+
+    task: Task
+    axes: tuple[Axis, ...]
+    replicas: int
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_axes(self.axes, self.task.axes)
+        for axis in self.axes:
+            if axis.name in self.fixed:
+                value = self.fixed[axis.name]
+                raise ValueError(
+                    f"`{axis.name}` must not be an axis and given, too. Received: "
+                    f"{axis.name}={value!r}"
+                )
+        if not isinstance(self.replicas, int) or self.replicas < 1:
+            refuse("replicas", self.replicas, "an integer of at least 1")
+        count = math.prod(len(axis.values) for axis in self.axes) * self.replicas
+        if count > MAX_NETWORKS:
+            raise ValueError(
+                f"A sweep must have at most {MAX_NETWORKS:,} networks. Received: "
+                f"{count:,}"
+            )
+        self.experiments  # noqa: B018  each cell checks its settings when it is made
+
+    @functools.cached_property
+    def experiments(self) -> tuple[Any, ...]:
+        """The experiment of every cell, in the order of the axes' product."""
+        names = [axis.name for axis in self.axes]
+        products = itertools.product(*(axis.values for axis in self.axes))
+        return tuple(
+            self._experiment(dict(zip(names, values, strict=True)))
+            for values in products
+        )
+
+    def _experiment(self, values: Mapping[str, Any]) -> Any:
+        try:
+            return self.task.experiment({**self.fixed, **values})
+        except ValueError as error:
+            cell = ", ".join(f"{name}={value}" for name, value in values.items())
+            raise ValueError(f"Cell {cell}: {error}") from None
+
+    @functools.cached_property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """The chunks, those of the most work first, so that none is late at the end."""
+        groups: dict[Hashable, list[tuple[int, int]]] = {}
+        for cell, experiment in enumerate(self.experiments):
+            key = self.task.common(experiment)
+            networks = groups.setdefault(key, [])
+            networks += [(cell, replica) for replica in range(self.replicas)]
+        ordered = sorted(
+            groups.values(),
+            key=lambda group: -self.task.work(self.experiments[group[0][0]]),
+        )
+        chunks: list[Chunk] = []
+        for networks in ordered:
+            most = self.task.side_by_side(self.experiments[networks[0][0]])
+            count = math.ceil(len(networks) / most)
+            # All chunks of a group have one size, so that they share what is compiled.
+            size = math.ceil(len(networks) / count)
+            for start in range(0, len(networks), size):
+                cells, replicas = zip(*networks[start : start + size], strict=True)
+                experiments = tuple(self.experiments[cell] for cell in cells)
+                number = len(chunks)
+                chunks.append(Chunk(number, cells, replicas, experiments, size))
+        return tuple(chunks)
+
+    @property
+    def count(self) -> int:
+        """The number of networks of the sweep."""
+        return len(self.experiments) * self.replicas
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the settings by name as JSON types."""
+        return {
+            "task": self.task.name,
+            "axes": {axis.name: list(axis.values) for axis in self.axes},
+            "replicas": self.replicas,
+            "fixed": {name: _listed(value) for name, value in self.fixed.items()},
+        }
+
+    @property
+    def name(self) -> str:
+        """The default name of the sweep's folder, which other settings do not share."""
+        settings = json.dumps(self.to_json(), sort_keys=True)
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:6]
+        return "-".join([*(axis.name for axis in self.axes), self.task.name, digest])
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

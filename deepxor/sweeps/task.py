@@ -1,0 +1,57 @@
+"""What a sweep asks of a laboratory; no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Task(Protocol):
+    """Describes how the networks of a sweep are made, trained and judged.
+
+    A task is sent to the processes that train, so it must be picklable, and light
+    enough to be made before TensorFlow is loaded.
+
+    Attributes:
+        name: The name, as `--task` takes it.
+        score: What the score of a cell is: `cells.SOLVED` or `cells.ACCURACY`.
+        axes: The names of the settings that an axis can be of.
+        columns: The results of a network by name, with their types: int, float or str.
+    """
+
+    name: str
+    score: str
+    axes: Sequence[str]
+    columns: Mapping[str, type]
+
+    def experiment(self, settings: Mapping[str, Any]) -> Any:
+        """Returns the experiment of a cell, whose networks differ in their number.
+
+        Args:
+            settings: The settings by name; others have their defaults.
+
+        Raises:
+            ValueError: If there is no such experiment.
+        """
+
+    def common(self, experiment: Any) -> Hashable:
+        """Returns what networks that are trained side by side must have in common."""
+
+    def side_by_side(self, experiment: Any) -> int:
+        """Returns how many networks train best side by side, on any machine."""
+
+    def work(self, experiment: Any) -> float:
+        """Returns the work that a network takes, in any unit."""
+
+    def train(
+        self, experiments: Sequence[Any], replicas: Sequence[int]
+    ) -> list[dict[str, Any]]:
+        """Trains networks side by side.
+
+        Args:
+            experiments: The experiment of each network, all with the same `common`.
+            replicas: The number of each network among those of its experiment.
+
+        Returns:
+            The results of each network by the names of `columns`.
+        """

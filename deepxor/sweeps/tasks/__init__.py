@@ -1,0 +1,1 @@
+"""The tasks of sweeps: what their networks are, and how they are trained."""

@@ -1,0 +1,103 @@
+"""What a process that trains chunks does, wherever it runs."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from deepxor import quiet
+from deepxor.sweeps.sweep import Chunk
+from deepxor.sweeps.task import Task
+from deepxor.version import __version__
+
+# Keras keeps state of the process, so that chunks are trained one after the other even
+# if a worker of Dask has several threads.
+_one_at_a_time = threading.Lock()
+
+Row = dict[str, Any]
+
+
+class OtherVersionError(Exception):
+    """Says that a worker has another deepxor than the process that began the sweep."""
+
+
+def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
+    """Trains the networks of a chunk.
+
+    If that fails, each cell's networks are trained for themselves, so that one that
+    cannot be trained does not take the others along.
+
+    Args:
+        task: The task.
+        chunk: The chunk.
+        version: The version of deepxor that began the sweep.
+
+    Returns:
+        A row for each network: "cell", "replica", the results of `task.columns`,
+        "seconds", its share of the time, and "error", a line that says why it could not
+        be trained, or empty.
+
+    Raises:
+        OtherVersionError: If this process has another version of deepxor.
+    """
+    if version != __version__:
+        raise OtherVersionError(
+            f"a worker has deepxor {__version__}, and the sweep was begun with "
+            f"{version}: install the same version on all workers"
+        )
+    with _one_at_a_time:
+        prepare()
+        places = range(len(chunk.cells))
+        try:
+            return _train(task, chunk, places)
+        except Exception as error:
+            if len(set(chunk.cells)) == 1:
+                return _failed(chunk, places, error)
+        rows = []
+        for cell in dict.fromkeys(chunk.cells):
+            own = [i for i in places if chunk.cells[i] == cell]
+            try:
+                rows += _train(task, chunk, own)
+            except Exception as error:
+                rows += _failed(chunk, own, error)
+        return rows
+
+
+@functools.cache
+def prepare() -> None:
+    """Loads TensorFlow on one thread, whatever the machine has.
+
+    With more threads the sums of a training would depend on the machine.
+    """
+    quiet.load_tensorflow(threads=1)
+    import tensorflow as tf
+
+    # TensorFlow warns of functions that are traced often, as those of many models are.
+    tf.get_logger().setLevel("ERROR")
+
+
+def _train(task: Task, chunk: Chunk, places: Sequence[int]) -> list[Row]:
+    # Copies of the last network fill the chunk up to the size of what is compiled.
+    padded = [*places, *[places[-1]] * (chunk.size - len(places))]
+    begin = time.perf_counter()
+    results = task.train(
+        [chunk.experiments[i] for i in padded], [chunk.replicas[i] for i in padded]
+    )
+    seconds = (time.perf_counter() - begin) / len(places)
+    return [
+        {**_place(chunk, i), **result, "seconds": seconds, "error": ""}
+        for i, result in zip(places, results, strict=False)
+    ]
+
+
+def _failed(chunk: Chunk, places: Sequence[int], error: Exception) -> list[Row]:
+    text = " ".join(str(error).split())[:500]
+    reason = f"{type(error).__name__}: {text}"
+    return [{**_place(chunk, i), "seconds": 0.0, "error": reason} for i in places]
+
+
+def _place(chunk: Chunk, i: int) -> Row:
+    return {"cell": chunk.cells[i], "replica": chunk.replicas[i]}
