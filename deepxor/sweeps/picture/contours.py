@@ -40,7 +40,9 @@ def contour(x: Scale, y: Scale, grid: np.ndarray) -> list[np.ndarray]:
         lines = contourpy.contour_generator(
             x.places, y.places, masked, corner_mask=False
         ).lines(HALF)
-        return [np.asarray(line) for line in lines]
+        # While cells are missing, four of them alone make no contour.
+        least = 3 if masked.mask.any() else 2
+        return [np.asarray(line) for line in lines if len(line) >= least]
     if y.is_numeric:
         return _crossings(x.edges, y.places, grid.T)
     if x.is_numeric:
@@ -56,7 +58,8 @@ def _crossings(
     lines = []
     for column, (left, right) in zip(columns, itertools.pairwise(edges), strict=True):
         before, after = column[:-1] - HALF, column[1:] - HALF
-        for i in np.flatnonzero(before * after < 0):
+        is_known = np.isfinite(before) & np.isfinite(after)
+        for i in np.flatnonzero(is_known & ((before >= 0) != (after >= 0))):
             share = before[i] / (before[i] - after[i])
             place = places[i] + share * (places[i + 1] - places[i])
             lines.append(np.array([[left, place], [right, place]]))

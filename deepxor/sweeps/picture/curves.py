@@ -136,7 +136,8 @@ def draw_curves(panel: Axes, layout: Layout, curves: Sequence[Curve]) -> list[Li
     Args:
         panel: The panel of the map.
         layout: The layout of the map.
-        curves: The curves; those that are not over the map's axes are left out.
+        curves: The curves; those that are not over the map's axes, or miss its cells,
+            are left out.
 
     Returns:
         The lines, for a legend.
@@ -149,8 +150,15 @@ def draw_curves(panel: Axes, layout: Layout, curves: Sequence[Curve]) -> list[Li
             scale.coordinates(curve.values[scale.axis.name])
             for scale in (layout.x, layout.y)
         )
+        if not (_is_within(layout.x, x) & _is_within(layout.y, y)).any():
+            continue
         lines += panel.plot(
             x, y, lw=2.8, label=plain(curve.label), zorder=3.5, path_effects=halo(5.0),
             **_LOOKS[curve.side],
         )  # fmt: skip
     return lines
+
+
+def _is_within(scale: Scale, coordinates: np.ndarray) -> np.ndarray:
+    low, high = scale.limits
+    return np.asarray((low <= coordinates) & (coordinates <= high))

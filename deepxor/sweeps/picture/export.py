@@ -35,7 +35,7 @@ def svg_bytes(figure: Figure, transparent: bool = False) -> bytes:
 def _saved(figure: Figure, **options: Any) -> bytes:
     buffer = io.BytesIO()
     with matplotlib.rc_context(MAP_STYLE), warnings.catch_warnings():
-        # Matplotlib warns of letters that its font lacks, as names may have them.
+        # As in `draw`, of letters that the font lacks.
         warnings.simplefilter("ignore", UserWarning)
         figure.savefig(buffer, dpi=figure.dpi, **options)
     return buffer.getvalue()

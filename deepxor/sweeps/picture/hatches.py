@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
@@ -107,13 +109,12 @@ def draw_errors(panel: Axes, x: np.ndarray, y: np.ndarray, size: float) -> Line2
         size: The size of the crosses in points.
 
     Returns:
-        The crosses, for a legend.
+        A cross for a legend, of a size that can be seen.
     """
-    (crosses,) = panel.plot(
-        x, y, "x", color=VERMILION, ms=size, mew=max(1.0, size / 5), label="error",
-        path_effects=halo(max(2.0, size / 2.5)), zorder=4,
-    )  # fmt: skip
-    return crosses
+    look: Any = {"marker": "x", "color": VERMILION, "ls": "none"}
+    width = max(1.0, size / 5)
+    panel.plot(x, y, ms=size, mew=width, path_effects=halo(2 * width), zorder=4, **look)
+    return Line2D([], [], ms=9, mew=2, label="error", **look)
 
 
 def not_trained() -> Patch:

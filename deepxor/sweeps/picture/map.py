@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 
 import matplotlib
@@ -47,7 +48,9 @@ def draw(cells: Cells, curves: Sequence[Curve] = (), title: str = "") -> Figure:
     Returns:
         The figure, whose first panel is that of the map or the line.
     """
-    with matplotlib.rc_context(MAP_STYLE):
+    with matplotlib.rc_context(MAP_STYLE), warnings.catch_warnings():
+        # Matplotlib warns of letters that its font lacks, as names may have them.
+        warnings.simplefilter("ignore", UserWarning)
         engine = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
         figure = Figure(figsize=INCHES, dpi=DPI, layout=engine)
         if len(cells.axes) == 1:
@@ -94,7 +97,7 @@ def _draw_map(figure: Figure, layout: Layout, curves: Sequence[Curve]) -> list[A
     ]
     if np.isnan(scores).any():
         handles.append(not_trained())
-    rows, columns = np.nonzero(layout.grid("error"))
+    rows, columns = np.nonzero(layout.grid("error") != "")
     if rows.size:
         x, y = layout.x.places[columns], layout.y.places[rows]
         size = min(12.0, max(3.0, 250 / max(scores.shape)))

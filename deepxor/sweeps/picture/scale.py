@@ -20,7 +20,7 @@ MAX_TICKS = 10
 _STEPS = (1, 2, 5, 10)
 
 # The longest names that stand side by side without being turned, in letters.
-MAX_LETTERS = 60
+MAX_LETTERS = 75
 
 
 @dataclass(frozen=True)
@@ -99,20 +99,28 @@ class Scale:
             axis: The horizontal or vertical axis of a panel.
         """
         axis.set_label_text(setting_label(self.axis.name))
-        if self.is_numeric and not self.is_log:
+        if self.is_numeric and not (self.is_log or self._is_short):
             whole = all(isinstance(value, int) for value in self.axis.values)
             axis.set_major_locator(MaxNLocator(MAX_TICKS, steps=_STEPS, integer=whole))
             return
         # Cells of a logarithmic axis need not lie on powers of ten, so it is labelled
-        # with their own values.
+        # with their own values; and so are a few values in equal steps.
         most = MAX_TICKS if self.is_numeric else MAX_LABELS
         shown = slice(None, None, math.ceil(len(self.places) / most))
         labels = [self._label(number) for number in self.order[shown]]
         axis.set_major_locator(FixedLocator(self.places[shown].tolist()))
         axis.set_ticklabels(labels)
-        if isinstance(axis, XAxis) and sum(map(len, labels)) > MAX_LETTERS:
+        if (
+            isinstance(axis, XAxis)
+            and len(labels) * max(map(len, labels)) > MAX_LETTERS
+        ):
             for text in axis.get_ticklabels():
                 text.set(rotation=30, ha="right", rotation_mode="anchor")
+
+    @property
+    def _is_short(self) -> bool:
+        steps = np.diff(self.places)
+        return len(steps) < MAX_TICKS and bool(np.allclose(steps, steps[:1]))
 
     def _label(self, number: int) -> str:
         value = self.axis.values[number]

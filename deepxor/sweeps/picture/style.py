@@ -17,6 +17,9 @@ SCORE_COLOURS = "YlGnBu"
 
 PAPER = "#ffffff"
 
+# The colour of frames and ticks, which shows on white and on black paper.
+EDGE = "#7d8994"
+
 # The width of a figure is 1000 pixels at the palette's dots an inch.
 INCHES = (10.0, 7.4)
 
@@ -29,9 +32,9 @@ MAP_STYLE: Any = {
     "axes.grid": False,
     "axes.spines.top": True,
     "axes.spines.right": True,
-    # Of a lightness that shows on white and on black.
-    "xtick.color": "#7d8994",
-    "ytick.color": "#7d8994",
+    "axes.edgecolor": EDGE,
+    "xtick.color": EDGE,
+    "ytick.color": EDGE,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "text.color": INK,
