@@ -16,16 +16,25 @@ if TYPE_CHECKING:
     from deepxor.backprop.explanation import explain
     from deepxor.monitor.callback import GradientMonitor
     from deepxor.nn.lsuv import lsuv
+    from deepxor.sweeps.run import sweep
     from deepxor.xor.config import Experiment
     from deepxor.xor.train import train_experiment
 
-__all__ = ["Experiment", "GradientMonitor", "explain", "lsuv", "train_experiment"]
+__all__ = [
+    "Experiment",
+    "GradientMonitor",
+    "explain",
+    "lsuv",
+    "sweep",
+    "train_experiment",
+]
 
 _MODULES = {
     "Experiment": "deepxor.xor.config",
     "GradientMonitor": "deepxor.monitor.callback",
     "explain": "deepxor.backprop.explanation",
     "lsuv": "deepxor.nn.lsuv",
+    "sweep": "deepxor.sweeps.run",
     "train_experiment": "deepxor.xor.train",
 }
 

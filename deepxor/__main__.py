@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepxor.version import __version__
 
-COMMANDS = ("train", "compare", "explain", "images", "playground")
+COMMANDS = ("train", "compare", "explain", "images", "sweep", "playground")
 
 
 def command_lines() -> list[str]:

@@ -7,11 +7,13 @@ import shlex
 from rich.console import Console
 from rich.text import Text
 
-# Where TensorBoard listens if nothing else does, and the tab that opens there.
-ADDRESS = "http://localhost:6006/#gradient_flow"
+# Where TensorBoard listens if nothing else does.
+ADDRESS = "http://localhost:6006/"
 
 
-def print_tensorboard(console: Console, logdir: str) -> None:
+def print_tensorboard(
+    console: Console, logdir: str, tab: str = "gradient_flow"
+) -> None:
     """Prints the command that shows a logdir, and the address to open then.
 
     Neither line is folded, so that it can be copied.
@@ -19,7 +21,8 @@ def print_tensorboard(console: Console, logdir: str) -> None:
     Args:
         console: The console.
         logdir: The logdir as the user gave it.
+        tab: The tab to open.
     """
     command = f"Next: tensorboard --logdir {shlex.quote(logdir)}"
-    for line in (command, f"then open {ADDRESS}"):
+    for line in (command, f"then open {ADDRESS}#{tab}"):
         console.print(Text(line), soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,7 +87,8 @@ def parse_axis(text: str) -> Axis:
         refuse("axis", text, SYNTAX)
     if ":" not in values:
         parts = [part.strip() for part in values.split(",")]
-        return Axis(name, tuple(map(_value, filter(None, parts))))
+        listed = tuple(map(_value, filter(None, parts)))
+        return Axis(name, listed, is_geometric(listed))
     parts = values.split(":")
     if len(parts) != 3:
         refuse("axis", text, SYNTAX)
@@ -94,6 +96,19 @@ def parse_axis(text: str) -> Axis:
     if step.startswith("log"):
         return Axis(name, _log_range(text, start, end, step[3:]), is_log=True)
     return Axis(name, _range(text, start, end, step))
+
+
+def is_geometric(values: Sequence[Value]) -> bool:
+    """Returns whether values are numbers that grow by equal factors, but not steps.
+
+    Args:
+        values: The values.
+    """
+    numbers = [v for v in values if isinstance(v, (int, float)) and v > 0]
+    if len(numbers) < 3 or len(numbers) < len(values):
+        return False
+    factors = [math.log(b / a) for a, b in itertools.pairwise(numbers)]
+    return max(factors) - min(factors) <= 0.01 * abs(factors[0]) and factors[0] != 0
 
 
 def _range(text: str, *parts: str) -> tuple[Value, ...]:

@@ -7,12 +7,13 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from deepxor.checks import refuse
 from deepxor.sweeps.axis import Axis, check_axes
+from deepxor.sweeps.cells import Cells, summarise
 from deepxor.sweeps.task import Task
 
 # A sweep of more networks is a slip of the keyboard.
@@ -121,6 +122,39 @@ class Sweep:
                 number = len(chunks)
                 chunks.append(Chunk(number, cells, replicas, experiments, size))
         return tuple(chunks)
+
+    def cells(self, rows: Iterable[Mapping[str, Any]]) -> Cells:
+        """Returns the table of the cells from the rows of networks, as they are kept.
+
+        Args:
+            rows: The rows of the networks that have been trained, or could not be.
+        """
+        return summarise(self.axes, self.task.score, rows)
+
+    @functools.cached_property
+    def common_settings(self) -> dict[str, Any]:
+        """The settings by name that all cells have in common, with their defaults."""
+        settings: dict[str, Any] = self.task.settings(self.experiments[0])
+        names = [axis.name for axis in self.axes]
+        return {name: v for name, v in settings.items() if name not in names}
+
+    def facts(self) -> list[tuple[str, Any]]:
+        """Returns the names and values of the settings that all cells have."""
+        known = [
+            (name.replace("_", " "), value)
+            for name, value in self.common_settings.items()
+            if value not in (None, False)
+        ]
+        return [("task", self.task.name), ("networks a cell", self.replicas), *known]
+
+    @property
+    def title(self) -> str:
+        """What a picture of the sweep is called."""
+        settings = self.common_settings
+        parts = [str(settings[name]) for name in ("activation",) if settings.get(name)]
+        for name in ("depth", "width"):
+            parts += [f"{name} {settings[name]}"] if settings.get(name) else []
+        return ", ".join([self.task.title, *parts, f"{self.replicas} networks a cell"])
 
     @property
     def count(self) -> int:

@@ -14,15 +14,26 @@ class Task(Protocol):
 
     Attributes:
         name: The name, as `--task` takes it.
+        title: What the networks learn, for the title of a picture.
         score: What the score of a cell is: `cells.SOLVED` or `cells.ACCURACY`.
         axes: The names of the settings that an axis can be of.
         columns: The results of a network by name, with their types: int, float or str.
     """
 
-    name: str
-    score: str
-    axes: Sequence[str]
-    columns: Mapping[str, type]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def score(self) -> str: ...
+
+    @property
+    def axes(self) -> Sequence[str]: ...
+
+    @property
+    def columns(self) -> Mapping[str, type]: ...
 
     def experiment(self, settings: Mapping[str, Any]) -> Any:
         """Returns the experiment of a cell, whose networks differ in their number.
@@ -33,6 +44,9 @@ class Task(Protocol):
         Raises:
             ValueError: If there is no such experiment.
         """
+
+    def settings(self, experiment: Any) -> dict[str, Any]:
+        """Returns the settings of an experiment by name, those of a default, too."""
 
     def common(self, experiment: Any) -> Hashable:
         """Returns what networks that are trained side by side must have in common."""

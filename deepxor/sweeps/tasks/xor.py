@@ -21,6 +21,7 @@ class XorTask:
     """Describes networks that learn a truth table; see `task.Task`."""
 
     name: ClassVar[str] = "xor"
+    title: ClassVar[str] = "XOR"
     score: ClassVar[str] = SOLVED
     axes: ClassVar[tuple[str, ...]] = (
         "depth", "width", "network", "activation", "alpha", "pieces", "initializer",
@@ -39,6 +40,15 @@ class XorTask:
     def experiment(self, settings: Mapping[str, Any]) -> Experiment:
         """Returns the experiment of a cell."""
         return Experiment.from_json(dict(settings))
+
+    def settings(self, experiment: Experiment) -> dict[str, Any]:
+        """Returns the settings of an experiment by name."""
+        settings = experiment.to_json()
+        for name in ("replicas", "log_every", "hidden_units"):
+            del settings[name]
+        if experiment.depth is not None:
+            del settings["network"]
+        return settings
 
     def common(self, experiment: Experiment) -> Hashable:
         """Returns the experiment without what may differ from network to network."""

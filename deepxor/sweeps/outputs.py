@@ -1,0 +1,108 @@
+"""What a sweep leaves beside its networks: map, page, and table of the cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from deepxor.runs.atomic import write_atomically
+from deepxor.sweeps.cells import Cells
+from deepxor.sweeps.picture.curves import Curve, theory_curves
+from deepxor.sweeps.picture.export import png_bytes, svg_bytes
+from deepxor.sweeps.picture.map import draw
+from deepxor.sweeps.picture.page import page
+from deepxor.sweeps.sweep import Sweep
+from deepxor.sweeps.worker import Row
+
+# While the sweep runs the picture is drawn anew after this time at the earliest, and
+# such that drawing takes less than this share of the time.
+SECONDS_BETWEEN, SHARE = 10.0, 0.02
+
+
+class Outputs:
+    """Draws the map of a sweep while it grows, and writes all there is at its end.
+
+    Args:
+        sweep: The sweep.
+        folder: The folder of the sweep.
+    """
+
+    def __init__(self, sweep: Sweep, folder: Path) -> None:
+        self._sweep = sweep
+        self._folder = folder
+        self._curves: list[Curve] | None = None
+        self._next = time.monotonic() + SECONDS_BETWEEN
+
+    def refresh(self, rows: Sequence[Row]) -> None:
+        """Draws the map as a picture, unless it has been drawn a moment ago.
+
+        Args:
+            rows: The rows of the networks so far.
+
+        Raises:
+            OSError: If the picture cannot be written.
+        """
+        begin = time.monotonic()
+        if begin < self._next:
+            return
+        figure = self.figure(self._sweep.cells(rows))
+        write_atomically(self._folder / "map.png", png_bytes(figure))
+        end = time.monotonic()
+        self._next = end + max(SECONDS_BETWEEN, (end - begin) / SHARE)
+
+    def finish(self, rows: Sequence[Row]) -> Cells:
+        """Writes map.png, map.svg, map.html and cells.csv.
+
+        Args:
+            rows: The rows of all networks.
+
+        Returns:
+            The cells.
+
+        Raises:
+            OSError: If a file cannot be written.
+        """
+        cells = self._sweep.cells(rows)
+        figure = self.figure(cells)
+        facts = [*self._sweep.facts(), ("networks", f"{self._sweep.count:,}")]
+        html = page(cells, self._theory(), self._sweep.title, facts)
+        for name, content in (
+            ("map.png", png_bytes(figure)),
+            ("map.svg", svg_bytes(figure)),
+            ("map.html", html.encode()),
+            ("cells.csv", cells_csv(cells).encode()),
+        ):
+            write_atomically(self._folder / name, content)
+        return cells
+
+    def figure(self, cells: Cells) -> Figure:
+        """Returns the map of the sweep.
+
+        Args:
+            cells: The cells.
+        """
+        return draw(cells, self._theory(), self._sweep.title)
+
+    def _theory(self) -> list[Curve]:
+        if self._curves is None:
+            self._curves = theory_curves(self._sweep.axes, self._sweep.common_settings)
+        return self._curves
+
+
+def cells_csv(cells: Cells) -> str:
+    """Returns the table of the cells as CSV, empty where a number is not known.
+
+    Args:
+        cells: The cells.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(cells.table.dtype.names or ())
+    for row in cells.table.tolist():
+        writer.writerow(["" if value != value else value for value in row])
+    return text.getvalue()
