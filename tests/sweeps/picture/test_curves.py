@@ -7,7 +7,6 @@ from deepxor.sweeps.axis import Axis, parse_axis
 from deepxor.sweeps.picture.curves import theory_curves
 from deepxor.sweeps.picture.map import draw
 from deepxor.sweeps.theory import critical_variance, propagate
-
 from tests.sweeps.picture.maps import cells_of
 
 DEPTH = parse_axis("depth=10:100:10")

@@ -17,7 +17,6 @@ from deepxor.sweeps.picture.hatches import HATCHES
 from deepxor.sweeps.picture.map import draw
 from deepxor.sweeps.picture.style import SCORE_COLOURS
 from deepxor.verdicts import VERDICTS
-
 from tests.sweeps.picture.maps import cells_of
 
 DEPTH = parse_axis("depth=2:10:2")

@@ -6,7 +6,6 @@ import pytest
 from deepxor.sweeps.axis import Axis, parse_axis
 from deepxor.sweeps.picture.layout import Layout
 from deepxor.sweeps.picture.scale import Scale
-
 from tests.sweeps.picture.maps import cells_of
 
 
