@@ -8,9 +8,13 @@ from matplotlib.figure import Figure
 
 from deepxor.palette import run_colour
 from deepxor.sweeps.cells import Cells
-from deepxor.sweeps.picture.hatches import draw_errors, draw_hatches, not_trained
+from deepxor.sweeps.picture.looks import (
+    draw_errors,
+    draw_hatches,
+    draw_scores,
+    not_trained,
+)
 from deepxor.sweeps.picture.scale import Scale
-from deepxor.sweeps.picture.scores import draw_scores
 from deepxor.sweeps.picture.style import EDGE, score_label
 
 # A colour that shows on white and on black paper.

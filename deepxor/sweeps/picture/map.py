@@ -16,10 +16,14 @@ from deepxor.palette import DPI
 from deepxor.sweeps.cells import Cells
 from deepxor.sweeps.picture.contours import draw_contours
 from deepxor.sweeps.picture.curves import Curve, draw_curves
-from deepxor.sweeps.picture.hatches import draw_errors, draw_hatches, not_trained
 from deepxor.sweeps.picture.layout import Layout
 from deepxor.sweeps.picture.line import draw_line
-from deepxor.sweeps.picture.scores import draw_scores
+from deepxor.sweeps.picture.looks import (
+    draw_errors,
+    draw_hatches,
+    draw_scores,
+    not_trained,
+)
 from deepxor.sweeps.picture.style import (
     INCHES,
     MAP_STYLE,

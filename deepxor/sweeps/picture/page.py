@@ -24,7 +24,7 @@ from deepxor.sweeps.picture.style import score_label
 from deepxor.verdicts import VERDICTS
 from deepxor.version import __version__
 
-TEMPLATE, SCRIPT = "map.html.j2", "map.js.j2"
+TEMPLATE, SCRIPT = "sweep.html.j2", "tip.js.j2"
 
 
 def page(

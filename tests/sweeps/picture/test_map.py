@@ -13,7 +13,7 @@ from matplotlib.patches import PathPatch
 from deepxor.palette import NOT_RECORDED
 from deepxor.sweeps.axis import Axis, parse_axis
 from deepxor.sweeps.picture.export import png_bytes, svg_bytes
-from deepxor.sweeps.picture.hatches import HATCHES
+from deepxor.sweeps.picture.looks import HATCHES
 from deepxor.sweeps.picture.map import draw
 from deepxor.sweeps.picture.style import SCORE_COLOURS
 from deepxor.verdicts import VERDICTS

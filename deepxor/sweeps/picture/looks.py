@@ -1,4 +1,4 @@
-"""The looks of cells: hatched by the commonest verdict, or marked for an error."""
+"""The looks of cells: a colour for the score, hatches for the verdict, a cross."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
@@ -38,6 +39,27 @@ HATCHES = {
 
 # Hatches on colours of less than this lightness are white.
 DARK = 0.5
+
+
+def draw_scores(
+    panel: Axes, x_edges: np.ndarray, y_edges: np.ndarray, scores: np.ndarray
+) -> QuadMesh:
+    """Draws scores as colours; those that are not known look as not recorded.
+
+    Args:
+        panel: The panel to draw into.
+        x_edges: Where cells begin, and where the last one ends, [horizontal + 1].
+        y_edges: Likewise, [vertical + 1].
+        scores: The scores, [vertical, horizontal].
+
+    Returns:
+        The mesh, for a colour bar.
+    """
+    colours = matplotlib.colormaps[SCORE_COLOURS].with_extremes(bad=NOT_RECORDED)
+    return panel.pcolormesh(
+        x_edges, y_edges, np.ma.masked_invalid(scores), cmap=colours, vmin=0, vmax=1,
+        rasterized=True,
+    )  # fmt: skip
 
 
 def draw_hatches(
