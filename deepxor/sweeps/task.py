@@ -11,29 +11,27 @@ class Task(Protocol):
 
     A task is sent to the processes that train, so it must be picklable, and light
     enough to be made before TensorFlow is loaded.
-
-    Attributes:
-        name: The name, as `--task` takes it.
-        title: What the networks learn, for the title of a picture.
-        score: What the score of a cell is: `cells.SOLVED` or `cells.ACCURACY`.
-        axes: The names of the settings that an axis can be of.
-        columns: The results of a network by name, with their types: int, float or str.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name, as `--task` takes it."""
 
     @property
-    def title(self) -> str: ...
+    def title(self) -> str:
+        """What the networks learn, for the title of a picture."""
 
     @property
-    def score(self) -> str: ...
+    def score(self) -> str:
+        """What the score of a cell is: `cells.SOLVED` or `cells.ACCURACY`."""
 
     @property
-    def axes(self) -> Sequence[str]: ...
+    def axes(self) -> Sequence[str]:
+        """The names of the settings that an axis can be of."""
 
     @property
-    def columns(self) -> Mapping[str, type]: ...
+    def columns(self) -> Mapping[str, type]:
+        """The results of a network by name, with their types: int, float or str."""
 
     def experiment(self, settings: Mapping[str, Any]) -> Any:
         """Returns the experiment of a cell, whose networks differ in their number.
