@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from deepxor.checks import check_at_least
+from deepxor.checks import check_at_least, refuse
 from deepxor.console import app
 from deepxor.nn.initializers import KERAS_INITIALIZERS
-from deepxor.vision.config import DISTRIBUTIONS, RECIPES, RunOptions
+from deepxor.sweeps.axis import Axis
+from deepxor.sweeps.engine import Engine, Processes, choose_engine
+from deepxor.sweeps.sweep import Sweep
+from deepxor.sweeps.tasks.pictures import PicturesTask
+from deepxor.vision.config import DISTRIBUTIONS, RECIPES
 from deepxor.vision.datasets import DATASETS
-from deepxor.vision.grid import Grid, default_jobs
 from deepxor.vision.models import CONVNETS
 
 DATASET = flags.DEFINE_enum("dataset", "digits", DATASETS, "The pictures.")
@@ -59,12 +63,41 @@ DISTRIBUTE = flags.DEFINE_enum(
 JOBS = flags.DEFINE_integer(
     "jobs", None, "Networks trained at once; one a core for digits, else 1."
 )
+DASK = flags.DEFINE_string(
+    "dask",
+    None,
+    "Address of a Dask scheduler whose workers train, in place of --jobs; local for a "
+    "cluster on this machine. They must share the logdir.",
+)
 LOGDIR = flags.DEFINE_string("logdir", "logdir", "Where the table's folder is made.")
 QUIET = flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
 
 
-def grid_from_flags() -> Grid:
+def engine_from_flags() -> Engine:
+    """Returns where the flags say that the networks are trained.
+
+    Raises:
+        ValueError: If a flag is wrong, or several trainings at once are asked for where
+            each takes all devices.
+    """
+    is_alone = DISTRIBUTE.value == DISTRIBUTIONS[0]
+    jobs = JOBS.value
+    if jobs is not None and jobs > 1 and not is_alone:
+        refuse("jobs", jobs, f"1 where distribute={DISTRIBUTE.value!r}")
+    if (
+        jobs is None
+        and DASK.value is None
+        and (not is_alone or DATASET.value != "digits")
+    ):
+        jobs = 1  # one network fills the machine
+    return choose_engine(jobs, DASK.value)
+
+
+def sweep_from_flags(threads: int) -> Sweep:
     """Returns the table that the flags describe.
+
+    Args:
+        threads: The threads of a process that trains; 0 for one a core.
 
     Raises:
         ValueError: If a flag is out of range.
@@ -78,13 +111,20 @@ def grid_from_flags() -> Grid:
         for flag in (SCALE, BATCH_SIZE, LEARNING_RATE)
         if flag.value is not None
     }
-    return Grid(
-        DATASET.value,
-        NETWORK.value,
-        tuple(ACTIVATIONS.value),
-        tuple(INITIALIZER_NAMES.value),
+    check_at_least("seeds", SEEDS.value, 1)
+    folder = Path(LOGDIR.value) / f"{DATASET.value}-{NETWORK.value}"
+    return Sweep(
+        PicturesTask(folder, DATA_DIR.value, DISTRIBUTE.value, threads),
+        (
+            Axis("initializer", tuple(INITIALIZER_NAMES.value)),
+            Axis("activation", tuple(ACTIVATIONS.value)),
+        ),
         SEEDS.value,
-        dataclasses.replace(recipe, **changes),
+        {
+            "dataset": DATASET.value,
+            "network": NETWORK.value,
+            **dataclasses.asdict(dataclasses.replace(recipe, **changes)),
+        },
     )
 
 
@@ -101,12 +141,13 @@ def main(argv: Sequence[str]) -> int:
         ValueError: If an argument or a flag is wrong.
     """
     app.check_no_arguments(argv)
-    grid = grid_from_flags()
-    jobs = default_jobs(grid, DISTRIBUTE.value) if JOBS.value is None else JOBS.value
-    options = RunOptions(jobs, DATA_DIR.value, DISTRIBUTE.value, QUIET.value)
+    engine = engine_from_flags()
+    is_one = isinstance(engine, Processes) and engine.jobs == 1
+    # Several processes have one thread each, as all cores are taken.
+    sweep = sweep_from_flags(threads=0 if is_one else 1)
     from deepxor.console.images import train_on_console
 
-    return train_on_console(grid, LOGDIR.value, options)
+    return train_on_console(sweep, engine, LOGDIR.value, QUIET.value)
 
 
 if __name__ == "__main__":

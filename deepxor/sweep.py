@@ -10,12 +10,11 @@ from typing import Any
 
 from absl import flags
 
-from deepxor.checks import refuse
 from deepxor.console import app
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.sweeps.axis import SYNTAX, parse_axis
-from deepxor.sweeps.engine import Dask, Engine, Processes
+from deepxor.sweeps.engine import choose_engine
 from deepxor.sweeps.run import DEFAULT_REPLICAS
 from deepxor.sweeps.sweep import Sweep
 from deepxor.sweeps.tasks import TASKS
@@ -100,19 +99,6 @@ def sweep_from_flags() -> Sweep:
     return Sweep(TASKS[TASK.value], axes, REPLICAS.value, given)
 
 
-def engine_from_flags() -> Engine:
-    """Returns where the flags say that the networks are trained.
-
-    Raises:
-        ValueError: If a flag is wrong, or both engines are asked for.
-    """
-    if DASK.value is None:
-        return Processes(JOBS.value)
-    if JOBS.value is not None:
-        refuse("jobs", JOBS.value, "left out with --dask, whose workers train")
-    return Dask(DASK.value)
-
-
 def main(argv: Sequence[str]) -> int:
     """Trains the networks of the sweep that have not been trained yet, and maps all.
 
@@ -126,7 +112,7 @@ def main(argv: Sequence[str]) -> int:
         ValueError: If an argument or a flag is wrong.
     """
     app.check_no_arguments(argv)
-    sweep, engine = sweep_from_flags(), engine_from_flags()
+    sweep, engine = sweep_from_flags(), choose_engine(JOBS.value, DASK.value)
     from deepxor.console.sweep import sweep_on_console
 
     hparams_logdir = HPARAMS_LOGDIR.value

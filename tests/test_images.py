@@ -1,7 +1,6 @@
 """The table of activations and initializers, from outside."""
 
 import csv
-import json
 import os
 import pickle
 import signal
@@ -33,6 +32,12 @@ def images(*arguments):
     )  # fmt: skip
 
 
+def networks(folder):
+    """Returns the rows of a table's networks by initializer and activation."""
+    rows = csv.DictReader((folder / "networks.csv").read_text().splitlines())
+    return {(row["initializer"], row["activation"]): row for row in rows}
+
+
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("images")
@@ -56,7 +61,7 @@ def test_with_lsuv_the_relu_family_and_maxout_train_and_sigmoid_does_not(table):
     assert (sigmoid["converged"], sigmoid["verdict"]) == ("0", "vanishing")
     assert "n/c" in printed and "vanishing" in printed
     assert "n/c" in (folder / "table.html").read_text()
-    results = json.loads((folder / "sigmoid-lsuv" / "cell.json").read_text())["results"]
+    results = networks(folder)["lsuv", "sigmoid"]
     assert results["layer"] == "conv1" and "decades are lost" in results["evidence"]
 
 
@@ -74,9 +79,9 @@ def test_every_trial_is_a_run_with_cost_accuracy_flow_and_hparams(table):
         for tag in ("accuracy", "cost/test", "accuracy/test"):
             assert len(events.scalars[tag]) == 12
         assert list(events.scalars["cost"]) == events.flow.steps.tolist()
-        results = json.loads((path / "cell.json").read_text())["results"]
+        results = networks(folder)["lsuv", activation]
         last = list(events.scalars["accuracy/test"].values())[-1]
-        assert results["accuracy_test"] == pytest.approx(last)
+        assert float(results["accuracy"]) == pytest.approx(last)
         assert events.flow.layers == (*(f"conv{i + 1}" for i in range(17)),
                                       "hidden", "logits")  # fmt: skip
         assert events.diagnosis["verdict"] == results["verdict"]
@@ -86,21 +91,45 @@ def test_every_trial_is_a_run_with_cost_accuracy_flow_and_hparams(table):
 
 def test_what_has_been_trained_is_kept(table):
     folder, printed, _ = table["sigmoid"]
-    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/cell.json")}
+    before = (folder / "networks.csv").read_bytes()
+    events = sorted(folder.glob("*/*.tfevents.*"))
     # No process of its own, so no TensorFlow.
     again = images(*SIGMOID, f"--logdir={folder.parent}")
     assert again.returncode == 0 and again.stdout == printed
-    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert before == (folder / "networks.csv").read_bytes()
+    assert events == sorted(folder.glob("*/*.tfevents.*"))
     other = images(*SIGMOID, "--epochs=2", f"--logdir={folder.parent}")
     assert other.returncode == 1 and "other settings" in other.stderr
+
+
+def test_a_table_is_a_sweep_with_a_map_and_a_row_a_cell(table):
+    folder, *_ = table["lsuv"]
+    rows = list(csv.DictReader((folder / "cells.csv").read_text().splitlines()))
+    assert [row["activation"] for row in rows] == [*TRAINS, "sigmoid"]
+    for row in rows:
+        network = networks(folder)["lsuv", row["activation"]]
+        assert float(row["score"]) == pytest.approx(float(network["accuracy"]))
+        assert row["verdict"] == network["verdict"]
+    assert "<svg" in (folder / "map.html").read_text()
+    assert (folder / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_files_of_others_are_left_alone(tmp_path):
+    folder = tmp_path / "digits-fitnet4"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years")
+    done = images(*SIGMOID, f"--logdir={tmp_path}")
+    assert done.returncode == 1 and "other files" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
 
 
 @pytest.mark.parametrize(
     ("flag", "words"),
     [
         ("--activations=relu,step", "`activation` must be one of sigmoid"),
-        ("--activations=relu,relu", "Received: activations='relu,relu'"),
-        ("--initializers=", "`initializers` must be at least one name"),
+        ("--activations=relu,relu", "Received: 'relu' twice"),
+        ("--initializers=", "`axis initializer` must be at least one value"),
         ("--seeds=0", "`seeds` must be at least 1. Received: seeds=0"),
         ("--epochs=0", "`epochs` must be at least 1. Received: epochs=0"),
         ("--batch_size=0", "`batch_size` must be at least 1"),
@@ -165,29 +194,21 @@ def processes(group):
     return [state for found, state in lines if int(found) == group and state[0] != "Z"]
 
 
-def stamp(path):
-    """Returns when a file was written; None while there is none."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
-
-
 def test_it_can_be_stopped_and_goes_on(tmp_path):
     command = [sys.executable, "-m", "deepxor.images", f"--logdir={tmp_path}"]
     command += ["--network=cnn", "--activations=relu,tanh", "--initializers=he"]
     command += ["--seeds=1", "--epochs=1", "--jobs=1"]
     folder = tmp_path / "digits-cnn"
-    first, second = (folder / f"{name}-he" / "cell.json" for name in ("relu", "tanh"))
-    written = {}
+    second = folder / "tanh-he"
+    before, seen = b"", set()
     for number, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
         process = subprocess.Popen(
             command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
             start_new_session=True,
         )  # fmt: skip
         # Until the second network is begun, or begun afresh.
-        wait_for(lambda: stamp(second) not in (None, written.get(second)))
-        written[second] = stamp(second)
+        wait_for(lambda seen=seen: set(second.glob("*.tfevents.*")) - seen)
+        seen |= set(second.glob("*.tfevents.*"))
         # As the terminal does: Ctrl-C goes to the whole group, kill -9 to one process.
         if number == signal.SIGINT:
             os.killpg(process.pid, number)
@@ -196,9 +217,12 @@ def test_it_can_be_stopped_and_goes_on(tmp_path):
         errors = process.communicate()[1]
         assert process.returncode == status and "Traceback" not in errors
         wait_for(lambda group=process.pid: not processes(group))
-        assert json.loads(second.read_text())["results"] == {}
-        assert read_run(first.parent).scalars["cost"]
-        assert stamp(first) == written.setdefault(first, stamp(first))
+        rows = (folder / "networks.csv").read_bytes()
+        assert rows.count(b"\n") == 2 and rows.startswith(before)
+        assert read_run(folder / "relu-he").scalars["cost"]
+        before = rows
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert "relu" in done.stdout and stamp(first) == written[first]
-    assert len(list(second.parent.glob("events.*"))) == 1
+    assert "relu" in done.stdout
+    rows = (folder / "networks.csv").read_bytes()
+    assert rows.startswith(before) and rows.count(b"\n") == 3
+    assert len(list(second.glob("events.*"))) == 1

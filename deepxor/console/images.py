@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import os
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
-from deepxor import quiet
+from deepxor import quiet as tensorflow
 from deepxor.console import app
 from deepxor.console.fitting import print_table
 from deepxor.console.next_step import print_tensorboard
+from deepxor.console.sweep import Watch, print_failed
 from deepxor.console.tables import make_console
 from deepxor.report.score_table import (
     Score,
@@ -32,66 +22,55 @@ from deepxor.report.score_table import (
     score_html,
 )
 from deepxor.runs.atomic import write_atomically
-from deepxor.vision.config import RunOptions
-from deepxor.vision.grid import Grid, Trained, run_grid
+from deepxor.sweeps.engine import Engine
+from deepxor.sweeps.outputs import Outputs
+from deepxor.sweeps.run import run_sweep
+from deepxor.sweeps.sweep import Sweep
 from deepxor.vision.published import MISHKIN_2015
 
 
-def train_on_console(grid: Grid, logdir: str, options: RunOptions) -> int:
+def train_on_console(sweep: Sweep, engine: Engine, logdir: str, quiet: bool) -> int:
     """Trains a table with a progress bar, prints it and writes it as CSV and HTML.
 
     Args:
-        grid: The table.
+        sweep: The table, a sweep of a `PicturesTask` over initializer and activation.
+        engine: Where the networks are trained.
         logdir: The folder in which the table's folder is made.
-        options: How the table is run.
+        quiet: Whether nothing is printed.
 
     Returns:
         The exit status, 0.
 
     Raises:
-        RunError: If a trial's folder holds something else, or scikit-learn is missing.
+        RunError: If the folder holds something else, or scikit-learn is missing.
         ValueError: If the files of the pictures are wrong.
         OSError: If a file cannot be read, downloaded or written.
     """
-    with app.loading(grid.dataset, options.quiet):
-        _check_pictures(grid.dataset, options.data_dir)
-    # TensorFlow reports an error, and goes on, if it cannot fuse a leaky ReLU.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # With several processes each gets one thread, as all cores are taken.
-    start = functools.partial(_start, threads=1 if options.jobs > 1 else 0)
-    folder = Path(logdir) / grid.name
-    console = Console(quiet=True) if options.quiet else make_console()
-    trained: list[Trained] = []
-    trials = run_grid(grid, folder, options, start)
-    with _bar(console) as bar:
-        task = bar.add_task(
-            "", total=len(grid.trials), last="loading TensorFlow, then training"
-        )
-        for trial, results in trials:
-            trained.append((trial, results))
-            last = f"{trial.run_name} {_outcome(results)}"
-            bar.update(task, advance=1, last=last)
-    title = f"{grid.network} on {grid.dataset}: test accuracy, %"
-    scores = scores_of(grid, trained)
-    table = (grid.initializers, grid.activations, scores)
+    task: Any = sweep.task
+    settings = sweep.common_settings
+    with app.loading(settings["dataset"], quiet):
+        _check_pictures(settings["dataset"], task.data_dir)
+    console = Console(quiet=True) if quiet else make_console()
+    outputs, folder = Outputs(sweep, task.folder), task.folder
+    with Watch(sweep, outputs, console) as watch:
+        rows = run_sweep(sweep, folder, engine, watch)
+    cells = outputs.finish(rows)
+    title = f"{settings['network']} on {settings['dataset']}: test accuracy, %"
+    initializers, activations = (
+        [str(value) for value in axis.values] for axis in sweep.axes
+    )
+    table = (initializers, activations, scores_of(sweep, rows))
     shown = console_table(title, *table)
-    least_important = grid.activations[:0:-1]
+    least_important = activations[:0:-1]
     print_table(console, shown, least_important, f"see {folder / 'table.csv'}")
     write_atomically(folder / "table.csv", score_csv(*table).encode())
-    page = score_html(title, _facts(grid, trained), *table)
-    write_atomically(folder / "table.html", page.encode())
+    seconds = round(sum(row["seconds"] for row in rows))
+    facts = [*sweep.facts(), ("seconds of all", seconds)]
+    write_atomically(folder / "table.html", score_html(title, facts, *table).encode())
     console.print(Text(f"Table: {folder / 'table.html'}, {folder / 'table.csv'}"))
+    print_failed(console, cells)
     print_tensorboard(console, str(folder))
     return 0
-
-
-def _start(threads: int) -> None:
-    """Loads TensorFlow in a process that trains."""
-    quiet.load_tensorflow(threads)
-    import tensorflow as tf
-
-    # TensorFlow warns of functions that are traced often, as those of many models are.
-    tf.get_logger().setLevel("ERROR")
 
 
 def _check_pictures(dataset: str, data_dir: str | None) -> None:
@@ -100,68 +79,38 @@ def _check_pictures(dataset: str, data_dir: str | None) -> None:
     from deepxor.vision.datasets import load
 
     if dataset != "digits" and data_dir is None:
-        quiet.load_tensorflow()  # Keras, which downloads them, needs it
+        tensorflow.load_tensorflow()  # Keras, which downloads them, needs it
     try:
         load(dataset, data_dir)
     except ImportError as error:
         raise RunError(str(error)) from error
 
 
-def scores_of(grid: Grid, trained: Iterable[Trained]) -> Scores:
+def scores_of(sweep: Sweep, rows: Iterable[Mapping[str, Any]]) -> Scores:
     """Returns the score of every initializer and activation.
 
     Args:
-        grid: The table.
-        trained: The trials and their results, in any order.
+        sweep: The table.
+        rows: The rows of its networks, in any order.
 
     Returns:
         The scores by initializer and activation.
     """
-    accuracies: dict[tuple[str, str], list[float]] = {}
-    verdicts: dict[tuple[str, str], list[str]] = {}
-    causes: dict[tuple[str, str], list[str]] = {}
-    for trial, results in trained:
+    by_cell: dict[int, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if not row.get("error"):
+            by_cell.setdefault(row["cell"], []).append(row)
+    settings = sweep.common_settings
+    is_published = (settings["dataset"], settings["network"]) == ("cifar10", "fitnet4")
+    scores = {}
+    for cell, trial in enumerate(sweep.experiments):
         key = (trial.initializer, trial.activation)
-        verdicts.setdefault(key, []).append(results["verdict"])
-        if results.get("cause"):  # tables of 0.1.0 have none
-            causes.setdefault(key, []).append(results["cause"])
-        if results["converged"]:
-            accuracy = 100 * results["accuracy_test"]
-            accuracies.setdefault(key, []).append(accuracy)
-    is_published = (grid.dataset, grid.network) == ("cifar10", "fitnet4")
-    return {
-        (row, column): Score(
-            tuple(accuracies.get((row, column), ())),
-            tuple(verdicts.get((row, column), ())),
-            MISHKIN_2015.get((row, column)) if is_published else None,
-            is_published and (row, column) in MISHKIN_2015,
-            tuple(causes.get((row, column), ())),
+        networks = by_cell.get(cell, [])
+        scores[key] = Score(
+            tuple(100 * each["accuracy"] for each in networks if each["converged"]),
+            tuple(each["verdict"] for each in networks),
+            MISHKIN_2015.get(key) if is_published else None,
+            is_published and key in MISHKIN_2015,
+            tuple(each["cause"] for each in networks if each["cause"]),
         )
-        for row in grid.initializers
-        for column in grid.activations
-    }
-
-
-def _facts(grid: Grid, trained: Iterable[Trained]) -> list[tuple[str, Any]]:
-    seconds = sum(results["seconds"] for _, results in trained)
-    recipe = dataclasses.asdict(grid.recipe)
-    return [("seeds", grid.seeds), *recipe.items(), ("seconds of all", round(seconds))]
-
-
-def _outcome(results: dict[str, Any]) -> str:
-    if not results["converged"]:
-        return f"n/c, {results['verdict']}"
-    return f"{results['accuracy_test']:.3f}"
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("trials"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[last]}", markup=False),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-        console=console,
-        disable=not console.is_terminal,
-    )
+    return scores

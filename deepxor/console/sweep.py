@@ -153,11 +153,21 @@ def print_outcome(console: Console, sweep: Sweep, cells: Cells, path: Path) -> N
     score = float(np.nansum(table["score"] * table["networks"])) / max(trained, 1)
     line = f"{trained:,} networks in {len(table):,} cells: {cells.score} {score:.3f}"
     console.print(Text("; ".join([line, *counts])))
-    failed = table[table["error"] != ""]
+    print_failed(console, cells)
+    files = ", ".join(str(path / name) for name in ("map.html", "cells.csv"))
+    console.print(Text(f"Map: {files}"), soft_wrap=True)
+
+
+def print_failed(console: Console, cells: Cells) -> None:
+    """Prints how many cells failed, and why the first did.
+
+    Args:
+        console: The console.
+        cells: The cells.
+    """
+    failed = cells.table[cells.table["error"] != ""]
     if len(failed):
         place = ", ".join(f"{axis.name}={failed[0][axis.name]}" for axis in cells.axes)
         reason = printable(str(failed[0]["error"]))
         line = f"{len(failed):,} cells failed, the first at {place}: {reason}"
         console.print(Text(line, style="red"))
-    files = ", ".join(str(path / name) for name in ("map.html", "cells.csv"))
-    console.print(Text(f"Map: {files}"), soft_wrap=True)

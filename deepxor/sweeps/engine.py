@@ -18,7 +18,7 @@ from concurrent.futures import (
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from deepxor.checks import check_at_least
+from deepxor.checks import check_at_least, refuse
 from deepxor.runs.folder import RunError
 from deepxor.sweeps.sweep import Chunk
 from deepxor.sweeps.task import Task
@@ -105,6 +105,23 @@ class Dask:
                     f"no Dask scheduler at {self.address!r}: {reason}"
                 ) from None
             yield client.get_executor(pure=False, retries=0)
+
+
+def choose_engine(jobs: int | None, dask: str | None) -> Engine:
+    """Returns the engine that settings ask for.
+
+    Args:
+        jobs: The number of processes; None for one a core.
+        dask: The address of a Dask scheduler, or "local"; None for processes.
+
+    Raises:
+        ValueError: If `jobs` is below 1, or both are given.
+    """
+    if dask is None:
+        return Processes(jobs)
+    if jobs is not None:
+        refuse("jobs", jobs, "left out with a Dask scheduler, whose workers train")
+    return Dask(dask)
 
 
 def _local_cluster() -> AbstractContextManager[Any]:

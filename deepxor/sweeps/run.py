@@ -10,7 +10,7 @@ from typing import Any
 from deepxor.checks import check_choice
 from deepxor.sweeps.axis import Axis, is_geometric
 from deepxor.sweeps.cells import Cells
-from deepxor.sweeps.engine import Dask, Engine, Processes, train_chunks
+from deepxor.sweeps.engine import Engine, choose_engine, train_chunks
 from deepxor.sweeps.folder import SweepFolder
 from deepxor.sweeps.sweep import Sweep
 from deepxor.sweeps.tasks import TASKS
@@ -93,7 +93,7 @@ def sweep(
     """
     check_choice("task", task, TASKS)
     named = [axis_of(name, values) for name, values in axes.items()]
-    engine = Processes(jobs) if dask is None else Dask(dask)
+    engine = choose_engine(jobs, dask)
     description = Sweep(TASKS[task], tuple(named), replicas, settings)
     if folder is not None:
         rows = run_sweep(description, Path(folder), engine)

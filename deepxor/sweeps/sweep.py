@@ -101,18 +101,18 @@ class Sweep:
     @functools.cached_property
     def chunks(self) -> tuple[Chunk, ...]:
         """The chunks, those of the most work first, so that none is late at the end."""
-        groups: dict[Hashable, list[tuple[int, int]]] = {}
+        groups: dict[Hashable, list[int]] = {}
         for cell, experiment in enumerate(self.experiments):
-            key = self.task.common(experiment)
-            networks = groups.setdefault(key, [])
-            networks += [(cell, replica) for replica in range(self.replicas)]
+            groups.setdefault(self.task.common(experiment), []).append(cell)
         ordered = sorted(
             groups.values(),
-            key=lambda group: -self.task.work(self.experiments[group[0][0]]),
+            key=lambda group: -self.task.work(self.experiments[group[0]]),
         )
         chunks: list[Chunk] = []
-        for networks in ordered:
-            most = self.task.side_by_side(self.experiments[networks[0][0]])
+        for group in ordered:
+            # A first network of every cell, then a second one: the map grows evenly.
+            networks = [(cell, r) for r in range(self.replicas) for cell in group]
+            most = self.task.side_by_side(self.experiments[group[0]])
             count = math.ceil(len(networks) / most)
             # All chunks of a group have one size, so that they share what is compiled.
             size = math.ceil(len(networks) / count)

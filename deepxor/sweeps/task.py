@@ -30,6 +30,13 @@ class Task(Protocol):
         """The names of the settings that an axis can be of."""
 
     @property
+    def threads(self) -> int:
+        """The threads of a process that trains; 0 for one a core.
+
+        With more than one the sums of a training depend on the machine.
+        """
+
+    @property
     def columns(self) -> Mapping[str, type]:
         """The results of a network by name, with their types: int, float or str."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
             f"{version}: install the same version on all workers"
         )
     with _one_at_a_time:
-        prepare()
+        prepare(task.threads)
         places = range(len(chunk.cells))
         try:
             return _train(task, chunk, places)
@@ -67,12 +68,16 @@ def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
 
 
 @functools.cache
-def prepare() -> None:
-    """Loads TensorFlow on one thread, whatever the machine has.
+def prepare(threads: int) -> None:
+    """Loads TensorFlow in a process that trains.
 
-    With more threads the sums of a training would depend on the machine.
+    Args:
+        threads: The threads that work on one operation, and the operations at a time;
+            0 for one a core.
     """
-    quiet.load_tensorflow(threads=1)
+    # TensorFlow reports an error, and goes on, if it cannot fuse a leaky ReLU.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet.load_tensorflow(threads)
     import tensorflow as tf
 
     # TensorFlow warns of functions that are traced often, as those of many models are.

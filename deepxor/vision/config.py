@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
-from deepxor.checks import check_at_least, check_choice, check_positive, refuse
+from deepxor.checks import check_at_least, check_choice, check_positive
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import KERAS_INITIALIZERS
 from deepxor.vision.datasets import DATASETS
@@ -110,36 +109,3 @@ class Trial:
         """The name of the trial's folder."""
         name = f"{self.activation}-{self.initializer}"
         return f"{name}-seed{self.seed}" if self.seed else name
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the settings as JSON types."""
-        settings = dataclasses.asdict(self)
-        settings["recipe"]["milestones"] = list(self.recipe.milestones)
-        return settings
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Says how a table is run; its results do not depend on it.
-
-    Attributes:
-        jobs: The number of trials trained at the same time, each in its own process.
-        data_dir: The folder of the data set's files; None to download them.
-        distribute: One of `DISTRIBUTIONS`; "mirrored" trains on all GPUs or, where
-            there are none, on all CPU devices that TensorFlow was given.
-        quiet: Whether nothing but errors is printed.
-
-    Raises:
-        ValueError: If `jobs` is out of range, or more than one while each takes all
-            devices.
-    """
-
-    jobs: int = 1
-    data_dir: str | None = None
-    distribute: str = DISTRIBUTIONS[0]
-    quiet: bool = False
-
-    def __post_init__(self) -> None:
-        check_at_least("jobs", self.jobs, 1)
-        if self.jobs > 1 and self.distribute != DISTRIBUTIONS[0]:
-            refuse("jobs", self.jobs, f"1 where distribute={self.distribute!r}")

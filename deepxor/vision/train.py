@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,12 @@ from deepxor.nn.initializers import KERAS_INITIALIZERS
 from deepxor.nn.lsuv import lsuv
 from deepxor.runs.folder import RunError
 from deepxor.vision.augment import augmented
-from deepxor.vision.config import MIRRORED, Recipe, RunOptions, Trial
+from deepxor.vision.config import DISTRIBUTIONS, MIRRORED, Recipe, Trial
 from deepxor.vision.datasets import Pictures, load
 from deepxor.vision.models import CONVNETS, build_convnet
 from deepxor.vision.optimizers import DecayedSGD
-from deepxor.vision.run import TrialRun
 
 LSUV = "lsuv"
-DEFAULT_OPTIONS = RunOptions()
 
 HPARAMS = (
     hparams.HParam("network", hparams.Discrete(list(CONVNETS))),
@@ -39,35 +36,49 @@ HPARAMS = (
 )
 METRICS = tuple(map(hparams.Metric, ("accuracy/test", "cost/test")))
 
+# The results by the tags of their scalars.
+TAGS = {
+    "cost": "cost_training",
+    "accuracy": "accuracy_training",
+    "cost/test": "cost",
+    "accuracy/test": "accuracy",
+}
+
 # A network has converged if its accuracy is above this many times that of guessing.
 CONVERGED = 2
 
 
 def train_trial(
-    trial: Trial, folder: Path, options: RunOptions = DEFAULT_OPTIONS
+    trial: Trial,
+    folder: Path,
+    data_dir: str | None = None,
+    distribute: str = DISTRIBUTIONS[0],
 ) -> dict[str, Any]:
-    """Trains a trial and writes its events and results into its folder.
+    """Trains a trial and writes its events into its folder.
 
     Args:
         trial: The settings of the trial.
-        folder: The table's folder.
-        options: The folder of the pictures, and the devices to train on.
+        folder: The table's folder, in which that of the trial is made. Event files in
+            it, which an interrupted training has left, are removed.
+        data_dir: The folder of the data set's files; None to download them.
+        distribute: One of `DISTRIBUTIONS`, the devices to train on.
 
     Returns:
-        The results by name, of JSON types.
+        The results by name; NaN for a number that is not finite or not known, and an
+        empty text for one that there is not.
 
     Raises:
         RunError: If the batch size is not a multiple of the number of devices.
         OSError: If the folder cannot be written to.
     """
-    pictures = _pictures(trial.dataset, options.data_dir)
-    run = TrialRun(trial, folder)
-    run.begin()
-    begin = time.perf_counter()
+    pictures = _pictures(trial.dataset, data_dir)
+    path = folder / trial.run_name
+    for old in path.glob("*.tfevents.*"):
+        old.unlink()
     keras.backend.clear_session()
     keras.utils.set_random_seed(trial.seed)
-    model = _model(trial, pictures, options.distribute)
-    writer = SummaryWriter(run.path)
+    model = _model(trial, pictures, distribute)
+    writer = SummaryWriter(path)
     monitor = GradientMonitor(writer)
     recorder = TrialRecorder(writer, trial)
     devices = model.distribute_strategy.num_replicas_in_sync
@@ -82,16 +93,16 @@ def train_trial(
         )
     finally:
         writer.close()
-    results = recorder.results(pictures.classes)
-    diagnosis = monitor.diagnosis
-    results |= {
-        **diagnosis.texts(),
-        "cause": diagnosis.causes[0].name if diagnosis.causes else None,
+    diagnosis, norms = monitor.diagnosis, monitor.history["norm"]
+    first, last = (norms[0, 0], norms[0, -1]) if len(norms) else (math.nan, math.nan)
+    return {
+        **recorder.results(pictures.classes),
+        "first_gradient": float(first),
+        "last_gradient": float(last),
+        **{name: text or "" for name, text in diagnosis.texts().items()},
+        "cause": diagnosis.causes[0].name if diagnosis.causes else "",
         "parameters": model.count_params(),
-        "seconds": round(time.perf_counter() - begin, 3),
     }
-    run.end(results)
-    return results
 
 
 class TrialRecorder(keras.callbacks.Callback):
@@ -151,17 +162,18 @@ class TrialRecorder(keras.callbacks.Callback):
             classes: The number of classes of the pictures.
 
         Returns:
-            Cost and accuracy by name, None if not finite; and "converged", whether the
-            accuracy on the test pictures is above `CONVERGED` times that of guessing.
+            Accuracy and cost on the test pictures and in the training, NaN if not
+            finite; and "converged", 1 if the accuracy on the test pictures is above
+            `CONVERGED` times that of guessing, else 0.
         """
-        accuracy = self._last.get("accuracy/test", 0.0)
-        is_finite = all(map(math.isfinite, self._last.values())) and bool(self._last)
+        last = {name: self._last.get(name, math.nan) for name in TAGS}
+        is_finite = all(map(math.isfinite, last.values()))
+        converged = is_finite and last["accuracy/test"] > CONVERGED / classes
         numbers = {
-            tag.replace("/", "_"): value if math.isfinite(value) else None
-            for tag, value in self._last.items()
+            TAGS[tag]: value if math.isfinite(value) else math.nan
+            for tag, value in last.items()
         }
-        converged = is_finite and accuracy > CONVERGED / classes
-        return numbers | {"converged": converged}
+        return {**numbers, "converged": int(converged)}
 
 
 def training_batches(recipe: Recipe, pictures: Pictures, seed: int) -> tf.data.Dataset:

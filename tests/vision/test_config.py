@@ -1,11 +1,8 @@
 import dataclasses
-import json
 
 import pytest
 
-from deepxor.runs.folder import RunError
 from deepxor.vision.config import RECIPES, Recipe, Trial
-from deepxor.vision.run import TrialRun
 
 TRIAL = Trial("digits", "fitnet4", "relu", "he", 0, RECIPES["digits"])
 
@@ -41,35 +38,3 @@ def test_settings_that_are_not_allowed_are_quoted(change, message):
 def test_a_recipes_numbers_are_above_zero(name):
     with pytest.raises(ValueError, match=f"`{name}` must be .*Received: {name}=0"):
         dataclasses.replace(RECIPES["digits"], **{name: 0})
-
-
-def test_a_trained_trial_is_found_again_and_no_other(tmp_path):
-    run = TrialRun(TRIAL, tmp_path)
-    assert run.load() is None
-    run.begin()
-    assert run.load() is None  # interrupted
-    run.end({"accuracy": 1.0})
-    assert run.load() == {"accuracy": 1.0}
-    other = dataclasses.replace(TRIAL, recipe=RECIPES["digits"].with_epochs(3))
-    with pytest.raises(RunError, match="other settings"):
-        TrialRun(other, tmp_path).load()
-    run.begin()
-    assert run.load() is None
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"settings": 3}'])
-def test_a_broken_file_is_said_to_be(tmp_path, text):
-    run = TrialRun(TRIAL, tmp_path)
-    run.begin()
-    (run.path / "cell.json").write_text(text)
-    with pytest.raises(RunError, match=r"broken cell\.json"):
-        run.load()
-
-
-def test_files_of_others_are_left_alone(tmp_path):
-    run = TrialRun(TRIAL, tmp_path)
-    run.path.mkdir()
-    (run.path / "thesis.tex").write_text("years")
-    with pytest.raises(RunError, match="other files"):
-        run.load()
-    assert json.dumps(TRIAL.to_json())

@@ -23,6 +23,7 @@ class XorTask:
     name: ClassVar[str] = "xor"
     title: ClassVar[str] = "XOR"
     score: ClassVar[str] = SOLVED
+    threads: ClassVar[int] = 1
     axes: ClassVar[tuple[str, ...]] = (
         "depth", "width", "network", "activation", "alpha", "pieces", "initializer",
         "weight_variance", "bias_variance", "optimizer", "learning_rate", "num_steps",
