@@ -67,7 +67,9 @@ def train_on_console(sweep: Sweep, engine: Engine, logdir: str, quiet: bool) -> 
     seconds = round(sum(row["seconds"] for row in rows))
     facts = [*sweep.facts(), ("seconds of all", seconds)]
     write_atomically(folder / "table.html", score_html(title, facts, *table).encode())
-    console.print(Text(f"Table: {folder / 'table.html'}, {folder / 'table.csv'}"))
+    for what, names in (("Table", ("table.html", "table.csv")), ("Map", ("map.html",))):
+        files = ", ".join(str(folder / name) for name in names)
+        console.print(Text(f"{what}: {files}"), soft_wrap=True)
     print_failed(console, cells)
     print_tensorboard(console, str(folder))
     return 0

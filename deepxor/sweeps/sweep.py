@@ -151,7 +151,9 @@ class Sweep:
     def title(self) -> str:
         """What a picture of the sweep is called."""
         settings = self.common_settings
-        parts = [str(settings[name]) for name in ("activation",) if settings.get(name)]
+        names = ("dataset", "network", "activation")
+        parts = [str(settings[name]) for name in names if settings.get(name)]
+        parts += ["residual"] if settings.get("residual") else []
         for name in ("depth", "width"):
             parts += [f"{name} {settings[name]}"] if settings.get(name) else []
         return ", ".join([self.task.title, *parts, f"{self.replicas} networks a cell"])
