@@ -54,7 +54,7 @@ def train_on_console(sweep: Sweep, engine: Engine, logdir: str, quiet: bool) -> 
     outputs, folder = Outputs(sweep, task.folder), task.folder
     with Watch(sweep, outputs, console) as watch:
         rows = run_sweep(sweep, folder, engine, watch)
-    cells = outputs.finish(rows)
+    cells = outputs.finish(rows, watch.has_trained)
     title = f"{settings['network']} on {settings['dataset']}: test accuracy, %"
     initializers, activations = (
         [str(value) for value in axis.values] for axis in sweep.axes

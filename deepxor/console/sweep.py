@@ -15,14 +15,13 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from deepxor import quiet as tensorflow
-from deepxor.console import app
 from deepxor.console.next_step import print_tensorboard
 from deepxor.console.tables import make_console
 from deepxor.runs.folder import check_run_name
 from deepxor.sweeps.cells import Cells
 from deepxor.sweeps.engine import Engine
 from deepxor.sweeps.folder import SweepFolder
+from deepxor.sweeps.hparams import write_hparams
 from deepxor.sweeps.outputs import Outputs
 from deepxor.sweeps.run import run_sweep
 from deepxor.sweeps.sweep import Sweep
@@ -63,15 +62,9 @@ def sweep_on_console(
     outputs = Outputs(sweep, path)
     with Watch(sweep, outputs, console) as watch:
         rows = run_sweep(sweep, path, engine, watch)
-    cells = outputs.finish(rows)
-    if watch.has_trained:
-        with app.loading("TensorFlow, then writing its events", quiet):
-            tensorflow.load_tensorflow()
-            from deepxor.sweeps.tensorboard import write_hparams, write_map
-
-            write_map(outputs.figure(cells), len(rows), path)
-            if hparams_logdir:
-                write_hparams(cells, Path(hparams_logdir) / path.name)
+    cells = outputs.finish(rows, watch.has_trained)
+    if watch.has_trained and hparams_logdir:
+        write_hparams(cells, Path(hparams_logdir) / path.name)
     print_outcome(console, sweep, cells, path)
     if hparams_logdir:
         folder = shlex.quote(str(Path(hparams_logdir) / path.name))

@@ -1,4 +1,4 @@
-"""Writes event files; no other module does.
+"""Writes event files; beside it only `event_file` does, without TensorFlow.
 
 The values of one step are gathered and written as one event. A record of the XOR
 laboratory has some eighty values, and an event for each would take longer than the
@@ -8,9 +8,7 @@ training that they describe.
 from __future__ import annotations
 
 import functools
-import itertools
 import os
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -22,13 +20,12 @@ import tensorflow as tf
 from google.protobuf.message import Message
 from tensorboard.compat.proto import event_pb2
 
+from deepxor.events.event_file import event_file_name
 from deepxor.events.files import is_remote, join, make_folder, os_errors
 from deepxor.events.graph import step_graph_def
 from deepxor.events.reader import flow_names
 from deepxor.events.series import FlowSeries
 from deepxor.events.step import StepSummary
-
-_file_number = itertools.count()
 
 # The largest number of events that wait for the worker thread.
 MAX_PENDING = 8
@@ -62,12 +59,7 @@ class SummaryWriter:
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
         self.log_dir = os.fspath(log_dir)
         make_folder(self.log_dir)
-        # Readers take a folder's files in the order of their names.
-        name = (
-            f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
-            f".{os.getpid()}.{next(_file_number):04d}"
-        )
-        self._file = join(self.log_dir, name)
+        self._file = join(self.log_dir, event_file_name())
         self._fills: list[Callable[[StepSummary], None]] = []
         self._step = 0
         # Earlier files are read in local folders only, as reading remote ones is slow.

@@ -1,4 +1,4 @@
-"""What a sweep leaves beside its networks: map, page, and table of the cells."""
+"""What a sweep leaves beside its networks: map, page, events, table of the cells."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from tensorboard.compat.proto import summary_pb2
 
+from deepxor.events.event_file import EventFile, add_png
 from deepxor.runs.atomic import write_atomically
 from deepxor.sweeps.cells import Cells
 from deepxor.sweeps.picture.curves import Curve, theory_curves
@@ -35,6 +37,7 @@ class Outputs:
     def __init__(self, sweep: Sweep, folder: Path) -> None:
         self._sweep = sweep
         self._folder = folder
+        self._events: EventFile | None = None
         self._curves: list[Curve] | None = None
         self._next = time.monotonic() + SECONDS_BETWEEN
 
@@ -50,16 +53,18 @@ class Outputs:
         begin = time.monotonic()
         if begin < self._next:
             return
-        figure = self.figure(self._sweep.cells(rows))
-        write_atomically(self._folder / "map.png", png_bytes(figure))
+        png = png_bytes(self._figure(self._sweep.cells(rows)))
+        write_atomically(self._folder / "map.png", png)
+        self._write_event(png, len(rows))
         end = time.monotonic()
         self._next = end + max(SECONDS_BETWEEN, (end - begin) / SHARE)
 
-    def finish(self, rows: Sequence[Row]) -> Cells:
-        """Writes map.png, map.svg, map.html and cells.csv.
+    def finish(self, rows: Sequence[Row], has_trained: bool) -> Cells:
+        """Writes map.png, map.svg, map.html and cells.csv, and the map's last event.
 
         Args:
             rows: The rows of all networks.
+            has_trained: Whether any has been trained since the last event was written.
 
         Returns:
             The cells.
@@ -68,24 +73,32 @@ class Outputs:
             OSError: If a file cannot be written.
         """
         cells = self._sweep.cells(rows)
-        figure = self.figure(cells)
+        figure = self._figure(cells)
+        png = png_bytes(figure)
         facts = [*self._sweep.facts(), ("networks", f"{self._sweep.count:,}")]
         html = page(cells, self._theory(), self._sweep.title, facts)
         for name, content in (
-            ("map.png", png_bytes(figure)),
+            ("map.png", png),
             ("map.svg", svg_bytes(figure)),
             ("map.html", html.encode()),
             ("cells.csv", cells_csv(cells).encode()),
         ):
             write_atomically(self._folder / name, content)
+        if has_trained:
+            self._write_event(png, len(rows))
+        if self._events is not None:
+            self._events.close()
         return cells
 
-    def figure(self, cells: Cells) -> Figure:
-        """Returns the map of the sweep.
+    def _write_event(self, png: bytes, step: int) -> None:
+        """Writes the map for the Images tab, at the step of its number of networks."""
+        if self._events is None:
+            self._events = EventFile(self._folder)
+        summary = summary_pb2.Summary()
+        add_png(summary, "map", png)
+        self._events.write(summary, step)
 
-        Args:
-            cells: The cells.
-        """
+    def _figure(self, cells: Cells) -> Figure:
         return draw(cells, self._theory(), self._sweep.title)
 
     def _theory(self) -> list[Curve]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepxor.xor.config import Experiment
-from scripts.benchmarks.speed import command
+from scripts.benchmarks.speed import command, sweep
 from scripts.benchmarks.speed.lecture import LECTURE
 from scripts.benchmarks.speed.report import Report
 from scripts.benchmarks.speed.step import table as step
@@ -97,6 +97,10 @@ def _playground(options: Options) -> Report:
     return playground.report(options.rounds)
 
 
+def _sweep(options: Options) -> Report:
+    return sweep.report(options.folder, options.rounds)
+
+
 TABLES: dict[str, Callable[[Options], Report]] = {
     "step": _step,
     "recording": _recording,
@@ -106,4 +110,5 @@ TABLES: dict[str, Callable[[Options], Report]] = {
     "thousand": _thousand,
     "tab": _tab,
     "playground": _playground,
+    "sweep": _sweep,
 }
