@@ -93,7 +93,7 @@ def test_two_writers_do_not_share_a_file(tmp_path):
 def test_files_of_one_second_are_read_in_the_order_they_were_made(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("deepxor.events.writer._file_number", itertools.count(9))
+    monkeypatch.setattr("deepxor.events.event_file._file_number", itertools.count(9))
     monkeypatch.setattr("deepxor.events.writer.time.time", lambda: 1.7e9)
     for value in (1.0, 2.0):
         writer = SummaryWriter(tmp_path)
