@@ -1,0 +1,1 @@
+"""Fully connected networks that learn digits, many of them side by side."""

@@ -1,0 +1,54 @@
+"""How many networks are trained side by side, and what they cost; no TensorFlow."""
+
+from __future__ import annotations
+
+from deepxor.vision.perceptrons.config import CLASSES, INPUTS, PerceptronExperiment
+
+# The activations of one layer of all networks stay in a core's cache up to so many
+# numbers. Fewer would make more operations of the same work.
+NUMBERS_IN_CACHE = 2**16
+# Of wide layers each is work enough for an operation of its own.
+FEWEST = 2
+MOST = 256
+
+# The most numbers that the networks of a chunk keep at the same time: 1.2 GB.
+NUMBERS_IN_MEMORY = 3 * 10**8
+
+# Beside each multiplication there are operations on single numbers, and those have a
+# start: what they cost in multiplications, as measured by scripts/bench.
+PER_NUMBER, PER_LAYER = 120, 50_000
+
+
+def networks_in_chunk(experiment: PerceptronExperiment) -> int:
+    """Returns the number of networks that are best trained side by side.
+
+    Args:
+        experiment: The settings of each of the networks.
+
+    Returns:
+        The number, which is the same on every machine.
+    """
+    layer = experiment.batch_size * experiment.width
+    wanted = min(max(NUMBERS_IN_CACHE // layer, FEWEST), MOST)
+    kernels = sum(a * b for a, b in zip(experiment.units, experiment.units[1:]))
+    # A layer keeps about four arrays of the size of its activations until its gradient
+    # is known; a kernel has its gradient, its successor, and moments of the optimizer.
+    each = 4 * experiment.depth * layer + 8 * kernels
+    return max(1, min(wanted, NUMBERS_IN_MEMORY // each))
+
+
+def work(experiment: PerceptronExperiment) -> float:
+    """Returns what the training of a network costs, relative to others.
+
+    Args:
+        experiment: The settings of the network.
+
+    Returns:
+        About the number of multiplications.
+    """
+    width, batch = experiment.width, experiment.batch_size
+    # Forward, and backward to the kernel and to the inputs; the pictures need none.
+    ends = batch * width * (2 * INPUTS + 3 * CLASSES)
+    hidden = (experiment.depth - 1) * 3 * batch * width**2
+    rest = experiment.depth * (PER_NUMBER * batch * width + PER_LAYER)
+    return float(experiment.num_steps * (ends + hidden + rest))

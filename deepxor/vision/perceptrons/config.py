@@ -1,0 +1,120 @@
+"""The settings of one fully connected network on digits; no TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from deepxor.checks import check_choice, refuse
+from deepxor.nn.activations import ACTIVATIONS, MAXOUT
+from deepxor.nn.initializers import REPLICA_INITIALIZERS
+from deepxor.xor.config import AUTO, HYPOTHESIS
+from deepxor.xor.optimizers import OPTIMIZERS
+
+# The digits of scikit-learn: pixels, classes, and training pictures.
+INPUTS, CLASSES, PICTURES = 64, 10, 1442
+
+# Every activation but maxout, which is a layer.
+ELEMENTWISE = tuple(name for name in ACTIVATIONS if name != MAXOUT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerceptronExperiment:
+    """Holds the settings of one fully connected network that learns digits.
+
+    Attributes:
+        depth: The number of hidden layers, from 1 to 1000.
+        width: The units of each hidden layer, from 1 to 2000.
+        activation: The activation of the hidden layers, one of `ELEMENTWISE`.
+        initializer: The kernel initializer, a key of `REPLICA_INITIALIZERS`; or "auto"
+            for the one of the activation.
+        weight_variance: sigma_w^2, in place of an initializer: kernels are normal with
+            variance weight_variance / inputs. None for the initializer.
+        bias_variance: sigma_b^2: biases are normal with this variance.
+        optimizer: The optimizer, a key of `OPTIMIZERS`.
+        learning_rate: The learning rate, above 0.
+        batch_size: The number of pictures in a step, from 1 to `PICTURES`.
+        num_steps: The number of optimizer steps.
+        seed: The seed, at least 0; replica r draws its weights from a generator seeded
+            with (seed, r), and the order of its pictures from one with (seed, r, 1).
+
+    Raises:
+        ValueError: If a setting is out of range, or two do not go together.
+    """
+
+    depth: int = 10
+    width: int = 64
+    activation: str = "tanh"
+    initializer: str = AUTO
+    weight_variance: float | None = None
+    bias_variance: float = 0.0
+    optimizer: str = "sgd"
+    learning_rate: float = 1e-2
+    batch_size: int = 128
+    num_steps: int = 200
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("activation", self.activation, ELEMENTWISE)
+        check_choice("initializer", self.initializer, [AUTO, *REPLICA_INITIALIZERS])
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        _check_integer("depth", self.depth, 1, 1000)
+        _check_integer("width", self.width, 1, 2000)
+        _check_integer("batch_size", self.batch_size, 1, PICTURES)
+        _check_integer("num_steps", self.num_steps, 1, 10**7)
+        _check_integer("seed", self.seed, 0, 2**63 - 1)
+        # Outside of this range it would be 0 or infinite in float32.
+        _check_number("learning_rate", self.learning_rate, 1e-37, 1e38)
+        _check_number("bias_variance", self.bias_variance, 0, 1e12)
+        if self.weight_variance is None:
+            return
+        _check_number("weight_variance", self.weight_variance, 0, 1e12)
+        if self.initializer != AUTO:
+            raise ValueError(
+                "`weight_variance` and `initializer` must not both be given. Received: "
+                f"weight_variance={self.weight_variance}, "
+                f"initializer={self.initializer!r}"
+            )
+
+    @property
+    def shape_key(self) -> tuple[Any, ...]:
+        """The settings that networks trained side by side must have in common."""
+        return (
+            self.depth,
+            self.width,
+            self.activation,
+            self.optimizer,
+            self.batch_size,
+            self.num_steps,
+        )
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """The units of each layer in forward order, from the inputs to the classes."""
+        return (INPUTS, *[self.width] * self.depth, CLASSES)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The names of the layers in forward order."""
+        return (*(f"layer{i + 1}" for i in range(self.depth)), HYPOTHESIS)
+
+    @property
+    def kernel_initializer(self) -> str:
+        """The key of `REPLICA_INITIALIZERS` that is used, with "auto" resolved."""
+        if self.initializer != AUTO:
+            return self.initializer
+        return ACTIVATIONS[self.activation].initializer
+
+
+def _check_integer(name: str, value: Any, low: int, high: int) -> None:
+    # Python takes True for the integer 1.
+    is_integer = isinstance(value, int) and type(value) is not bool
+    if not is_integer or not low <= value <= high:
+        refuse(name, value, f"an integer from {low} to {high}")
+
+
+def _check_number(name: str, value: Any, low: float, high: float) -> None:
+    is_number = isinstance(value, (int, float)) and type(value) is not bool
+    if not is_number or not math.isfinite(value) or not low <= value <= high:
+        refuse(name, value, f"a number from {low:g} to {high:g}")

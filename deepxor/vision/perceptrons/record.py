@@ -1,0 +1,136 @@
+"""What a record measures of all layers of all networks, inside of the step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from deepxor.monitor.measure.activations import FLAT_SLOPE, NOT_ELEMENTWISE
+from deepxor.nn.activations import ACTIVATIONS
+from deepxor.nn.keras_activation import activation_function
+from deepxor.quantities import names
+from deepxor.vision.perceptrons.network import Activation, Pass
+
+# So many pictures of a batch tell whether units are dead or saturated, as many as
+# `GradientMonitor` looks at.
+SAMPLE = 32
+
+
+def measure(
+    before: Sequence[tf.Tensor],
+    after: Sequence[tf.Tensor],
+    gradients: Sequence[tf.Tensor],
+    found: Pass,
+    activation: str,
+) -> tf.Tensor:
+    """Returns the quantities of a step, as `GradientMonitor` defines them.
+
+    Args:
+        before: The kernel and the bias of each block before the step.
+        after: The same after the step.
+        gradients: Their gradients.
+        found: The forward pass of the step.
+        activation: The name of the activation.
+
+    Returns:
+        float32 [quantities, layers, R], in the order of `quantities.QUANTITIES`; NaN
+        for what is not measured.
+    """
+    measured = _of_gradients(gradients)
+    weight_norm = _norm(before)
+    update = _norm([new - old for old, new in zip(before, after, strict=True)])
+    measured["weight_norm"] = weight_norm
+    measured["update_ratio"] = tf.where(update == 0, 0.0, update / weight_norm)
+    measured |= _of_activations(found, activation)
+    unknown = tf.fill(tf.shape(weight_norm), np.float32(np.nan))
+    return tf.stack([measured.get(name, unknown) for name in names()])
+
+
+def _of_gradients(gradients: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
+    sizes = np.concatenate(
+        [
+            np.full((block.shape[0], 1), (block.shape[2] + 1) * block.shape[3])
+            for block in gradients[::2]
+        ]
+    ).astype(np.float32)
+    absolute = [tf.abs(block) for block in gradients]
+    zeros = _sum([tf.cast(block == 0, tf.float32) for block in absolute])
+    # A comparison with NaN is false.
+    bad = [tf.cast(~(block < np.inf), tf.float32) for block in absolute]
+    return {
+        "norm": _norm(gradients),
+        "mean_abs": _sum(absolute) / sizes,
+        "max_abs": _largest(absolute),
+        "zero_fraction": zeros / sizes,
+        "non_finite": _sum(bad),
+    }
+
+
+def _norm(blocks: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the L2 norm of each layer, [layers, R].
+
+    A square would underflow below 1e-19, so the largest element is taken out.
+    """
+    largest = _largest([tf.abs(block) for block in blocks])
+    scale = tf.where(largest > 0, largest, 1.0)
+    start, squares = 0, []
+    for block in blocks[::2]:
+        squares.append(scale[start : start + block.shape[0], :, None, None])
+        start += block.shape[0]
+    scaled = [block / squares[i // 2] for i, block in enumerate(blocks)]
+    return scale * tf.sqrt(_sum([tf.square(block) for block in scaled]))
+
+
+def _sum(blocks: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the sum over the elements of each layer, [layers, R]."""
+    sums = [tf.reduce_sum(block, [2, 3]) for block in blocks]
+    pairs = zip(sums[::2], sums[1::2], strict=True)
+    return tf.concat([kernel + bias for kernel, bias in pairs], axis=0)
+
+
+def _largest(absolute: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the largest absolute value of each layer, [layers, R]; NaN if one is."""
+    tops = [tf.reduce_max(block, [2, 3]) for block in absolute]
+    pairs = zip(tops[::2], tops[1::2], strict=True)
+    largest = tf.concat([tf.maximum(kernel, bias) for kernel, bias in pairs], axis=0)
+    # A maximum may ignore NaN; a sum does not.
+    total = _sum(absolute)
+    return tf.where(tf.math.is_nan(total), total, largest)
+
+
+def _of_activations(found: Pass, name: str) -> dict[str, tf.Tensor]:
+    """Returns the quantities of the activations; the last layer has none."""
+    activation = activation_function(name)
+    z = tf.stack([hidden[:, :SAMPLE] for hidden in found.hidden])
+    outputs = activation(z)
+    logits = found.logits[None, :, :SAMPLE]
+    measured = {
+        "activation_rms": tf.concat([_rms(outputs), _rms(logits)], axis=0),
+    }
+    if name in NOT_ELEMENTWISE:
+        return measured
+    silent = tf.reduce_all(outputs == 0, axis=2)
+    is_flat = tf.abs(_slope(activation, z)) < FLAT_SLOPE * min(
+        ACTIVATIONS[name].largest_slope, 1.0
+    )
+    last = tf.fill([1, tf.shape(z)[1]], np.float32(np.nan))
+    shares = {
+        "dead_fraction": tf.reduce_mean(tf.cast(silent, tf.float32), axis=2),
+        "saturated_fraction": tf.reduce_mean(tf.cast(is_flat, tf.float32), [2, 3]),
+    }
+    return measured | {
+        key: tf.concat([value, last], axis=0) for key, value in shares.items()
+    }
+
+
+def _slope(activation: Activation, z: tf.Tensor) -> tf.Tensor:
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        outputs = activation(z)
+    return tape.gradient(outputs, z)
+
+
+def _rms(values: tf.Tensor) -> tf.Tensor:
+    return tf.sqrt(tf.reduce_mean(tf.square(values), [2, 3]))

@@ -1,0 +1,93 @@
+"""Trains many networks side by side, and says what has become of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from deepxor.quantities import names
+from deepxor.vision.perceptrons.config import PerceptronExperiment
+from deepxor.vision.perceptrons.pictures import Batches, digits
+from deepxor.vision.perceptrons.record import SAMPLE
+from deepxor.vision.perceptrons.trainer import trainer
+from deepxor.vision.perceptrons.verdict import Record, record_every, verdicts
+from deepxor.vision.perceptrons.weights import initial_weights
+
+
+def train(
+    experiments: Sequence[PerceptronExperiment], replicas: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Trains one network for each pair of an experiment and a replica number.
+
+    The networks are trained side by side on one thread, if the caller gives TensorFlow
+    one; the same call then returns the same. What is traced for a shape is kept for the
+    next call with it.
+
+    Args:
+        experiments: The settings of each network, all with the same `shape_key`.
+        replicas: The replica number of each network, at least 0.
+
+    Returns:
+        For each network, of JSON types, where None stands for what is not finite:
+
+        - accuracy: the share of the test pictures that it takes for what they are; a
+          network that has diverged is never right;
+        - cost: the mean cross-entropy over all training pictures after the last step;
+        - first_gradient, last_gradient: the L2 norms of the gradient of the first and
+          of the last layer, kernel and bias together, before the first step;
+        - verdict: what `deepxor.diagnosis` says of the training.
+
+    Raises:
+        ValueError: If there is no network, there are not as many replica numbers as
+            experiments, or the experiments differ in their shape.
+        ImportError: If scikit-learn is not installed.
+    """
+    _check(experiments, replicas)
+    networks = list(zip(experiments, replicas, strict=True))
+    example, data = experiments[0], digits()
+    learner, batches = trainer(example), Batches(networks, len(data.y))
+    rates = np.array([experiment.learning_rate for experiment in experiments])
+    state = learner.start(initial_weights(networks))
+    records: list[Record] = []
+    every = record_every(example.num_steps)
+    for step in range(0, example.num_steps, every):
+        taken = batches.take(min(every, example.num_steps - step))
+        state, table, cost = learner.run(state, rates, taken)
+        constant = data.class_losses[data.y[taken[0]]].mean(axis=1)
+        records.append(Record(step, table, cost, constant))
+    score = learner.evaluate(state)
+    samples = (min(SAMPLE, example.batch_size), example.batch_size)
+    found = verdicts(example.layer_names, records, samples, score.cost)
+    norms = records[0].table[names().index("norm")]
+    return [
+        {
+            "accuracy": float(score.accuracy[i]),
+            "cost": _finite(score.cost[i]),
+            "first_gradient": _finite(norms[0, i]),
+            "last_gradient": _finite(norms[-1, i]),
+            "verdict": verdict,
+        }
+        for i, verdict in enumerate(found)
+    ]
+
+
+def _check(
+    experiments: Sequence[PerceptronExperiment], replicas: Sequence[int]
+) -> None:
+    if not experiments or len(experiments) != len(replicas):
+        raise ValueError(
+            "`experiments` and `replicas` must have as many elements, at least 1. "
+            f"Received: {len(experiments)} experiments, {len(replicas)} replicas"
+        )
+    shapes = {experiment.shape_key for experiment in experiments}
+    if len(shapes) > 1:
+        first, second = sorted(shapes, key=str)[:2]
+        raise ValueError(
+            f"`experiments` must have the same shape_key. Received: {first}, {second}"
+        )
+
+
+def _finite(value: np.floating[Any]) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,81 @@
+"""The initial weights of networks, and how they lie in arrays; no TensorFlow.
+
+The layers of equal shape lie in one array, a block: the first layer, all hidden layers
+after it, and the last. So an optimizer updates, and a record measures, six arrays and
+not two for every layer. A block's kernel is [layers, R, inputs, units] and its bias
+[layers, R, 1, units], where R is the number of networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from deepxor.nn.initializers import REPLICA_INITIALIZERS
+from deepxor.vision.perceptrons.config import CLASSES, INPUTS, PerceptronExperiment
+
+# The axis of the networks in the arrays of a block.
+NETWORKS = 1
+
+
+def block_shapes(experiment: PerceptronExperiment) -> list[tuple[int, int, int]]:
+    """Returns the number of layers, inputs and units of each block, in forward order.
+
+    Args:
+        experiment: The settings of the networks.
+    """
+    width = experiment.width
+    blocks = [
+        (1, INPUTS, width),
+        (experiment.depth - 1, width, width),
+        (1, width, CLASSES),
+    ]
+    return [block for block in blocks if block[0]]
+
+
+def initial_weights(
+    networks: Sequence[tuple[PerceptronExperiment, int]],
+) -> list[np.ndarray]:
+    """Returns the initial weights of networks, each drawn from its own generator.
+
+    Args:
+        networks: The settings and the replica number of each network. All have the same
+            shape.
+
+    Returns:
+        The kernel and the bias of each block in turn, float32.
+    """
+    blocks = block_shapes(networks[0][0])
+    count = len(networks)
+    arrays = [
+        np.empty((layers, count, rows, units), np.float32)
+        for layers, inputs, units in blocks
+        for rows in (inputs, 1)
+    ]
+    for number, (experiment, replica) in enumerate(networks):
+        rng = np.random.default_rng((experiment.seed, replica))
+        for block, (layers, inputs, units) in enumerate(blocks):
+            kernel, bias = arrays[2 * block : 2 * block + 2]
+            for layer in range(layers):
+                kernel[layer, number] = _kernel(experiment, rng, inputs, units)
+                bias[layer, number] = _bias(experiment, rng, units)
+    return arrays
+
+
+def _kernel(
+    experiment: PerceptronExperiment, rng: np.random.Generator, inputs: int, units: int
+) -> np.ndarray:
+    if experiment.weight_variance is None:
+        draw = REPLICA_INITIALIZERS[experiment.kernel_initializer]
+        return draw(rng, inputs, units)
+    deviation = np.sqrt(experiment.weight_variance / inputs)
+    return deviation * rng.standard_normal((inputs, units))
+
+
+def _bias(
+    experiment: PerceptronExperiment, rng: np.random.Generator, units: int
+) -> np.ndarray:
+    # The numbers are drawn in any case, so that a map along the variance has the same
+    # networks, but for the scale.
+    return np.sqrt(experiment.bias_variance) * rng.standard_normal(units)
