@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from deepxor.vision.perceptrons.config import CLASSES, INPUTS, PerceptronExperiment
 
 # The activations of one layer of all networks stay in a core's cache up to so many
@@ -30,7 +32,7 @@ def networks_in_chunk(experiment: PerceptronExperiment) -> int:
     """
     layer = experiment.batch_size * experiment.width
     wanted = min(max(NUMBERS_IN_CACHE // layer, FEWEST), MOST)
-    kernels = sum(a * b for a, b in zip(experiment.units, experiment.units[1:]))
+    kernels = sum(a * b for a, b in itertools.pairwise(experiment.units))
     # A layer keeps about four arrays of the size of its activations until its gradient
     # is known; a kernel has its gradient, its successor, and moments of the optimizer.
     each = 4 * experiment.depth * layer + 8 * kernels

@@ -9,11 +9,12 @@ from typing import Any
 from deepxor.checks import check_choice, refuse
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
 from deepxor.nn.initializers import REPLICA_INITIALIZERS
-from deepxor.xor.config import AUTO, HYPOTHESIS
 from deepxor.xor.optimizers import OPTIMIZERS
 
 # The digits of scikit-learn: pixels, classes, and training pictures.
 INPUTS, CLASSES, PICTURES = 64, 10, 1442
+
+AUTO, OUTPUT = "auto", "output"
 
 # Every activation but maxout, which is a layer.
 ELEMENTWISE = tuple(name for name in ACTIVATIONS if name != MAXOUT)
@@ -97,7 +98,7 @@ class PerceptronExperiment:
     @property
     def layer_names(self) -> tuple[str, ...]:
         """The names of the layers in forward order."""
-        return (*(f"layer{i + 1}" for i in range(self.depth)), HYPOTHESIS)
+        return (*(f"layer{i + 1}" for i in range(self.depth)), OUTPUT)
 
     @property
     def kernel_initializer(self) -> str:

@@ -74,12 +74,10 @@ def _norm(blocks: Sequence[tf.Tensor]) -> tf.Tensor:
     A square would underflow below 1e-19, so the largest element is taken out.
     """
     largest = _largest([tf.abs(block) for block in blocks])
-    scale = tf.where(largest > 0, largest, 1.0)
-    start, squares = 0, []
-    for block in blocks[::2]:
-        squares.append(scale[start : start + block.shape[0], :, None, None])
-        start += block.shape[0]
-    scaled = [block / squares[i // 2] for i, block in enumerate(blocks)]
+    scale = tf.where((largest > 0) & (largest < np.inf), largest, 1.0)
+    counts = [kernel.shape[0] for kernel in blocks[::2]]
+    scales = tf.split(scale[:, :, None, None], counts)
+    scaled = [block / scales[i // 2] for i, block in enumerate(blocks)]
     return scale * tf.sqrt(_sum([tf.square(block) for block in scaled]))
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from deepxor.quantities import names
 from deepxor.vision.perceptrons.config import PerceptronExperiment
+from deepxor.vision.perceptrons.loop import train_loop
 from deepxor.vision.perceptrons.pictures import Batches, digits
 from deepxor.vision.perceptrons.record import SAMPLE
-from deepxor.vision.perceptrons.trainer import trainer
 from deepxor.vision.perceptrons.verdict import Record, record_every, verdicts
 from deepxor.vision.perceptrons.weights import initial_weights
 
@@ -47,17 +47,17 @@ def train(
     _check(experiments, replicas)
     networks = list(zip(experiments, replicas, strict=True))
     example, data = experiments[0], digits()
-    learner, batches = trainer(example), Batches(networks, len(data.y))
+    loop, batches = train_loop(example), Batches(networks, len(data.y))
     rates = np.array([experiment.learning_rate for experiment in experiments])
-    state = learner.start(initial_weights(networks))
+    state = loop.start(initial_weights(networks))
     records: list[Record] = []
     every = record_every(example.num_steps)
     for step in range(0, example.num_steps, every):
         taken = batches.take(min(every, example.num_steps - step))
-        state, table, cost = learner.run(state, rates, taken)
+        state, table, cost = loop.run(state, rates, taken)
         constant = data.class_losses[data.y[taken[0]]].mean(axis=1)
         records.append(Record(step, table, cost, constant))
-    score = learner.evaluate(state)
+    score = loop.evaluate(state)
     samples = (min(SAMPLE, example.batch_size), example.batch_size)
     found = verdicts(example.layer_names, records, samples, score.cost)
     norms = records[0].table[names().index("norm")]

@@ -30,7 +30,7 @@ class Score(NamedTuple):
     accuracy: np.ndarray
 
 
-class Trainer:
+class TrainLoop:
     """Trains networks of one shape.
 
     The functions are traced once, for any number of networks.
@@ -94,8 +94,8 @@ class Trainer:
             [quantities, layers, R], and the costs, [R].
         """
         rates = np.asarray(rates, np.float32)[:, None, None]
-        state, table, costs = self._run(list(state), rates, batches)
-        return state, table.numpy(), costs.numpy()
+        after, table, costs = self._run(list(state), rates, batches)
+        return after, table.numpy(), costs.numpy()
 
     def evaluate(self, state: Sequence[tf.Tensor]) -> Score:
         """Returns how good networks are.
@@ -160,8 +160,8 @@ class Trainer:
         return cost(logits[0], targets[0]), accuracy(logits[1], targets[1])
 
 
-def trainer(experiment: PerceptronExperiment) -> Trainer:
-    """Returns the trainer of an experiment's shape, which the process keeps.
+def train_loop(experiment: PerceptronExperiment) -> TrainLoop:
+    """Returns the loop of an experiment's shape, which the process keeps.
 
     Args:
         experiment: The settings.
@@ -170,11 +170,11 @@ def trainer(experiment: PerceptronExperiment) -> Trainer:
         # A sweep trains one shape after the other, and the graph of a deep one takes
         # memory.
         _KEPT.clear()
-        _KEPT[experiment.shape_key] = Trainer(experiment)
+        _KEPT[experiment.shape_key] = TrainLoop(experiment)
     return _KEPT[experiment.shape_key]
 
 
-_KEPT: dict[tuple[object, ...], Trainer] = {}
+_KEPT: dict[tuple[Any, ...], TrainLoop] = {}
 
 
 def _traced(function: Any, specs: list[Any]) -> Any:
