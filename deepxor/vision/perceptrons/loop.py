@@ -11,11 +11,21 @@ import tensorflow as tf
 
 from deepxor.nn.keras_activation import activation_function
 from deepxor.vision.perceptrons.config import PerceptronExperiment
-from deepxor.vision.perceptrons.network import accuracy, cost, forward, gradients
+from deepxor.vision.perceptrons.network import (
+    accuracy,
+    cost,
+    forward,
+    gradients,
+    parts,
+)
 from deepxor.vision.perceptrons.pictures import digits
 from deepxor.vision.perceptrons.record import measure
 from deepxor.vision.perceptrons.weights import NETWORKS, block_shapes
 from deepxor.xor.optimizers import make_optimizer
+
+# The number of networks of the optimizer's variables, whose values in the loop are of
+# any number. If it were 1, Keras would take some blocks for a bias to add.
+SOME = 2
 
 
 class Score(NamedTuple):
@@ -47,34 +57,34 @@ class TrainLoop:
         self._experiment = experiment
         self._activation = activation_function(experiment.activation)
         self._variables = [
-            keras.Variable(np.zeros((layers, 1, rows, units), np.float32))
+            keras.Variable(np.zeros((layers, SOME, inputs + 1, units), np.float32))
             for layers, inputs, units in block_shapes(experiment)
-            for rows in (inputs, 1)
         ]
-        self._optimizer = make_optimizer(experiment.optimizer, 1.0)
+        self._optimizer = make_optimizer(experiment.optimizer, np.ones((SOME, 1, 1)))
         self._optimizer.build(self._variables)
-        # The rates, one for each network, take the place of the optimizer's variable.
         self._slots = [
             variable
             for variable in self._optimizer.variables
-            if variable is not self._optimizer.learning_rate
+            if variable is not self._optimizer.factors
         ]
         state = [_spec(variable) for variable in (*self._variables, *self._slots)]
         rates = tf.TensorSpec([None, 1, 1])
         batches = tf.TensorSpec([None, None, experiment.batch_size], tf.int32)
-        weights = state[: len(self._variables)]
+        blocks = state[: len(self._variables)]
         self._run = _traced(self._traced_run, [state, rates, batches])
-        self._evaluate = _traced(self._traced_evaluate, [weights])
+        self._evaluate = _traced(self._traced_evaluate, [blocks])
 
     def start(self, weights: Sequence[np.ndarray]) -> list[tf.Tensor]:
         """Returns the state of networks before their first step.
 
         Args:
-            weights: The kernel and the bias of each block.
+            weights: The blocks, as `initial_weights` returns them.
         """
         count = weights[0].shape[NETWORKS]
         slots = [
-            np.repeat(slot.numpy(), count, NETWORKS) if slot.ndim else slot.numpy()
+            np.repeat(slot.numpy()[:, :1], count, NETWORKS)
+            if slot.ndim
+            else slot.numpy()
             for slot in self._slots
         ]
         return [tf.constant(value) for value in (*weights, *slots)]
@@ -142,16 +152,17 @@ class TrainLoop:
             # The scope's own argument takes values of the variable's whole shape only.
             for variable, value in zip(variables, state, strict=True):
                 scope.add_update((variable, value))
-            scope.add_update((self._optimizer.learning_rate, rates))
+            scope.add_update((self._optimizer.factors, rates))
             self._optimizer.apply(slopes, self._variables)
         return [
             tf.ensure_shape(scope.get_current_value(variable), value.shape)
             for variable, value in zip(variables, state, strict=True)
         ]
 
-    def _traced_evaluate(self, weights: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    def _traced_evaluate(self, blocks: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         self.traces += 1
-        replicas = tf.shape(weights[0])[NETWORKS]
+        weights = parts(blocks)
+        replicas = tf.shape(blocks[0])[NETWORKS]
         data = digits()
         logits, targets = [], []
         for x, y in ((data.x, data.y), (data.x_test, data.y_test)):

@@ -28,11 +28,28 @@ class Pass(NamedTuple):
     logits: tf.Tensor
 
 
+def parts(blocks: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Returns the kernels and the biases of blocks.
+
+    Args:
+        blocks: The weights, see `weights`.
+
+    Returns:
+        The kernels [layers, R, inputs, units] and the biases [layers, R, 1, units] of
+        each block in turn.
+    """
+    return [
+        part
+        for block in blocks
+        for part in tf.split(block, [block.shape[2] - 1, 1], axis=2)
+    ]
+
+
 def forward(weights: Sequence[tf.Tensor], x: tf.Tensor, activation: Activation) -> Pass:
     """Returns the pre-activations of all layers.
 
     Args:
-        weights: The kernel and the bias of each block, see `weights`.
+        weights: The kernels and the biases, as `parts` returns them.
         x: The inputs, [R, batch, inputs], or [1, batch, inputs] for all networks.
         activation: The activation of the hidden layers.
     """
@@ -75,7 +92,7 @@ def accuracy(logits: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 
 
 def gradients(
-    weights: Sequence[tf.Tensor], x: tf.Tensor, y: tf.Tensor, activation: Activation
+    blocks: Sequence[tf.Tensor], x: tf.Tensor, y: tf.Tensor, activation: Activation
 ) -> tuple[list[tf.Tensor], Pass, tf.Tensor]:
     """Returns the gradient of each network's cost.
 
@@ -83,18 +100,23 @@ def gradients(
     another.
 
     Args:
-        weights: The kernel and the bias of each block.
+        blocks: The weights, see `weights`.
         x: The inputs, [R, batch, inputs].
         y: The classes of the pictures, int32 [R, batch].
         activation: The activation of the hidden layers.
 
     Returns:
-        The gradients, of the shapes of the weights; the forward pass; and the costs,
+        The gradients, of the shapes of the blocks; the forward pass; and the costs,
         [R].
     """
+    weights = parts(blocks)
     with tf.GradientTape() as tape:
         tape.watch(weights)
         found = forward(weights, x, activation)
         costs = cost(found.logits, y)
         loss = tf.reduce_sum(costs)
-    return tape.gradient(loss, weights), found, costs
+    slopes = tape.gradient(loss, weights)
+    joined = [
+        tf.concat(pair, axis=2) for pair in zip(slopes[::2], slopes[1::2], strict=True)
+    ]
+    return joined, found, costs

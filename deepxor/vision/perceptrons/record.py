@@ -28,7 +28,7 @@ def measure(
     """Returns the quantities of a step, as `GradientMonitor` defines them.
 
     Args:
-        before: The kernel and the bias of each block before the step.
+        before: The blocks of weights before the step.
         after: The same after the step.
         gradients: Their gradients.
         found: The forward pass of the step.
@@ -49,12 +49,10 @@ def measure(
 
 
 def _of_gradients(gradients: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
-    sizes = np.concatenate(
-        [
-            np.full((block.shape[0], 1), (block.shape[2] + 1) * block.shape[3])
-            for block in gradients[::2]
-        ]
-    ).astype(np.float32)
+    sizes = np.repeat(
+        [np.float32(block.shape[2] * block.shape[3]) for block in gradients],
+        [block.shape[0] for block in gradients],
+    )[:, None]
     absolute = [tf.abs(block) for block in gradients]
     zeros = _sum([tf.cast(block == 0, tf.float32) for block in absolute])
     # A comparison with NaN is false.
@@ -75,24 +73,19 @@ def _norm(blocks: Sequence[tf.Tensor]) -> tf.Tensor:
     """
     largest = _largest([tf.abs(block) for block in blocks])
     scale = tf.where((largest > 0) & (largest < np.inf), largest, 1.0)
-    counts = [kernel.shape[0] for kernel in blocks[::2]]
-    scales = tf.split(scale[:, :, None, None], counts)
-    scaled = [block / scales[i // 2] for i, block in enumerate(blocks)]
-    return scale * tf.sqrt(_sum([tf.square(block) for block in scaled]))
+    scales = tf.split(scale[:, :, None, None], [block.shape[0] for block in blocks])
+    pairs = zip(blocks, scales, strict=True)
+    return scale * tf.sqrt(_sum([tf.square(block / top) for block, top in pairs]))
 
 
 def _sum(blocks: Sequence[tf.Tensor]) -> tf.Tensor:
     """Returns the sum over the elements of each layer, [layers, R]."""
-    sums = [tf.reduce_sum(block, [2, 3]) for block in blocks]
-    pairs = zip(sums[::2], sums[1::2], strict=True)
-    return tf.concat([kernel + bias for kernel, bias in pairs], axis=0)
+    return tf.concat([tf.reduce_sum(block, [2, 3]) for block in blocks], axis=0)
 
 
 def _largest(absolute: Sequence[tf.Tensor]) -> tf.Tensor:
     """Returns the largest absolute value of each layer, [layers, R]; NaN if one is."""
-    tops = [tf.reduce_max(block, [2, 3]) for block in absolute]
-    pairs = zip(tops[::2], tops[1::2], strict=True)
-    largest = tf.concat([tf.maximum(kernel, bias) for kernel, bias in pairs], axis=0)
+    largest = tf.concat([tf.reduce_max(block, [2, 3]) for block in absolute], axis=0)
     # A maximum may ignore NaN; a sum does not.
     total = _sum(absolute)
     return tf.where(tf.math.is_nan(total), total, largest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def train(
         replicas: The replica number of each network, at least 0.
 
     Returns:
-        For each network, of JSON types, where None stands for what is not finite:
+        For each network, by name, where NaN stands for a number that is not finite:
 
         - accuracy: the share of the test pictures that it takes for what they are; a
           network that has diverged is never right;
@@ -89,5 +90,5 @@ def _check(
         )
 
 
-def _finite(value: np.floating[Any]) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _finite(value: np.floating[Any]) -> float:
+    return float(value) if np.isfinite(value) else math.nan

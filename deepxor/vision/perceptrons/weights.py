@@ -1,9 +1,9 @@
 """The initial weights of networks, and how they lie in arrays; no TensorFlow.
 
 The layers of equal shape lie in one array, a block: the first layer, all hidden layers
-after it, and the last. So an optimizer updates, and a record measures, six arrays and
-not two for every layer. A block's kernel is [layers, R, inputs, units] and its bias
-[layers, R, 1, units], where R is the number of networks.
+after it, and the last. So an optimizer updates, and a record measures, three arrays and
+not two for every layer. A block is [layers, R, inputs + 1, units], where R is the
+number of networks, and the last of the inputs + 1 rows is the bias.
 """
 
 from __future__ import annotations
@@ -44,23 +44,20 @@ def initial_weights(
             shape.
 
     Returns:
-        The kernel and the bias of each block in turn, float32.
+        The blocks, float32.
     """
-    blocks = block_shapes(networks[0][0])
-    count = len(networks)
-    arrays = [
-        np.empty((layers, count, rows, units), np.float32)
-        for layers, inputs, units in blocks
-        for rows in (inputs, 1)
+    blocks = [
+        np.empty((layers, len(networks), inputs + 1, units), np.float32)
+        for layers, inputs, units in block_shapes(networks[0][0])
     ]
     for number, (experiment, replica) in enumerate(networks):
         rng = np.random.default_rng((experiment.seed, replica))
-        for block, (layers, inputs, units) in enumerate(blocks):
-            kernel, bias = arrays[2 * block : 2 * block + 2]
-            for layer in range(layers):
-                kernel[layer, number] = _kernel(experiment, rng, inputs, units)
-                bias[layer, number] = _bias(experiment, rng, units)
-    return arrays
+        for block in blocks:
+            for layer in block[:, number]:
+                inputs, units = len(layer) - 1, layer.shape[1]
+                layer[:-1] = _kernel(experiment, rng, inputs, units)
+                layer[-1] = _bias(experiment, rng, units)
+    return blocks
 
 
 def _kernel(

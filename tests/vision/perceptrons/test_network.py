@@ -4,7 +4,13 @@ import pytest
 import tensorflow as tf
 
 from deepxor.vision.perceptrons.config import PerceptronExperiment
-from deepxor.vision.perceptrons.network import accuracy, cost, forward, gradients
+from deepxor.vision.perceptrons.network import (
+    accuracy,
+    cost,
+    forward,
+    gradients,
+    parts,
+)
 from deepxor.vision.perceptrons.weights import initial_weights
 
 TINY = PerceptronExperiment(depth=3, width=3, bias_variance=0.1)
@@ -23,9 +29,7 @@ def numpy_cost(values, network):
     """The cost of one network, written once more in NumPy."""
     h = X[network]
     layers = [
-        (kernel[layer, network], bias[layer, network])
-        for kernel, bias in zip(values[::2], values[1::2], strict=True)
-        for layer in range(len(kernel))
+        (layer[network, :-1], layer[network, -1]) for block in values for layer in block
     ]
     for number, (kernel, bias) in enumerate(layers):
         h = h @ kernel + bias
@@ -56,7 +60,7 @@ def test_the_gradient_is_that_of_central_differences():
 
 
 def test_one_picture_of_all_networks_is_that_of_each():
-    tensors = [tf.constant(value) for value in weights()]
+    tensors = parts([tf.constant(value) for value in weights()])
     shared = forward(tensors, tf.constant(X[:1]), keras.activations.relu).logits
     copies = forward(
         tensors, tf.constant(np.repeat(X[:1], R, 0)), keras.activations.relu
