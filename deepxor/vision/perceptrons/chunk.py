@@ -9,8 +9,6 @@ from deepxor.vision.perceptrons.config import CLASSES, INPUTS, PerceptronExperim
 # The activations of one layer of all networks stay in a core's cache up to so many
 # numbers. Fewer would make more operations of the same work.
 NUMBERS_IN_CACHE = 2**16
-# Of wide layers each is work enough for an operation of its own.
-FEWEST = 2
 MOST = 256
 
 # The most numbers that the networks of a chunk keep at the same time: 1.2 GB.
@@ -31,7 +29,7 @@ def networks_in_chunk(experiment: PerceptronExperiment) -> int:
         The number, which is the same on every machine.
     """
     layer = experiment.batch_size * experiment.width
-    wanted = min(max(NUMBERS_IN_CACHE // layer, FEWEST), MOST)
+    wanted = min(NUMBERS_IN_CACHE // layer, MOST)
     kernels = sum(a * b for a, b in itertools.pairwise(experiment.units))
     # A layer keeps about four arrays of the size of its activations until its gradient
     # is known; a kernel has its gradient, its successor, and moments of the optimizer.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -54,41 +54,52 @@ def _of_gradients(gradients: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
         [block.shape[0] for block in gradients],
     )[:, None]
     absolute = [tf.abs(block) for block in gradients]
-    zeros = _sum([tf.cast(block == 0, tf.float32) for block in absolute])
+    total = _over_elements(tf.reduce_sum, absolute)
+    largest = _over_elements(tf.reduce_max, absolute)
+    # A maximum may ignore NaN; a sum does not.
+    largest = tf.where(tf.math.is_nan(total), total, largest)
+    zeros = [tf.cast(block == 0, tf.float32) for block in absolute]
     # A comparison with NaN is false.
-    bad = [tf.cast(~(block < np.inf), tf.float32) for block in absolute]
+    finite = [tf.cast(block < np.inf, tf.float32) for block in absolute]
     return {
-        "norm": _norm(gradients),
-        "mean_abs": _sum(absolute) / sizes,
-        "max_abs": _largest(absolute),
-        "zero_fraction": zeros / sizes,
-        "non_finite": _sum(bad),
+        "norm": _scaled_norm(gradients, largest),
+        "mean_abs": total / sizes,
+        "max_abs": largest,
+        "zero_fraction": _over_elements(tf.reduce_sum, zeros) / sizes,
+        "non_finite": sizes - _over_elements(tf.reduce_sum, finite),
     }
 
 
-def _norm(blocks: Sequence[tf.Tensor]) -> tf.Tensor:
+def _scaled_norm(blocks: Sequence[tf.Tensor], largest: tf.Tensor) -> tf.Tensor:
     """Returns the L2 norm of each layer, [layers, R].
 
     A square would underflow below 1e-19, so the largest element is taken out.
+
+    Args:
+        blocks: The blocks.
+        largest: The largest absolute value of each layer, [layers, R].
     """
-    largest = _largest([tf.abs(block) for block in blocks])
     scale = tf.where((largest > 0) & (largest < np.inf), largest, 1.0)
     scales = tf.split(scale[:, :, None, None], [block.shape[0] for block in blocks])
-    pairs = zip(blocks, scales, strict=True)
-    return scale * tf.sqrt(_sum([tf.square(block / top) for block, top in pairs]))
+    scaled = [block / top for block, top in zip(blocks, scales, strict=True)]
+    return scale * _norm(scaled)
 
 
-def _sum(blocks: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Returns the sum over the elements of each layer, [layers, R]."""
-    return tf.concat([tf.reduce_sum(block, [2, 3]) for block in blocks], axis=0)
+def _norm(blocks: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the L2 norm of each layer, [layers, R], of numbers of usual size."""
+
+    def norm(block: tf.Tensor, axis: list[int]) -> tf.Tensor:
+        # One operation, which makes no copy of the squares.
+        return tf.raw_ops.EuclideanNorm(input=block, axis=axis)
+
+    return _over_elements(norm, blocks)
 
 
-def _largest(absolute: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Returns the largest absolute value of each layer, [layers, R]; NaN if one is."""
-    largest = tf.concat([tf.reduce_max(block, [2, 3]) for block in absolute], axis=0)
-    # A maximum may ignore NaN; a sum does not.
-    total = _sum(absolute)
-    return tf.where(tf.math.is_nan(total), total, largest)
+def _over_elements(
+    reduce: Callable[[tf.Tensor, list[int]], tf.Tensor], blocks: Sequence[tf.Tensor]
+) -> tf.Tensor:
+    """Returns what a function makes of the elements of each layer, [layers, R]."""
+    return tf.concat([reduce(block, [2, 3]) for block in blocks], axis=0)
 
 
 def _of_activations(found: Pass, name: str) -> dict[str, tf.Tensor]:

@@ -101,6 +101,12 @@ def _sweep(options: Options) -> Report:
     return sweep.report(options.folder, options.rounds)
 
 
+def _perceptrons(options: Options) -> Report:
+    from scripts.benchmarks.speed.perceptrons import table  # needs scikit-learn
+
+    return table.report(options.rounds)
+
+
 TABLES: dict[str, Callable[[Options], Report]] = {
     "step": _step,
     "recording": _recording,
@@ -111,4 +117,5 @@ TABLES: dict[str, Callable[[Options], Report]] = {
     "tab": _tab,
     "playground": _playground,
     "sweep": _sweep,
+    "perceptrons": _perceptrons,
 }
