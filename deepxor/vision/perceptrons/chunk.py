@@ -31,9 +31,9 @@ def networks_in_chunk(experiment: PerceptronExperiment) -> int:
     layer = experiment.batch_size * experiment.width
     wanted = min(NUMBERS_IN_CACHE // layer, MOST)
     kernels = sum(a * b for a, b in itertools.pairwise(experiment.units))
-    # A layer keeps about four arrays of the size of its activations until its gradient
-    # is known; a kernel has its gradient, its successor, and moments of the optimizer.
-    each = 4 * experiment.depth * layer + 8 * kernels
+    # As the peak of memory says: activations and their gradients; and kernels, their
+    # gradients, successors and moments, and what a record computes of all of them.
+    each = 6 * experiment.depth * layer + 24 * kernels
     return max(1, min(wanted, NUMBERS_IN_MEMORY // each))
 
 

@@ -22,9 +22,9 @@ def train(
 ) -> list[dict[str, Any]]:
     """Trains one network for each pair of an experiment and a replica number.
 
-    The networks are trained side by side on one thread, if the caller gives TensorFlow
-    one; the same call then returns the same. What is traced for a shape is kept for the
-    next call with it.
+    If the caller gives TensorFlow a single thread, the same call returns the same to
+    the bit. Beside other neighbours a network is the same but for rounding. What is
+    traced for a shape is kept for the next call with that shape.
 
     Args:
         experiments: The settings of each network, all with the same `shape_key`.
