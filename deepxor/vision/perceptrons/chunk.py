@@ -14,9 +14,10 @@ MOST = 256
 # The most numbers that the networks of a chunk keep at the same time: 1.2 GB.
 NUMBERS_IN_MEMORY = 3 * 10**8
 
-# Beside each multiplication there are operations on single numbers, and those have a
-# start: what they cost in multiplications, as measured by scripts/bench.
-PER_NUMBER, PER_LAYER = 120, 50_000
+# What there is beside the multiplications, and what it costs in multiplications: for
+# each activation, each weight and each layer in a step, and for the end of a network.
+# The table of scripts/bench --only=perceptrons fits to about a quarter.
+PER_ACTIVATION, PER_WEIGHT, PER_LAYER, PER_NETWORK = 80, 110, 100_000, 2 * 10**8
 
 
 def networks_in_chunk(experiment: PerceptronExperiment) -> int:
@@ -46,9 +47,11 @@ def work(experiment: PerceptronExperiment) -> float:
     Returns:
         About the number of multiplications.
     """
-    width, batch = experiment.width, experiment.batch_size
+    activations = experiment.batch_size * experiment.width
     # Forward, and backward to the kernel and to the inputs; the pictures need none.
-    ends = batch * width * (2 * INPUTS + 3 * CLASSES)
-    hidden = (experiment.depth - 1) * 3 * batch * width**2
-    rest = experiment.depth * (PER_NUMBER * batch * width + PER_LAYER)
-    return float(experiment.num_steps * (ends + hidden + rest))
+    first = 2 * INPUTS * activations
+    others = 3 * activations * ((experiment.depth - 1) * experiment.width + CLASSES)
+    rest = PER_ACTIVATION * activations + PER_LAYER
+    rest += PER_WEIGHT * experiment.width**2
+    step = first + others + experiment.depth * rest
+    return float(experiment.num_steps * step + PER_NETWORK)
