@@ -46,6 +46,7 @@ QUICK = {
         "--seeds=1",
         "--epochs=1",
     ],
+    "sweep": ["--num_steps=11", "--replicas=1"],
     "playground": ["--export=playground"],
 }
 
@@ -280,10 +281,23 @@ def test_the_code_of_the_other_pages_runs(tmp_path, monkeypatch, capsys):
     assert Run.load(tmp_path / "logdir" / "lecture-relu").status == "finished"
 
 
+def test_the_sweep_from_python_runs_as_a_program(tmp_path):
+    (block,) = blocks("docs/sweeps.md", "python")
+    # Its processes import the program's file.
+    (tmp_path / "program.py").write_text(block)
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["learning_rate", "activation", "score"]
+    assert len(lines) == 7 and not list(tmp_path.glob("*/*.csv"))
+
+
 def test_the_pages_with_code_are_those_that_are_run():
     run = {"README.md", "README.ko.md", "docs/monitor.md"}
     run |= {"docs/explain.md", "docs/images.md", "docs/ladder.md"}
-    run |= {"docs/why-not-learning.md"}
+    run |= {"docs/why-not-learning.md", "docs/sweeps.md"}
     assert {page for page in PAGES if blocks(page, "python")} == run
 
 

@@ -24,6 +24,7 @@ _TYPES = {
     "comma separated list of strings": "names with commas between",
     "float": "a number",
     "int": "an integer",
+    "multi string": "text, given once or more",
     "string": "text",
 }
 
