@@ -71,3 +71,50 @@ def check_positive(name: str, value: float) -> None:
     """
     if not 0 < value < math.inf:
         refuse(name, value, "a finite number above 0")
+
+
+def check_integer(name: str, value: Any, low: int, high: int) -> None:
+    """Checks that a value is an integer in a range.
+
+    Args:
+        name: The argument's name.
+        value: The value that was given.
+        low: The smallest integer that is allowed.
+        high: The largest one.
+
+    Raises:
+        ValueError: If the value is no integer, or not in the range.
+    """
+    if not is_integer(value, low, high):
+        refuse(name, value, f"an integer from {low} to {high}")
+
+
+def is_integer(value: Any, low: int, high: int) -> bool:
+    """Returns whether a value is an integer in a range.
+
+    Args:
+        value: The value.
+        low: The smallest integer that is allowed.
+        high: The largest one.
+    """
+    # Python takes True for the integer 1.
+    return type(value) is not bool and isinstance(value, int) and low <= value <= high
+
+
+def check_float32(name: str, value: Any, or_zero: bool = False) -> None:
+    """Checks that a value is a number above 0, which float32 can hold.
+
+    Args:
+        name: The argument's name.
+        value: The value that was given.
+        or_zero: Whether 0 is allowed, too.
+
+    Raises:
+        ValueError: If the value is no number, or not in the range.
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # Outside of this range it would be 0 or infinite in float32.
+    is_allowed = is_number and (1e-37 <= value <= 1e38 or (or_zero and value == 0))
+    if not is_allowed:
+        zero = "0 or " if or_zero else ""
+        refuse(name, value, f"{zero}a number above 0, from 1e-37 to 1e38")

@@ -16,8 +16,8 @@ from absl import flags
 from deepxor import quiet
 from deepxor.checks import refuse
 from deepxor.console import app
-from deepxor.nn.initializers import REPLICA_INITIALIZERS
-from deepxor.xor.config import AUTO, NETWORKS, Experiment
+from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
+from deepxor.xor.config import NETWORKS, Experiment
 
 _D = Experiment()
 

@@ -12,14 +12,14 @@ from absl import flags
 
 from deepxor.console import app
 from deepxor.nn.activations import ACTIVATIONS
-from deepxor.nn.initializers import REPLICA_INITIALIZERS
+from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
+from deepxor.nn.optimizers import OPTIMIZERS
 from deepxor.sweeps.axis import SYNTAX, parse_axis
 from deepxor.sweeps.engine import choose_engine
 from deepxor.sweeps.run import DEFAULT_REPLICAS
 from deepxor.sweeps.sweep import Sweep
 from deepxor.sweeps.tasks import TASKS
-from deepxor.xor.config import AUTO, NETWORKS
-from deepxor.xor.optimizers import OPTIMIZERS
+from deepxor.xor.config import NETWORKS
 
 AXIS = flags.DEFINE_multi_string(
     "axis", [], f"A setting and its values, given once or twice: {SYNTAX}."

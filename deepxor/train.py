@@ -12,10 +12,10 @@ from absl import flags
 from deepxor import quiet
 from deepxor.console import app
 from deepxor.nn.activations import ACTIVATIONS
-from deepxor.nn.initializers import REPLICA_INITIALIZERS
-from deepxor.xor.config import AUTO, NETWORKS, Experiment
+from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
+from deepxor.nn.optimizers import OPTIMIZERS
+from deepxor.xor.config import NETWORKS, Experiment
 from deepxor.xor.network.blocks import thread_count
-from deepxor.xor.optimizers import OPTIMIZERS
 from deepxor.xor.run import Run
 
 _D = Experiment()

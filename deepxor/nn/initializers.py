@@ -83,6 +83,9 @@ INITIALIZERS: dict[str, Initializer] = {
     "lsuv": Initializer(None, "Orthogonal"),
 }
 
+# The name that stands for the initializer of the activation.
+AUTO = "auto"
+
 # The initializers of replicas, and those of Keras's layers.
 REPLICA_INITIALIZERS: dict[str, Draw] = {
     name: row.draw for name, row in INITIALIZERS.items() if row.draw is not None
@@ -90,3 +93,20 @@ REPLICA_INITIALIZERS: dict[str, Draw] = {
 KERAS_INITIALIZERS = tuple(
     name for name, row in INITIALIZERS.items() if row.keras_name is not None
 )
+
+
+def draw_for(initializer: str, weight_variance: float | None = None) -> Draw:
+    """Returns the function that draws the kernel of a replica.
+
+    Args:
+        initializer: A key of `REPLICA_INITIALIZERS`.
+        weight_variance: sigma_w^2, in place of the initializer: kernels are normal with
+            variance weight_variance / inputs; None for the initializer.
+    """
+    if weight_variance is None:
+        return REPLICA_INITIALIZERS[initializer]
+
+    def scaled(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
+        return rng.standard_normal((inputs, units)) * np.sqrt(weight_variance / inputs)
+
+    return scaled

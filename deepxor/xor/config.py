@@ -6,12 +6,17 @@ import itertools
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from deepxor.checks import check_choice, refuse
+from deepxor.checks import (
+    check_choice,
+    check_float32,
+    check_integer,
+    is_integer,
+    refuse,
+)
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
-from deepxor.nn.initializers import REPLICA_INITIALIZERS
-from deepxor.xor.optimizers import OPTIMIZERS
+from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
+from deepxor.nn.optimizers import OPTIMIZERS
 
-AUTO = "auto"
 MAX_LAYERS, MAX_UNITS = 1000, 10_000
 HYPOTHESIS = "hypothesis"
 
@@ -89,25 +94,24 @@ class Experiment:
         check_choice("activation", self.activation, ACTIVATIONS)
         check_choice("initializer", self.initializer, [AUTO, *REPLICA_INITIALIZERS])
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        _check_positive("alpha", self.alpha)
-        _check_positive("learning_rate", self.learning_rate)
+        check_float32("alpha", self.alpha)
+        check_float32("learning_rate", self.learning_rate)
         if self.weight_variance is not None:
-            _check_positive("weight_variance", self.weight_variance)
-        if self.bias_variance != 0:
-            _check_positive("bias_variance", self.bias_variance)
-        _check_range("pieces", self.pieces, 2, 100)
-        _check_range("num_steps", self.num_steps, 1, 10**9)
-        _check_range("log_every", self.log_every, 1, 10**9)
-        _check_range("replicas", self.replicas, 1, 1_000_000)
-        _check_range("seed", self.seed, 0, 2**63 - 1)
-        _check_range("bits", self.bits, 2, 10)
+            check_float32("weight_variance", self.weight_variance, or_zero=True)
+        check_float32("bias_variance", self.bias_variance, or_zero=True)
+        check_integer("pieces", self.pieces, 2, 100)
+        check_integer("num_steps", self.num_steps, 1, 10**9)
+        check_integer("log_every", self.log_every, 1, 10**9)
+        check_integer("replicas", self.replicas, 1, 1_000_000)
+        check_integer("seed", self.seed, 0, 2**63 - 1)
+        check_integer("bits", self.bits, 2, 10)
         if self.hidden_units is not None:
             object.__setattr__(self, "hidden_units", _as_tuple(self.hidden_units))
             _check_units(self.hidden_units)
         if self.depth is not None:
-            _check_range("depth", self.depth, 1, MAX_LAYERS)
+            check_integer("depth", self.depth, 1, MAX_LAYERS)
         if self.width is not None:
-            _check_range("width", self.width, 1, MAX_UNITS)
+            check_integer("width", self.width, 1, MAX_UNITS)
         if type(self.residual) is not bool:
             refuse("residual", self.residual, "True or False")
         self._check_combinations()
@@ -274,22 +278,5 @@ def _check_units(units: tuple[int, ...]) -> None:
             f"`hidden_units` must have at most {MAX_LAYERS} layers. Received: "
             f"{len(units)} layers"
         )
-    if not all(_is_integer(each, 1, MAX_UNITS) for each in units):
+    if not all(is_integer(each, 1, MAX_UNITS) for each in units):
         refuse("hidden_units", units, f"integers from 1 to {MAX_UNITS}")
-
-
-def _check_range(name: str, value: Any, low: int, high: int) -> None:
-    if not _is_integer(value, low, high):
-        refuse(name, value, f"an integer from {low} to {high}")
-
-
-def _is_integer(value: Any, low: int, high: int) -> bool:
-    # Python takes True for the integer 1.
-    return type(value) is not bool and isinstance(value, int) and low <= value <= high
-
-
-def _check_positive(name: str, value: Any) -> None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # Outside of this range it would be 0 or infinite in float32.
-    if not is_number or not 1e-37 <= value <= 1e38:
-        refuse(name, value, "a number above 0, from 1e-37 to 1e38")

@@ -9,8 +9,8 @@ from scipy.stats import norm
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.nn.keras_activation import activation_function
+from deepxor.nn.optimizers import make_optimizer
 from deepxor.xor.data import xor
-from deepxor.xor.optimizers import make_optimizer
 
 # The largest slopes are at, or just below, 0, or at sqrt(2) or 2.3994.
 X = np.append(np.linspace(-20, 20, 4001), [-1e-9, np.sqrt(2), 2.3994])

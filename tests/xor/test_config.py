@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import REPLICA_INITIALIZERS
+from deepxor.nn.optimizers import OPTIMIZERS
 from deepxor.xor.config import NETWORKS, Experiment
-from deepxor.xor.optimizers import OPTIMIZERS
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from deepxor.events.graph import step_graph_def
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import REPLICA_INITIALIZERS
 from deepxor.nn.keras_activation import activation_function
+from deepxor.nn.optimizers import OPTIMIZERS
 from deepxor.xor.config import Experiment
 from deepxor.xor.data import xor
 from deepxor.xor.monitor.callback import ReplicaMonitor
@@ -18,7 +19,6 @@ from deepxor.xor.network import blocks
 from deepxor.xor.network.blocks import MAX_IN_BLOCK, block_sizes, thread_count
 from deepxor.xor.network.build import build
 from deepxor.xor.network.layers import ReplicaMaxout, gradient_barrier
-from deepxor.xor.optimizers import OPTIMIZERS
 from deepxor.xor.train import fit
 
 SMALL = Experiment(hidden_units=(4, 3), replicas=3, num_steps=200, log_every=1)

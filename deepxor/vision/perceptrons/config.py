@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from deepxor.checks import check_choice, refuse
+from deepxor.checks import check_choice, check_float32, check_integer
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
-from deepxor.nn.initializers import REPLICA_INITIALIZERS
-from deepxor.xor.optimizers import OPTIMIZERS
+from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
+from deepxor.nn.optimizers import OPTIMIZERS
 
 # The digits of scikit-learn: pixels, classes, and training pictures.
 INPUTS, CLASSES, PICTURES = 64, 10, 1442
 
-AUTO, OUTPUT = "auto", "output"
+OUTPUT = "output"
 
 # Every activation but maxout, which is a layer.
 ELEMENTWISE = tuple(name for name in ACTIVATIONS if name != MAXOUT)
@@ -60,17 +59,16 @@ class PerceptronExperiment:
         check_choice("activation", self.activation, ELEMENTWISE)
         check_choice("initializer", self.initializer, [AUTO, *REPLICA_INITIALIZERS])
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        _check_integer("depth", self.depth, 1, 1000)
-        _check_integer("width", self.width, 1, 2000)
-        _check_integer("batch_size", self.batch_size, 1, PICTURES)
-        _check_integer("num_steps", self.num_steps, 1, 10**7)
-        _check_integer("seed", self.seed, 0, 2**63 - 1)
-        # Outside of this range it would be 0 or infinite in float32.
-        _check_number("learning_rate", self.learning_rate, 1e-37, 1e38)
-        _check_number("bias_variance", self.bias_variance, 0, 1e12)
+        check_integer("depth", self.depth, 1, 1000)
+        check_integer("width", self.width, 1, 2000)
+        check_integer("batch_size", self.batch_size, 1, PICTURES)
+        check_integer("num_steps", self.num_steps, 1, 10**7)
+        check_integer("seed", self.seed, 0, 2**63 - 1)
+        check_float32("learning_rate", self.learning_rate)
+        check_float32("bias_variance", self.bias_variance, or_zero=True)
         if self.weight_variance is None:
             return
-        _check_number("weight_variance", self.weight_variance, 0, 1e12)
+        check_float32("weight_variance", self.weight_variance, or_zero=True)
         if self.initializer != AUTO:
             raise ValueError(
                 "`weight_variance` and `initializer` must not both be given. Received: "
@@ -106,16 +104,3 @@ class PerceptronExperiment:
         if self.initializer != AUTO:
             return self.initializer
         return ACTIVATIONS[self.activation].initializer
-
-
-def _check_integer(name: str, value: Any, low: int, high: int) -> None:
-    # Python takes True for the integer 1.
-    is_integer = isinstance(value, int) and type(value) is not bool
-    if not is_integer or not low <= value <= high:
-        refuse(name, value, f"an integer from {low} to {high}")
-
-
-def _check_number(name: str, value: Any, low: float, high: float) -> None:
-    is_number = isinstance(value, (int, float)) and type(value) is not bool
-    if not is_number or not math.isfinite(value) or not low <= value <= high:
-        refuse(name, value, f"a number from {low:g} to {high:g}")

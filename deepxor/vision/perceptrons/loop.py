@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepxor.nn.keras_activation import activation_function
+from deepxor.nn.optimizers import make_optimizer
 from deepxor.vision.perceptrons.config import PerceptronExperiment
 from deepxor.vision.perceptrons.network import (
     accuracy,
@@ -21,7 +22,6 @@ from deepxor.vision.perceptrons.network import (
 from deepxor.vision.perceptrons.pictures import digits
 from deepxor.vision.perceptrons.record import measure
 from deepxor.vision.perceptrons.weights import NETWORKS, block_shapes
-from deepxor.xor.optimizers import make_optimizer
 
 # The number of networks of the optimizer's variables, whose values in the loop are of
 # any number. If it were 1, Keras would take some blocks for a bias to add.

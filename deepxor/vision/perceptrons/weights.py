@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepxor.nn.initializers import REPLICA_INITIALIZERS
+from deepxor.nn.initializers import draw_for
 from deepxor.vision.perceptrons.config import CLASSES, INPUTS, PerceptronExperiment
 
 # The axis of the networks in the arrays of a block.
@@ -52,22 +52,13 @@ def initial_weights(
     ]
     for number, (experiment, replica) in enumerate(networks):
         rng = np.random.default_rng((experiment.seed, replica))
+        draw = draw_for(experiment.kernel_initializer, experiment.weight_variance)
         for block in blocks:
             for layer in block[:, number]:
                 inputs, units = len(layer) - 1, layer.shape[1]
-                layer[:-1] = _kernel(experiment, rng, inputs, units)
+                layer[:-1] = draw(rng, inputs, units)
                 layer[-1] = _bias(experiment, rng, units)
     return blocks
-
-
-def _kernel(
-    experiment: PerceptronExperiment, rng: np.random.Generator, inputs: int, units: int
-) -> np.ndarray:
-    if experiment.weight_variance is None:
-        draw = REPLICA_INITIALIZERS[experiment.kernel_initializer]
-        return draw(rng, inputs, units)
-    deviation = np.sqrt(experiment.weight_variance / inputs)
-    return deviation * rng.standard_normal((inputs, units))
 
 
 def _bias(

@@ -8,6 +8,7 @@ import numpy as np
 
 from deepxor.nn.activations import MAXOUT
 from deepxor.nn.keras_activation import activation_function
+from deepxor.nn.optimizers import make_optimizer
 from deepxor.xor.config import HYPOTHESIS, Experiment
 from deepxor.xor.data import xor
 from deepxor.xor.network.initial import Network, initial_weights
@@ -16,7 +17,6 @@ from deepxor.xor.network.layers import (
     ReplicaMaxout,
 )
 from deepxor.xor.network.model import ReplicaNetwork
-from deepxor.xor.optimizers import make_optimizer
 
 
 def build(experiment: Experiment, dtype: str = "float32") -> ReplicaNetwork:

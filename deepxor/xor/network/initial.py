@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deepxor.nn.initializers import REPLICA_INITIALIZERS, Draw
+from deepxor.nn.initializers import draw_for
 from deepxor.xor.config import Experiment
 
 
@@ -49,7 +49,7 @@ def initial_weights(
         weights.append(np.zeros((units * count, len(networks))))
     for place, (experiment, replica) in enumerate(networks):
         rng = np.random.default_rng((experiment.seed, replica))
-        draw = _draw(experiment)
+        draw = draw_for(experiment.kernel_initializer, experiment.weight_variance)
         for kernel, count in zip(weights[::2], pieces, strict=True):
             inputs, columns, _ = kernel.shape
             for piece in range(count):
@@ -60,14 +60,3 @@ def initial_weights(
                 normal = rng.standard_normal(len(bias))
                 bias[:, place] = normal * np.sqrt(experiment.bias_variance)
     return weights
-
-
-def _draw(experiment: Experiment) -> Draw:
-    variance = experiment.weight_variance
-    if variance is None:
-        return REPLICA_INITIALIZERS[experiment.kernel_initializer]
-
-    def scaled(rng: np.random.Generator, inputs: int, units: int) -> np.ndarray:
-        return rng.standard_normal((inputs, units)) * np.sqrt(variance / inputs)
-
-    return scaled

@@ -25,7 +25,8 @@ from scripts.pages.sweeps.boundary import (
 COMMAND = (
     "python -m deepxor.sweep --task=digits --axis=depth=10:97:3 "
     "--axis=weight_variance=1:3.85:0.15 --activation=tanh --bias_variance=0.05 "
-    "--width=64 --replicas=8 --run_name=trainability"
+    "--width=64 --learning_rate=0.005 --num_steps=400 --batch_size=64 --replicas=8 "
+    "--run_name=trainability"
 )
 
 

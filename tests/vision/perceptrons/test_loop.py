@@ -4,13 +4,13 @@ import pytest
 
 from deepxor.monitor.callback import GradientMonitor
 from deepxor.nn.keras_activation import keras_activation
+from deepxor.nn.optimizers import OPTIMIZERS
 from deepxor.quantities import names
 from deepxor.vision.perceptrons.config import PerceptronExperiment
 from deepxor.vision.perceptrons.loop import TrainLoop
 from deepxor.vision.perceptrons.pictures import Batches, digits
 from deepxor.vision.perceptrons.train import train
 from deepxor.vision.perceptrons.weights import initial_weights
-from deepxor.xor.optimizers import OPTIMIZERS
 
 
 def keras_model(experiment, weights, network):
