@@ -15,6 +15,8 @@ from deepxor.events.event_file import EventFile, add_scalar
 from deepxor.sweeps.axis import Axis
 from deepxor.sweeps.cells import Cells
 
+# The columns of the table of cells that are the rows' metrics; the first is called what
+# the score is.
 METRICS = ("score", "cost", "decades", "healthy")
 
 
@@ -36,7 +38,8 @@ def write_hparams(cells: Cells, logdir: Path) -> int:
     """
     count = 0
     columns = [_column(axis) for axis in cells.axes]
-    metrics = [hparams.Metric(metric) for metric in METRICS]
+    names = [cells.score if name == "score" else name for name in METRICS]
+    metrics = [hparams.Metric(name) for name in names]
     for row in cells.table:
         if row["networks"] == 0:
             continue
@@ -47,8 +50,8 @@ def write_hparams(cells: Cells, logdir: Path) -> int:
             old.unlink()
         summary = hparams.hparams_config_pb(columns, metrics)
         summary.MergeFrom(hparams.hparams_pb(values, trial_id=name))
-        for metric in METRICS:
-            add_scalar(summary, metric, float(row[metric]))
+        for column, tag in zip(METRICS, names, strict=True):
+            add_scalar(summary, tag, float(row[column]))
         summary.MergeFrom(_end())
         with EventFile(folder) as file:
             file.write(summary, 0)
