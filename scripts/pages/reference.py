@@ -17,6 +17,7 @@ PUBLIC = {
     "lsuv": ("deepxor.nn.lsuv.ScaledLayer",),
     "Experiment": (),
     "train_experiment": ("deepxor.xor.run.Run",),
+    "sweep": ("deepxor.sweeps.cells.Cells",),
 }
 
 _HEAD = """# Reference
