@@ -55,8 +55,9 @@ def crossing(depths: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
     after, before = first[None], np.maximum(first - 1, 0)[None]
     low = np.take_along_axis(accuracy, after, 0)[0]
     high = np.take_along_axis(accuracy, before, 0)[0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = (high - HALF) / (high - low)
+    # Where there is no crossing, the quotient says nothing.
+    fall = np.where(is_known, high - low, 1.0)
+    share = (high - HALF) / fall
     found = depths[before[0]] + share * (depths[after[0]] - depths[before[0]])
     return np.where(is_known, found, np.nan)
 
