@@ -142,3 +142,46 @@ def _find_steep(evidence: Evidence) -> Finding | None:
         f"{evidence.layers[layer]} gets {norm[layer]:.1e}: a hundredth more of its "
         f"weights changes the loss {much}, and {evidence.loss_says()}.",
     )
+
+
+def find_amplified(evidence: Evidence) -> Finding | None:
+    """Finds a gradient that grows on its way to the first layer, from the start.
+
+    Schoenholz et al. 2017: so it does in a chaotic network, whose weights are too
+    large. The first steps then throw the weights into saturation, or beyond, where the
+    gradient may well be small. Units that are saturated or dead at the first record
+    have another fault.
+
+    Args:
+        evidence: The evidence.
+
+    Returns:
+        The finding, or None.
+    """
+    norm = evidence.first("norm")
+    seen = np.flatnonzero(np.isfinite(norm))
+    if len(seen) < 2 or evidence.is_learned or evidence.is_falling:
+        return None
+    first, last = norm[seen[0]], norm[seen[-1]]
+    if not 0 < last < THRESHOLDS.vanishing * first or _starts_stuck(evidence):
+        return None
+    names = evidence.layers[seen[0]], evidence.layers[seen[-1]]
+    return Finding(
+        names[0],
+        f"At the first record {names[0]} gets {first:.1e} and {names[1]} {last:.1e}: "
+        f"the gradient grows by {np.log10(first / last):.1f} decades on its way, and "
+        f"{evidence.loss_says()}.",
+    )
+
+
+def _starts_stuck(evidence: Evidence) -> bool:
+    """Returns whether units are saturated or dead at the first record."""
+    shares = {
+        "saturated_fraction": THRESHOLDS.saturated,
+        "dead_fraction": THRESHOLDS.dead,
+    }
+    with np.errstate(invalid="ignore"):
+        return any(
+            bool((evidence.first(name) >= share).any())
+            for name, share in shares.items()
+        )

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 
 from deepxor import verdicts
 from deepxor.diagnosis.evidence import Evidence
-from deepxor.diagnosis.exploding import find_exploding, find_not_finite
+from deepxor.diagnosis.exploding import (
+    find_amplified,
+    find_exploding,
+    find_not_finite,
+)
 from deepxor.diagnosis.finding import Finding
 from deepxor.diagnosis.learning import find_not_learning
 from deepxor.diagnosis.thresholds import THRESHOLDS
@@ -58,6 +62,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "not finite", EXPLODING, find_not_finite, verdicts.advice(EXPLODING),
         min_records=1,
+    ),
+    Rule(
+        "amplified", EXPLODING, find_amplified, verdicts.advice(EXPLODING),
+        needs=("norm", "loss"),
     ),
     Rule(
         "dead", DEAD, find_dead, verdicts.advice(DEAD), needs=("dead_fraction", "loss")
