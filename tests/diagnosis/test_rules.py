@@ -59,6 +59,8 @@ def history(**changes):
 
 FLAT = {"loss": 0.69}
 VANISHED = {"norm": [1e-6, 1e-3, 1e-1]}
+AMPLIFIED = {"norm": [1e3, 1e1, 1e-1]}
+SATURATES = np.where((np.arange(RECORDS) < 2)[:, None], 0.3, [0.95, 0.9, np.nan])
 # Until step 100 one thing, then another.
 EARLY = (np.arange(RECORDS) < 10)[:, None]
 
@@ -93,6 +95,12 @@ EARLY = (np.arange(RECORDS) < 10)[:, None]
         ({"update_ratio": 2.0}, "healthy"),
         ({"norm": np.nan, "non_finite": 5, "loss": np.nan}, "exploding"),
         ({"loss": np.nan}, "exploding"),
+        # It grows on its way back, and then the units saturate.
+        (FLAT | AMPLIFIED, "exploding"),
+        (FLAT | AMPLIFIED | {"saturated_fraction": SATURATES}, "exploding"),
+        (FLAT | AMPLIFIED | {"saturated_fraction": [0.95, 0.3, np.nan]}, "saturated"),
+        (AMPLIFIED, "healthy"),  # it learns nevertheless
+        ({**FLAT, "norm": np.where(EARLY, 0.1, AMPLIFIED["norm"])}, "healthy"),
         # One batch in the middle overflowed.
         ({"non_finite": (np.arange(RECORDS) == 9)[:, None]}, "healthy"),
     ],
