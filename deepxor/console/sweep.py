@@ -21,7 +21,6 @@ from deepxor.runs.folder import check_run_name
 from deepxor.sweeps.cells import Cells
 from deepxor.sweeps.engine import Engine
 from deepxor.sweeps.folder import SweepFolder
-from deepxor.sweeps.hparams import write_hparams
 from deepxor.sweeps.outputs import Outputs
 from deepxor.sweeps.run import run_sweep
 from deepxor.sweeps.sweep import Sweep
@@ -59,15 +58,14 @@ def sweep_on_console(
         check_run_name(run_name)
     path = Path(logdir) / (run_name or sweep.name)
     console = Console(quiet=True) if quiet else make_console()
-    outputs = Outputs(sweep, path)
+    hparams = Path(hparams_logdir) / path.name if hparams_logdir else None
+    outputs = Outputs(sweep, path, hparams)
     with Watch(sweep, outputs, console) as watch:
         rows = run_sweep(sweep, path, engine, watch)
     cells = outputs.finish(rows, watch.has_trained)
-    if watch.has_trained and hparams_logdir:
-        write_hparams(cells, Path(hparams_logdir) / path.name)
     print_outcome(console, sweep, cells, path)
-    if hparams_logdir:
-        folder = shlex.quote(str(Path(hparams_logdir) / path.name))
+    if hparams is not None:
+        folder = shlex.quote(str(hparams))
         line = f"Cells as rows: tensorboard --logdir {folder}, tab HParams"
         console.print(Text(line), soft_wrap=True)
     print_tensorboard(console, logdir, tab="images")

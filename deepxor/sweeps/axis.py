@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from deepxor.checks import refuse
 
@@ -13,6 +14,9 @@ Value = int | float | str | bool
 
 # A longer axis is a slip of the keyboard: no picture could show it.
 MAX_VALUES = 1000
+
+# An end of a range beyond it is another slip.
+MAX_END = 1e300
 
 SYNTAX = (
     "NAME=START:END:STEP, NAME=START:END:logCOUNT or NAME=VALUE,VALUE,..., as in "
@@ -79,6 +83,8 @@ def parse_axis(text: str) -> Axis:
         (2, 5, 8)
         >>> parse_axis("learning_rate=0.01:1:log3").values
         (0.01, 0.1, 1.0)
+        >>> parse_axis("width=4:64:log3").values
+        (4, 16, 64)
         >>> parse_axis("activation=relu,tanh").values
         ('relu', 'tanh')
     """
@@ -107,21 +113,28 @@ def is_geometric(values: Sequence[Value]) -> bool:
     numbers = [v for v in values if isinstance(v, (int, float)) and v > 0]
     if len(numbers) < 3 or len(numbers) < len(values):
         return False
-    factors = [math.log(b / a) for a, b in itertools.pairwise(numbers)]
+    factors = [math.log(b) - math.log(a) for a, b in itertools.pairwise(numbers)]
     return max(factors) - min(factors) <= 0.01 * abs(factors[0]) and factors[0] != 0
 
 
 def _range(text: str, *parts: str) -> tuple[Value, ...]:
     start, end, step = (_number(text, part) for part in parts)
-    if step == 0 or (end - start) / step < 0:
+    if step == 0 or (start != end and (end > start) != (step > 0)):
         raise ValueError(f"Range is empty: its steps do not lead to its end. "
                          f"Received: axis={text!r}")  # fmt: skip
-    # The end belongs to the range, though a sum of floats may miss it by a rounding.
-    count = math.floor((end - start) / step + 1e-9) + 1
+    if isinstance(start, int) and isinstance(end, int) and isinstance(step, int):
+        _check_count(text, (end - start) // step + 1)
+        return tuple(range(start, end + (1 if step > 0 else -1), step))
+    # Sums of decimals as they are written meet the end, and 0, without a rounding.
+    first, last, stride = (Decimal(repr(number)) for number in (start, end, step))
+    count = math.floor((last - first) / stride) + 1
+    _check_count(text, count)
+    return tuple(float(first + i * stride) for i in range(count))
+
+
+def _check_count(text: str, count: int) -> None:
     if count > MAX_VALUES:
         refuse("axis", text, f"at most {MAX_VALUES} values")
-    values = [start + i * step for i in range(count)]
-    return tuple(v if isinstance(v, int) else float(f"{v:.12g}") for v in values)
 
 
 def _log_range(text: str, start: str, end: str, count: str) -> tuple[Value, ...]:
@@ -132,14 +145,24 @@ def _log_range(text: str, start: str, end: str, count: str) -> tuple[Value, ...]
         )
     if not 2 <= int(count) <= MAX_VALUES:
         refuse("axis", text, f"a count from 2 to {MAX_VALUES}")
-    factor = (last / first) ** (1 / (int(count) - 1))
-    return tuple(float(f"{first * factor**i:.6g}") for i in range(int(count)))
+    steps = int(count) - 1
+    factor = (math.log(last) - math.log(first)) / steps  # its logarithm
+    inner = [math.exp(math.log(first) + factor * i) for i in range(1, steps)]
+    # Six digits, but not so that a value next to an end is beyond it.
+    low, high = sorted((first, last))
+    rounded = [min(max(float(f"{value:.6g}"), low), high) for value in inner]
+    values = (first, *rounded, last)
+    is_whole = isinstance(first, int) and isinstance(last, int)
+    if is_whole and all(value == int(value) for value in values):
+        return tuple(map(int, values))
+    return tuple(map(float, values))
 
 
 def _number(text: str, part: str) -> int | float:
     value = _value(part.strip())
-    if isinstance(value, str) or not math.isfinite(value):
-        refuse("axis", text, f"finite numbers in a range: {SYNTAX}")
+    # Differences and quotients of larger numbers are not finite.
+    if isinstance(value, (str, bool)) or not abs(value) <= MAX_END:
+        refuse("axis", text, f"numbers of at most {MAX_END:g} in a range: {SYNTAX}")
     return value
 
 

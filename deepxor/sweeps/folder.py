@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from deepxor.sweeps.sweep import Chunk, Sweep
 from deepxor.sweeps.worker import Row
 
 SETTINGS, NETWORKS = "sweep.json", "networks.csv"
+PLACE = ("chunk", "cell", "replica")
 
 
 class SweepFolder:
@@ -128,7 +129,8 @@ class SweepFolder:
         try:
             found = read_json(file)["settings"]
         except FileNotFoundError:
-            if any(self.path.iterdir()):
+            # A process that was killed may have left the half of the settings.
+            if {path.name for path in self.path.iterdir()} - {f"{SETTINGS}.part"}:
                 raise RunError(
                     f"{self.path} holds no {SETTINGS}, but other files: remove it, or "
                     "choose another --run_name"
@@ -148,8 +150,8 @@ class SweepFolder:
         with open(self._descriptor, "rb", closefd=False) as file:
             lines = file.read().splitlines(keepends=True)
         header = (",".join(self.columns) + "\n").encode()
-        if not lines or (len(lines) == 1 and lines[0] != header):
-            # Nothing, or the half of a header.
+        is_unfinished = not lines or (len(lines) == 1 and lines[0] != header)
+        if is_unfinished and header.startswith(b"".join(lines)):
             os.ftruncate(self._descriptor, 0)
             self._write(header)
             return
@@ -195,7 +197,7 @@ class SweepFolder:
                 count = len(self._sweep.chunks[number].cells)
             chunk = self._sweep.chunks[number]
             wanted = (number, chunk.cells[len(rows)], chunk.replicas[len(rows)])
-            if (row["chunk"], row["cell"], row["replica"]) != wanted:
+            if tuple(row[name] for name in PLACE) != wanted:
                 raise self._damaged(place, f"not the network {wanted}")
             rows.append(row)
         if not lines[start + count - 1].endswith(b"\n"):
@@ -205,13 +207,22 @@ class SweepFolder:
         return start + count
 
     def _parse(self, line: bytes) -> Row:
-        values = next(csv.reader([line.decode()], strict=True))
+        try:
+            values = next(csv.reader([line.decode()], strict=True))
+        except csv.Error as error:
+            raise ValueError(str(error)) from None
         if len(values) != len(self.columns):
             raise ValueError(f"{len(values)} values of {len(self.columns)}")
-        return {
+        row = {
             name: kind(value) if value else None if kind is not str else ""
             for (name, kind), value in zip(self.columns.items(), values, strict=True)
         }
+        # A network that could not be trained has its place and its reason only.
+        needed = PLACE if row["error"] else row
+        missing = [name for name in needed if row[name] is None]
+        if missing:
+            raise ValueError(f"no {missing[0]}")
+        return row
 
     def _damaged(self, place: int, reason: str) -> RunError:
         return RunError(
@@ -227,8 +238,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
     return " ".join(str(value).split())
-
-
-def network_results(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a row without the network's place in the sweep."""
-    return {k: v for k, v in row.items() if k not in ("chunk", "cell", "replica")}

@@ -14,6 +14,7 @@ from tensorboard.compat.proto import summary_pb2
 from deepxor.events.event_file import EventFile, add_png
 from deepxor.runs.atomic import write_atomically
 from deepxor.sweeps.cells import Cells
+from deepxor.sweeps.hparams import write_hparams
 from deepxor.sweeps.picture.curves import Curve, theory_curves
 from deepxor.sweeps.picture.export import png_bytes, svg_bytes
 from deepxor.sweeps.picture.map import draw
@@ -25,6 +26,9 @@ from deepxor.sweeps.worker import Row
 # such that drawing takes less than this share of the time.
 SECONDS_BETWEEN, SHARE = 10.0, 0.02
 
+# The last file, which says that nothing else is left to be written.
+TABLE = "cells.csv"
+
 
 class Outputs:
     """Draws the map of a sweep while it grows, and writes all there is at its end.
@@ -32,11 +36,13 @@ class Outputs:
     Args:
         sweep: The sweep.
         folder: The folder of the sweep.
+        hparams: The logdir of the cells' runs; None for none.
     """
 
-    def __init__(self, sweep: Sweep, folder: Path) -> None:
+    def __init__(self, sweep: Sweep, folder: Path, hparams: Path | None = None) -> None:
         self._sweep = sweep
         self._folder = folder
+        self._hparams = hparams
         self._events: EventFile | None = None
         self._curves: list[Curve] | None = None
         self._next = time.monotonic() + SECONDS_BETWEEN
@@ -60,11 +66,12 @@ class Outputs:
         self._next = end + max(SECONDS_BETWEEN, (end - begin) / SHARE)
 
     def finish(self, rows: Sequence[Row], has_trained: bool) -> Cells:
-        """Writes map.png, map.svg, map.html and cells.csv, and the map's last event.
+        """Writes map.png, map.svg, map.html, the events, and at last cells.csv.
 
         Args:
             rows: The rows of all networks.
-            has_trained: Whether any has been trained since the last event was written.
+            has_trained: Whether any has been trained since cells.csv was written; if
+                not, there is nothing new for the event files.
 
         Returns:
             The cells.
@@ -81,13 +88,16 @@ class Outputs:
             ("map.png", png),
             ("map.svg", svg_bytes(figure)),
             ("map.html", html.encode()),
-            ("cells.csv", cells_csv(cells).encode()),
         ):
             write_atomically(self._folder / name, content)
-        if has_trained:
+        # The command that trained the last network may have been killed before this.
+        if has_trained or not (self._folder / TABLE).exists():
             self._write_event(png, len(rows))
+            if self._hparams is not None:
+                write_hparams(cells, self._hparams)
         if self._events is not None:
             self._events.close()
+        write_atomically(self._folder / TABLE, cells_csv(cells).encode())
         return cells
 
     def _write_event(self, png: bytes, step: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -50,10 +51,12 @@ def run_sweep(
             watch(folder)
         left = [chunk for chunk in sweep.chunks if chunk.number not in folder.done]
         if left:
-            for chunk, rows in train_chunks(sweep.task, left, engine):
-                folder.append(chunk, rows)
-                if watch is not None:
-                    watch(folder)
+            # An error here closes the training, too, whose processes would go on.
+            with contextlib.closing(train_chunks(sweep.task, left, engine)) as trained:
+                for chunk, rows in trained:
+                    folder.append(chunk, rows)
+                    if watch is not None:
+                        watch(folder)
         return folder.rows
 
 

@@ -71,7 +71,7 @@ class Sweep:
                     f"`{axis.name}` must not be an axis and given, too. Received: "
                     f"{axis.name}={value!r}"
                 )
-        if not isinstance(self.replicas, int) or self.replicas < 1:
+        if type(self.replicas) is not int or self.replicas < 1:
             refuse("replicas", self.replicas, "an integer of at least 1")
         count = math.prod(len(axis.values) for axis in self.axes) * self.replicas
         if count > MAX_NETWORKS:
@@ -167,7 +167,10 @@ class Sweep:
         """Returns the settings by name as JSON types."""
         return {
             "task": self.task.name,
-            "axes": {axis.name: list(axis.values) for axis in self.axes},
+            # In a list, as the order of the axes is that of the cells.
+            "axes": [
+                {"name": axis.name, "values": list(axis.values)} for axis in self.axes
+            ],
             "replicas": self.replicas,
             "fixed": {name: _listed(value) for name, value in self.fixed.items()},
         }

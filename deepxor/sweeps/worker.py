@@ -12,6 +12,7 @@ from typing import Any
 from deepxor import quiet
 from deepxor.sweeps.sweep import Chunk
 from deepxor.sweeps.task import Task
+from deepxor.text import printable
 from deepxor.version import __version__
 
 # Keras keeps state of the process, so that chunks are trained one after the other even
@@ -21,8 +22,8 @@ _one_at_a_time = threading.Lock()
 Row = dict[str, Any]
 
 
-class OtherVersionError(Exception):
-    """Says that a worker has another deepxor than the process that began the sweep."""
+class UnfitWorkerError(Exception):
+    """Says what is wrong with a process, which then trains nothing of the sweep."""
 
 
 def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
@@ -42,12 +43,13 @@ def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
         be trained, or empty.
 
     Raises:
-        OtherVersionError: If this process has another version of deepxor.
+        UnfitWorkerError: If this process has another version of deepxor, or has used
+            TensorFlow for something else.
     """
     if version != __version__:
-        raise OtherVersionError(
-            f"a worker has deepxor {__version__}, and the sweep was begun with "
-            f"{version}: install the same version on all workers"
+        raise UnfitWorkerError(
+            f"has deepxor {__version__}, and the sweep was begun with {version}: "
+            "install the same version on all workers"
         )
     with _one_at_a_time:
         prepare(task.threads)
@@ -56,14 +58,14 @@ def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
             return _train(task, chunk, places)
         except Exception as error:
             if len(set(chunk.cells)) == 1:
-                return _failed(chunk, places, error)
+                return failed_rows(chunk, error, places)
         rows = []
         for cell in dict.fromkeys(chunk.cells):
             own = [i for i in places if chunk.cells[i] == cell]
             try:
                 rows += _train(task, chunk, own)
             except Exception as error:
-                rows += _failed(chunk, own, error)
+                rows += failed_rows(chunk, error, own)
         return rows
 
 
@@ -74,10 +76,18 @@ def prepare(threads: int) -> None:
     Args:
         threads: The threads that work on one operation, and the operations at a time;
             0 for one a core.
+
+    Raises:
+        UnfitWorkerError: If TensorFlow is in use with other threads.
     """
     # TensorFlow reports an error, and goes on, if it cannot fuse a leaky ReLU.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    quiet.load_tensorflow(threads)
+    try:
+        quiet.load_tensorflow(threads)
+    except RuntimeError as error:
+        raise UnfitWorkerError(
+            f"has used TensorFlow before, with other threads: {error}"
+        ) from None
     import tensorflow as tf
 
     # TensorFlow warns of functions that are traced often, as those of many models are.
@@ -98,8 +108,15 @@ def _train(task: Task, chunk: Chunk, places: Sequence[int]) -> list[Row]:
     ]
 
 
-def _failed(chunk: Chunk, places: Sequence[int], error: Exception) -> list[Row]:
-    text = " ".join(str(error).split())[:500]
+def failed_rows(chunk: Chunk, error: Exception, places: Sequence[int]) -> list[Row]:
+    """Returns the rows of networks that could not be trained.
+
+    Args:
+        chunk: The chunk.
+        error: Why they could not be.
+        places: The numbers of the networks in the chunk.
+    """
+    text = printable(" ".join(str(error).split()))[:500]
     reason = f"{type(error).__name__}: {text}"
     return [{**_place(chunk, i), "seconds": 0.0, "error": reason} for i in places]
 
