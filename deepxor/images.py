@@ -16,7 +16,9 @@ from deepxor.checks import check_at_least, refuse
 from deepxor.console import app
 from deepxor.nn.initializers import KERAS_INITIALIZERS
 from deepxor.sweeps.axis import Axis
-from deepxor.sweeps.engine import Engine, Processes, choose_engine
+from deepxor.sweeps.engines.choice import choose_engine
+from deepxor.sweeps.engines.pool import Engine
+from deepxor.sweeps.engines.processes import Processes
 from deepxor.sweeps.sweep import Sweep
 from deepxor.sweeps.tasks.pictures import PicturesTask
 from deepxor.vision.config import DISTRIBUTIONS, RECIPES

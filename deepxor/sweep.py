@@ -6,6 +6,7 @@ For example: python -m deepxor.sweep --axis=depth=2:20:2 --axis=activation=relu,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -15,7 +16,7 @@ from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
 from deepxor.nn.optimizers import OPTIMIZERS
 from deepxor.sweeps.axis import SYNTAX, parse_axis
-from deepxor.sweeps.engine import choose_engine
+from deepxor.sweeps.engines.choice import choose_engine
 from deepxor.sweeps.run import DEFAULT_REPLICAS
 from deepxor.sweeps.sweep import Sweep
 from deepxor.sweeps.tasks import TASKS
@@ -117,7 +118,10 @@ def main(argv: Sequence[str]) -> int:
 
     hparams_logdir = HPARAMS_LOGDIR.value
     if hparams_logdir is None:
-        hparams_logdir = f"{LOGDIR.value.rstrip('/')}-hparams"
+        # Beside the logdir, and not in it, where its runs would be listed, too.
+        logdir = Path(LOGDIR.value)
+        logdir = logdir if logdir.name not in ("", "..") else logdir.resolve()
+        hparams_logdir = str(logdir.with_name(f"{logdir.name}-hparams"))
     return sweep_on_console(
         sweep, engine, LOGDIR.value, RUN_NAME.value, hparams_logdir, QUIET.value
     )

@@ -22,7 +22,7 @@ from deepxor.report.score_table import (
     score_html,
 )
 from deepxor.runs.atomic import write_atomically
-from deepxor.sweeps.engine import Engine
+from deepxor.sweeps.engines.pool import Engine
 from deepxor.sweeps.outputs import Outputs
 from deepxor.sweeps.run import run_sweep
 from deepxor.sweeps.sweep import Sweep

@@ -19,7 +19,7 @@ from deepxor.console.next_step import print_tensorboard
 from deepxor.console.tables import make_console
 from deepxor.runs.folder import check_run_name
 from deepxor.sweeps.cells import Cells
-from deepxor.sweeps.engine import Engine
+from deepxor.sweeps.engines.pool import Engine
 from deepxor.sweeps.folder import SweepFolder
 from deepxor.sweeps.outputs import Outputs
 from deepxor.sweeps.run import run_sweep

@@ -14,6 +14,7 @@ from deepxor.runs.json_file import read_json, write_json
 from deepxor.runs.lock import FolderLock
 from deepxor.sweeps.sweep import Chunk, Sweep
 from deepxor.sweeps.worker import Row
+from deepxor.version import __version__
 
 SETTINGS, NETWORKS = "sweep.json", "networks.csv"
 PLACE = ("chunk", "cell", "replica")
@@ -34,6 +35,7 @@ class SweepFolder:
         path: The folder.
         rows: The rows of all networks that have been trained, or could not be.
         done: The numbers of the chunks whose rows are in the file.
+        version: The version of deepxor that began the sweep.
 
     Raises:
         RunError: If the folder is in use, holds something else or another sweep, or its
@@ -46,6 +48,7 @@ class SweepFolder:
         self._sweep = sweep
         self.rows: list[Row] = []
         self.done: set[int] = set()
+        self.version = __version__
         path.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(path)
         if not self._lock.take():
@@ -127,7 +130,8 @@ class SweepFolder:
         """Writes the sweep's settings, or compares them with those that are there."""
         file, wanted = self.path / SETTINGS, self._sweep.to_json()
         try:
-            found = read_json(file)["settings"]
+            content = read_json(file)
+            found, self.version = content["settings"], str(content["deepxor"])
         except FileNotFoundError:
             # A process that was killed may have left the half of the settings.
             if {path.name for path in self.path.iterdir()} - {f"{SETTINGS}.part"}:

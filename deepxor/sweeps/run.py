@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from deepxor.checks import check_choice
+from deepxor.runs.folder import RunError
 from deepxor.sweeps.axis import Axis, is_geometric
 from deepxor.sweeps.cells import Cells
-from deepxor.sweeps.engine import Engine, choose_engine, train_chunks
+from deepxor.sweeps.engines.choice import choose_engine
+from deepxor.sweeps.engines.pool import Engine
 from deepxor.sweeps.folder import SweepFolder
 from deepxor.sweeps.sweep import Sweep
 from deepxor.sweeps.tasks import TASKS
+from deepxor.sweeps.training import train_chunks
 from deepxor.sweeps.worker import Row
+from deepxor.version import __version__
 
 DEFAULT_REPLICAS = 10
 
@@ -50,6 +54,11 @@ def run_sweep(
         if watch is not None:
             watch(folder)
         left = [chunk for chunk in sweep.chunks if chunk.number not in folder.done]
+        if left and folder.version != __version__:
+            raise RunError(
+                f"{path} was begun with deepxor {folder.version}, and this is "
+                f"{__version__}: networks of two versions do not make one map"
+            )
         if left:
             # An error here closes the training, too, whose processes would go on.
             with contextlib.closing(train_chunks(sweep.task, left, engine)) as trained:

@@ -156,7 +156,8 @@ class Sweep:
         parts += ["residual"] if settings.get("residual") else []
         for name in ("depth", "width"):
             parts += [f"{name} {settings[name]}"] if settings.get(name) else []
-        return ", ".join([self.task.title, *parts, f"{self.replicas} networks a cell"])
+        count = "1 network" if self.replicas == 1 else f"{self.replicas} networks"
+        return ", ".join([self.task.title, *parts, f"{count} a cell"])
 
     @property
     def count(self) -> int:

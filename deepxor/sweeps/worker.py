@@ -59,14 +59,15 @@ def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
         except Exception as error:
             if len(set(chunk.cells)) == 1:
                 return failed_rows(chunk, error, places)
-        rows = []
+        rows: dict[int, Row] = {}
         for cell in dict.fromkeys(chunk.cells):
             own = [i for i in places if chunk.cells[i] == cell]
             try:
-                rows += _train(task, chunk, own)
+                found = _train(task, chunk, own)
             except Exception as error:
-                rows += failed_rows(chunk, error, own)
-        return rows
+                found = failed_rows(chunk, error, own)
+            rows |= dict(zip(own, found, strict=True))
+        return [rows[i] for i in places]
 
 
 @functools.cache

@@ -14,13 +14,16 @@ import psutil
 import pytest
 
 from deepxor.runs.folder import RunError
-from deepxor.sweeps import engine
+from deepxor.sweeps import training
 from deepxor.sweeps.axis import Axis
-from deepxor.sweeps.engine import Dask, Processes, train_chunks
+from deepxor.sweeps.engines import cluster as engine
+from deepxor.sweeps.engines.cluster import Dask
+from deepxor.sweeps.engines.processes import Processes
 from deepxor.sweeps.folder import SweepFolder
 from deepxor.sweeps.run import run_sweep
 from deepxor.sweeps.sweep import Sweep
 from deepxor.sweeps.tasks import TASKS
+from deepxor.sweeps.training import train_chunks
 from tests.sweeps.toy import ToyTask, results, toy_rows, toy_sweep
 
 pytest.importorskip("distributed")
@@ -51,7 +54,7 @@ class Cluster:
     def start_worker(self):
         return self._start(
             "distributed.cli.dask_worker", self.address, "--nthreads=2", "--no-nanny",
-            "--no-dashboard",
+            "--no-dashboard", "--death-timeout=20",
         )  # fmt: skip
 
     def _start(self, module, *arguments):
@@ -80,7 +83,7 @@ def cluster():
 def quick(monkeypatch, capfd):
     """Waits for a second only, and lets nothing be written to the console."""
     monkeypatch.setattr(engine, "CONNECT_SECONDS", 1.0)
-    monkeypatch.setattr(engine, "CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(training, "CHECK_SECONDS", 0.2)
     yield
     assert tuple(capfd.readouterr()) == ("", "")
 
@@ -130,7 +133,7 @@ def test_a_worker_of_two_threads_does_one_chunk_at_a_time(cluster, tmp_path):
 
 
 def test_a_worker_of_another_version_is_one_line(cluster, monkeypatch):
-    monkeypatch.setattr(engine, "__version__", "0.0.1")
+    monkeypatch.setattr(training, "__version__", "0.0.1")
     task = ToyTask(is_light=False)
     with pytest.raises(RunError, match=r"^a worker has deepxor .* begun with 0\.0\.1"):
         list(train_chunks(task, toy_sweep().chunks, Dask(cluster.address)))
@@ -195,14 +198,15 @@ def test_a_local_cluster_listens_on_this_machine_only_and_ends(monkeypatch):
     others = set(me.children(recursive=True))
     before = listening(me)
     sweep = toy_sweep(ToyTask(width=5, what="sleep"))
-    count, addresses, own = 0, set(), set()
+    count, addresses, workers = 0, set(), []
     for _, rows in train_chunks(sweep.task, sweep.chunks, Dask("local")):
         count += len(rows)
         own = set(me.children(recursive=True)) - others
         addresses = set().union(*map(listening, (me, *own))) - before
+        # Python's resource tracker lives as long as this process.
+        workers = [p for p in own if "spawn_main" in " ".join(p.cmdline())]
     assert count == sweep.count
     assert addresses and {address.ip for address in addresses} == {"127.0.0.1"}
-    workers = [process for process in own if process != resource_tracker(me)]
     assert workers and not psutil.wait_procs(workers, timeout=20)[1]
 
 
@@ -213,14 +217,6 @@ def listening(process):
         for connection in process.net_connections()
         if connection.status == psutil.CONN_LISTEN
     }
-
-
-def resource_tracker(process):
-    """Returns Python's own helper, which lives as long as the process."""
-    for child in process.children():
-        if "resource_tracker" in " ".join(child.cmdline()):
-            return child
-    return None
 
 
 def test_without_dask_a_line_says_what_to_install(monkeypatch):

@@ -8,10 +8,11 @@ import pytest
 
 from deepxor.runs.folder import RunError
 from deepxor.sweeps.axis import Axis
-from deepxor.sweeps.engine import Processes, train_chunks
+from deepxor.sweeps.engines.processes import Processes
 from deepxor.sweeps.run import run_sweep
 from deepxor.sweeps.sweep import Sweep
 from deepxor.sweeps.tasks import TASKS
+from deepxor.sweeps.training import train_chunks
 from tests.sweeps.toy import ToyTask, results, toy_rows, toy_sweep
 
 SWEEP = Sweep(
@@ -58,10 +59,26 @@ def test_a_chunk_that_ends_its_process_each_time_ends_in_one_line(tmp_path):
     with pytest.raises(RunError, match="ended again and again") as raised:
         run_sweep(sweep, tmp_path / "sweep", Processes(1))
     assert "\n" not in str(raised.value)
-    assert (tmp_path / "log.deaths").read_text() == "xxx"
+    assert (tmp_path / "log.deaths").read_text() == 6 * "x"
     assert children() == []
     # The folder can be used again.
     assert len(run_sweep(toy_sweep(), tmp_path / "other", Processes(1))) == 18
+
+
+@pytest.mark.parametrize("widths", [(7, 5, 6, 8, 9), (5, 6, 8, 9, 7)])
+def test_a_chunk_that_ends_its_process_has_a_reason_and_the_others_go_on(
+    tmp_path, widths
+):
+    """Whether it is the first to be trained or the last."""
+    task = ToyTask(width=7, what="kill", log=str(tmp_path / "log"))
+    sweep = Sweep(task, (Axis("width", widths),), 1)
+    rows = run_sweep(sweep, tmp_path / "sweep", Processes(1))
+    (bad,) = (chunk for chunk in sweep.chunks if widths.index(7) in chunk.cells)
+    assert len(rows) == 5 and len(bad.cells) < 5
+    for row in rows:
+        has_failed = row["error"].startswith("LostProcessError: BrokenProcessPool")
+        assert has_failed == (row["cell"] in bad.cells)
+        assert has_failed or not row["error"]
 
 
 class FullError(OSError):
@@ -94,7 +111,8 @@ def test_there_is_at_least_one_process(jobs):
 def test_processes_take_no_interrupt_even_while_they_start(delay):
     code = (
         "import os, signal, sys, threading\n"
-        "from deepxor.sweeps.engine import Processes, train_chunks\n"
+        "from deepxor.sweeps.engines.processes import Processes\n"
+        "from deepxor.sweeps.training import train_chunks\n"
         "from tests.sweeps.toy import ToyTask, toy_sweep\n"
         "if __name__ == '__main__':\n"
         "    kill = lambda: os.killpg(0, signal.SIGINT)\n"

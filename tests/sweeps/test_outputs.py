@@ -36,6 +36,7 @@ def test_the_map_is_a_picture_at_the_step_of_its_networks(tmp_path, sweep):
 
 def test_what_is_complete_is_not_written_into_event_files_again(tmp_path, sweep):
     rows, hparams = all_rows(sweep), tmp_path / "hparams"
+    (tmp_path / "sweep").mkdir()
     for _ in range(2):
         # As if the command had been killed after the last network, and begun again.
         Outputs(sweep, tmp_path / "sweep", hparams).finish(rows, has_trained=False)

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from deepxor.console.sweep import print_outcome, sweep_on_console
-from deepxor.sweeps.engine import Processes
+from deepxor.sweeps.engines.processes import Processes
 from deepxor.sweeps.folder import SweepFolder
 from deepxor.sweeps.outputs import cells_csv
 from deepxor.sweeps.run import axis_of, run_sweep, to_table

@@ -1,0 +1,123 @@
+"""Trains the chunks of a sweep on an engine, whatever becomes of its processes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, TimeoutError, as_completed
+
+from deepxor.runs.folder import RunError
+from deepxor.sweeps.engines.children import interrupts_held
+from deepxor.sweeps.engines.pool import Engine, Pool
+from deepxor.sweeps.sweep import Chunk
+from deepxor.sweeps.task import Task
+from deepxor.sweeps.worker import Row, UnfitWorkerError, failed_rows, train_chunk
+from deepxor.version import __version__
+
+# Chunks are tried again if what trains them is lost, but not for ever.
+MAX_LOSSES = 3
+
+# How often an engine's connection is looked at.
+CHECK_SECONDS = 1.0
+
+Trained = tuple[Chunk, list[Row]]
+
+
+class LostError(Exception):
+    """Says that chunks were lost, with the connection or the process."""
+
+
+class LostProcessError(LostError):
+    """Says that the process that trained a chunk has ended."""
+
+
+def train_chunks(
+    task: Task, chunks: Sequence[Chunk], engine: Engine
+) -> Generator[Trained, None, None]:
+    """Trains chunks, several at once.
+
+    If processes end again and again, each chunk is trained alone, which finds the one
+    that ends its process; its networks could then not be trained, and the others go on.
+
+    Args:
+        task: The task.
+        chunks: The chunks, in the order in which to begin them.
+        engine: Where they are trained.
+
+    Yields:
+        Every chunk and the rows of its networks, in the order in which they end.
+
+    Raises:
+        RunError: If the engine cannot be reached, has another version of deepxor, or
+            loses its connection or every chunk again and again.
+        KeyboardInterrupt: If Ctrl-C ended the training.
+    """
+    left = {chunk.number: chunk for chunk in chunks}
+    losses, has_trained = 0, False
+    while left:
+        is_alone = losses >= MAX_LOSSES
+        batch = list(left.values())[: 1 if is_alone else None]
+        try:
+            with contextlib.closing(_train(task, batch, engine)) as trained:
+                for chunk, rows in trained:
+                    del left[chunk.number]
+                    has_trained = True
+                    yield chunk, rows
+        except LostProcessError as error:
+            losses += 1
+            if not is_alone:
+                continue
+            chunk = left.pop(batch[0].number)
+            if has_trained:
+                losses = 0
+                yield chunk, failed_rows(chunk, error, range(len(chunk.cells)))
+            elif left and losses < 2 * MAX_LOSSES:
+                left[chunk.number] = chunk  # once another one has been trained
+            else:
+                raise RunError(f"{engine.loss} ({error})") from None
+        except LostError as error:
+            losses += 1
+            if losses >= MAX_LOSSES:
+                raise RunError(f"{engine.loss} ({error})") from None
+
+
+def _train(
+    task: Task, chunks: Sequence[Chunk], engine: Engine
+) -> Generator[Trained, None, None]:
+    with engine.pool(len(chunks)) as pool:
+        submit = pool.executor.submit
+        with interrupts_held():  # as work starts the processes
+            futures = {
+                submit(train_chunk, task, chunk, __version__): chunk for chunk in chunks
+            }
+        for future in _as_they_end(futures, pool):
+            yield futures[future], _rows(future)
+
+
+def _as_they_end(
+    futures: Iterable[Future[list[Row]]], pool: Pool
+) -> Iterator[Future[list[Row]]]:
+    left = set(futures)
+    while left:
+        with contextlib.suppress(TimeoutError):
+            for future in as_completed(left, CHECK_SECONDS):
+                left.remove(future)
+                yield future
+        if left and pool.is_lost():
+            raise LostError("the connection was lost")
+
+
+def _rows(future: Future[list[Row]]) -> list[Row]:
+    try:
+        return future.result()
+    except UnfitWorkerError as error:
+        raise RunError(f"a worker {error}") from None
+    except ImportError as error:
+        raise RunError(f"a worker cannot import deepxor: {error}") from None
+    except Exception as error:
+        # What fails in the training is in its rows, so that this is the engine's.
+        name, text = type(error).__name__, " ".join(str(error).split())[:500]
+        # Dask's own error of a chunk that has ended its workers; it may be missing.
+        has_ended = isinstance(error, BrokenExecutor) or name == "KilledWorker"
+        kind = LostProcessError if has_ended else LostError
+        raise kind(f"{name}: {text}") from None
