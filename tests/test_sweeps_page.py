@@ -79,10 +79,12 @@ def test_a_sweep_is_read_and_its_verdicts_are_counted_by_side(tmp_path):
     lines = verdicts_table(read_sweep(tmp_path)).splitlines()
     assert lines[0].endswith("| healthy | vanishing |")
     assert lines[2:] == [
-        "| ordered, trainable | 2 | 0.90 | -3.0 | 1.00 | 0.00 |",
-        "| ordered, not trainable | 2 | 0.10 | -3.0 | 0.00 | 1.00 |",
-        "| chaotic, trainable | 2 | 0.90 | +2.0 | 1.00 | 0.00 |",
-        "| chaotic, not trainable | 2 | 0.10 | +2.0 | 1.00 | 0.00 |",
+        "| ordered | at least 1/2 | 2 | -3.0 | 1.00 | 0.00 |",
+        "| ordered | 1/5 to 1/2 | 0 |  | 0.00 | 0.00 |",
+        "| ordered | below 1/5 | 2 | -3.0 | 0.00 | 1.00 |",
+        "| chaotic | at least 1/2 | 2 | +2.0 | 1.00 | 0.00 |",
+        "| chaotic | 1/5 to 1/2 | 0 |  | 0.00 | 0.00 |",
+        "| chaotic | below 1/5 | 2 | +2.0 | 1.00 | 0.00 |",
     ]
 
 

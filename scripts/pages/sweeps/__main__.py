@@ -5,7 +5,6 @@ For example: .venv/bin/python -m scripts.pages.sweeps --folder=logdir/trainabili
 
 from __future__ import annotations
 
-import datetime
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,8 +77,7 @@ def main(argv: Sequence[str]) -> int:
         folder = Path(FOLDER.value)
         ours = read_sweep(folder)
         page = replaced(page, "verdicts", verdicts_table(ours))
-        when = f"Measured {datetime.date.today()}: {machine()}.\n"
-        page = replaced(page, "machine", when)
+        page = replaced(page, "machine", f"Measured: {machine()}.\n")
         shutil.copy(folder / "map.png", DOCS / "pictures" / "trainability.png")
         if PUBLISHED.value:
             published = read_published(Path(PUBLISHED.value))
