@@ -26,6 +26,7 @@ class Chunk:
 
     Attributes:
         number: The number of the chunk in its sweep, from 0.
+        kind: The number of its kind, from 0: chunks of a kind share what is compiled.
         cells: The number of each network's cell.
         replicas: The number of each network in its cell.
         experiments: The experiment of each network.
@@ -34,6 +35,7 @@ class Chunk:
     """
 
     number: int
+    kind: int
     cells: tuple[int, ...]
     replicas: tuple[int, ...]
     experiments: tuple[Any, ...]
@@ -109,7 +111,7 @@ class Sweep:
             key=lambda group: -self.task.work(self.experiments[group[0]]),
         )
         chunks: list[Chunk] = []
-        for group in ordered:
+        for kind, group in enumerate(ordered):
             # A first network of every cell, then a second one: the map grows evenly.
             networks = [(cell, r) for r in range(self.replicas) for cell in group]
             most = self.task.side_by_side(self.experiments[group[0]])
@@ -120,7 +122,7 @@ class Sweep:
                 cells, replicas = zip(*networks[start : start + size], strict=True)
                 experiments = tuple(self.experiments[cell] for cell in cells)
                 number = len(chunks)
-                chunks.append(Chunk(number, cells, replicas, experiments, size))
+                chunks.append(Chunk(number, kind, cells, replicas, experiments, size))
         return tuple(chunks)
 
     def cells(self, rows: Iterable[Mapping[str, Any]]) -> Cells:

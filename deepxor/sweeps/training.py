@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, TimeoutError, as_completed
 
@@ -85,11 +86,9 @@ def _train(
     task: Task, chunks: Sequence[Chunk], engine: Engine
 ) -> Generator[Trained, None, None]:
     with engine.pool(len(chunks)) as pool:
-        submit = pool.executor.submit
+        train = functools.partial(train_chunk, task, version=__version__)
         with interrupts_held():  # as work starts the processes
-            futures = {
-                submit(train_chunk, task, chunk, __version__): chunk for chunk in chunks
-            }
+            futures = pool.submit(train, chunks)
         for future in _as_they_end(futures, pool):
             yield futures[future], _rows(future)
 

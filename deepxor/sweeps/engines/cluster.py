@@ -8,12 +8,14 @@ import logging
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from deepxor.runs.folder import RunError
 from deepxor.sweeps.engines.children import interrupts_held, kill_children
-from deepxor.sweeps.engines.pool import Pool
+from deepxor.sweeps.engines.pool import Pool, Train
+from deepxor.sweeps.sweep import Chunk
+from deepxor.sweeps.worker import Row
 
 # How long Dask may take to answer.
 CONNECT_SECONDS = 10.0
@@ -74,7 +76,14 @@ class Dask:
                 is_same = client.scheduler_comm is connection
                 return client.status != "running" or not is_same or connection.closed()
 
-            yield Pool(client.get_executor(pure=False, retries=0), is_lost)
+            executor = client.get_executor(pure=False, retries=0)
+
+            def submit(
+                train: Train, chunks: Sequence[Chunk]
+            ) -> dict[Future[list[Row]], Chunk]:
+                return {executor.submit(train, chunk): chunk for chunk in chunks}
+
+            yield Pool(submit, is_lost)
 
 
 @contextlib.contextmanager

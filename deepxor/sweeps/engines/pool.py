@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
+
+from deepxor.sweeps.sweep import Chunk
+from deepxor.sweeps.worker import Row
+
+# A function of a chunk that returns the rows of its networks, and can be pickled.
+Train = Callable[[Chunk], list[Row]]
 
 
 @dataclass(frozen=True)
@@ -14,11 +20,12 @@ class Pool:
     """Holds what trains chunks.
 
     Attributes:
-        executor: The executor.
+        submit: A function of a `Train` and of chunks that begins to train them, and
+            returns a future for each.
         is_lost: A function that returns whether futures may never end.
     """
 
-    executor: Executor
+    submit: Callable[[Train, Sequence[Chunk]], dict[Future[list[Row]], Chunk]]
     is_lost: Callable[[], bool]
 
 

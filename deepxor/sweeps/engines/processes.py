@@ -6,10 +6,10 @@ import contextlib
 import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 
 from deepxor.checks import check_at_least
-from deepxor.sweeps.engines.children import end_with_parent, kill_children
+from deepxor.sweeps.engines.children import kill_children
+from deepxor.sweeps.engines.lanes import Lanes
 from deepxor.sweeps.engines.pool import Pool
 
 
@@ -38,11 +38,11 @@ class Processes:
         # Processes are spawned, as TensorFlow's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
         others = set(multiprocessing.active_children())
-        pool = ProcessPoolExecutor(self.jobs, context, initializer=end_with_parent)
+        lanes = Lanes(min(self.jobs, most), context)
         try:
-            yield Pool(pool, lambda: False)
+            yield Pool(lanes.submit, lambda: False)
         except BaseException:
             kill_children(others)
             raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            lanes.shutdown()
