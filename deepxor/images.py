@@ -114,9 +114,11 @@ def sweep_from_flags(threads: int) -> Sweep:
         if flag.value is not None
     }
     check_at_least("seeds", SEEDS.value, 1)
-    folder = Path(LOGDIR.value) / f"{DATASET.value}-{NETWORK.value}"
+    # Workers on other machines may be in other folders.
+    folder = Path(LOGDIR.value).absolute() / f"{DATASET.value}-{NETWORK.value}"
+    data_dir = DATA_DIR.value and str(Path(DATA_DIR.value).absolute())
     return Sweep(
-        PicturesTask(folder, DATA_DIR.value, DISTRIBUTE.value, threads),
+        PicturesTask(folder, data_dir, DISTRIBUTE.value, threads),
         (
             Axis("initializer", tuple(INITIALIZER_NAMES.value)),
             Axis("activation", tuple(ACTIVATIONS.value)),

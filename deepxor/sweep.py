@@ -121,7 +121,7 @@ def main(argv: Sequence[str]) -> int:
         # Beside the logdir, and not in it, where its runs would be listed, too.
         logdir = Path(LOGDIR.value)
         logdir = logdir if logdir.name not in ("", "..") else logdir.resolve()
-        hparams_logdir = str(logdir.with_name(f"{logdir.name}-hparams"))
+        hparams_logdir = str(logdir.parent / f"{logdir.name}-hparams")
     return sweep_on_console(
         sweep, engine, LOGDIR.value, RUN_NAME.value, hparams_logdir, QUIET.value
     )

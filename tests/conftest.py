@@ -10,8 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+
+# The same examples in every run, and no test that asserts a time.
+hypothesis.settings.register_profile("tests", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("tests")
 
 # Before anything imports TensorFlow, here or in the processes that tests start.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

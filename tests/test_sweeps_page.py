@@ -64,7 +64,7 @@ def test_equal_maps_agree_in_every_cell():
 
 def test_a_sweep_is_read_and_its_verdicts_are_counted_by_side(tmp_path):
     header = ["depth", "weight_variance", "replica", "accuracy", "verdict"]
-    header += ["first_gradient", "last_gradient"]
+    header += ["first_gradient", "last_gradient", "error"]
     rows = []
     for depth in (10, 97):
         for variance in (1.0, 3.0):
@@ -73,7 +73,7 @@ def test_a_sweep_is_read_and_its_verdicts_are_counted_by_side(tmp_path):
                 verdict = "vanishing" if deep and variance == 1 else "healthy"
                 gradients = (1e-3, 1.0) if variance == 1 else (100.0, 1.0)
                 score = 0.1 if deep else 0.9
-                rows.append([depth, variance, replica, score, verdict, *gradients])
+                rows.append([depth, variance, replica, score, verdict, *gradients, ""])
     with (tmp_path / "networks.csv").open("w", newline="") as file:
         csv.writer(file).writerows([header, *rows])
     lines = verdicts_table(read_sweep(tmp_path)).splitlines()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from deepxor import quiet as tensorflow
 from deepxor.console import app
 from deepxor.console.fitting import print_table
 from deepxor.console.next_step import print_tensorboard
 from deepxor.console.sweep import Watch, print_failed
 from deepxor.console.tables import make_console
+from deepxor.quiet import load_tensorflow
 from deepxor.report.score_table import (
     Score,
     Scores,
@@ -39,7 +41,7 @@ def train_on_console(sweep: Sweep, engine: Engine, logdir: str, quiet: bool) -> 
         quiet: Whether nothing is printed.
 
     Returns:
-        The exit status, 0.
+        The exit status: 0, or 1 if no network could be trained.
 
     Raises:
         RunError: If the folder holds something else, or scikit-learn is missing.
@@ -51,7 +53,7 @@ def train_on_console(sweep: Sweep, engine: Engine, logdir: str, quiet: bool) -> 
     with app.loading(settings["dataset"], quiet):
         _check_pictures(settings["dataset"], task.data_dir)
     console = Console(quiet=True) if quiet else make_console()
-    outputs, folder = Outputs(sweep, task.folder), task.folder
+    outputs, folder = Outputs(sweep, task.folder), Path(os.path.relpath(task.folder))
     with Watch(sweep, outputs, console) as watch:
         rows = run_sweep(sweep, folder, engine, watch)
     cells = outputs.finish(rows, watch.has_trained)
@@ -71,8 +73,8 @@ def train_on_console(sweep: Sweep, engine: Engine, logdir: str, quiet: bool) -> 
         files = ", ".join(str(folder / name) for name in names)
         console.print(Text(f"{what}: {files}"), soft_wrap=True)
     print_failed(console, cells)
-    print_tensorboard(console, str(folder))
-    return 0
+    print_tensorboard(console, os.path.relpath(folder))
+    return int(not cells.table["networks"].any())
 
 
 def _check_pictures(dataset: str, data_dir: str | None) -> None:
@@ -81,7 +83,7 @@ def _check_pictures(dataset: str, data_dir: str | None) -> None:
     from deepxor.vision.datasets import load
 
     if dataset != "digits" and data_dir is None:
-        tensorflow.load_tensorflow()  # Keras, which downloads them, needs it
+        load_tensorflow()  # Keras, which downloads them, needs it
     try:
         load(dataset, data_dir)
     except ImportError as error:

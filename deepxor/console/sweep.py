@@ -47,7 +47,7 @@ def sweep_on_console(
         quiet: Whether nothing is printed.
 
     Returns:
-        The exit status, 0.
+        The exit status: 0, or 1 if no network could be trained.
 
     Raises:
         ValueError: If the name cannot be that of a folder.
@@ -69,7 +69,7 @@ def sweep_on_console(
         line = f"Cells as rows: tensorboard --logdir {folder}, tab HParams"
         console.print(Text(line), soft_wrap=True)
     print_tensorboard(console, logdir, tab="images")
-    return 0
+    return int(not cells.table["networks"].any())
 
 
 class Watch:
@@ -142,7 +142,8 @@ def print_outcome(console: Console, sweep: Sweep, cells: Cells, path: Path) -> N
     }
     counts = [f"{name} {round(n):,}" for name, n in shares.items() if n > 0]
     score = float(np.nansum(table["score"] * table["networks"])) / max(trained, 1)
-    line = f"{trained:,} networks in {len(table):,} cells: {cells.score} {score:.3f}"
+    line = f"{trained:,} networks in {len(table):,} cells"
+    line += f": {cells.score} {score:.3f}" if trained else ""
     console.print(Text("; ".join([line, *counts])))
     print_failed(console, cells)
     files = ", ".join(str(path / name) for name in ("map.html", "cells.csv"))

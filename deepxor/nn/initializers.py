@@ -102,6 +102,9 @@ def draw_for(initializer: str, weight_variance: float | None = None) -> Draw:
         initializer: A key of `REPLICA_INITIALIZERS`.
         weight_variance: sigma_w^2, in place of the initializer: kernels are normal with
             variance weight_variance / inputs; None for the initializer.
+
+    Returns:
+        The function.
     """
     if weight_variance is None:
         return REPLICA_INITIALIZERS[initializer]

@@ -11,7 +11,7 @@ import numpy as np
 
 from deepxor.statistics import finite_percentiles, wilson_interval
 from deepxor.sweeps.axis import Axis
-from deepxor.verdicts import VERDICTS
+from deepxor.verdicts import HEALTHY, VERDICTS
 
 # The names of the two kinds of score: the share of networks that are right on every
 # sample, and the mean of the share of samples on which they are right.
@@ -35,9 +35,11 @@ class Cells:
             - cost, first_gradient, last_gradient: medians over the networks with a
               finite value: the cost at the end, and the gradient norms of the first
               and the last layer before the first step;
-            - decades: log10 of last_gradient over first_gradient;
+            - decades: log10 of last_gradient over first_gradient, infinite where the
+              first is exactly 0;
             - a column for each verdict, the share of networks that have it;
-            - verdict: the commonest verdict, empty if there is none;
+            - verdict: the commonest verdict, a fault rather than healthy if both are as
+              common; empty if there is none;
             - seconds: the time that the training of the networks took;
             - error: why networks could not be trained; empty if they could.
     """
@@ -115,10 +117,14 @@ def _summary(score: str, networks: Sequence[Mapping[str, Any]]) -> dict[str, Any
             name: count / len(names) if names else np.nan
             for name, count in counts.items()
         },
-        "verdict": max(counts, key=lambda name: counts[name]) if names else "",
+        "verdict": _commonest(counts) if names else "",
         "seconds": float(sum(network["seconds"] for network in trained)),
         "error": "; ".join(errors),
     }
+
+
+def _commonest(counts: Mapping[str, int]) -> str:
+    return max(counts, key=lambda name: (counts[name], name != HEALTHY))
 
 
 def _interval(score: str, scores: np.ndarray) -> tuple[float, float, float]:

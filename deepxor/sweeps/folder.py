@@ -137,7 +137,7 @@ class SweepFolder:
             if {path.name for path in self.path.iterdir()} - {f"{SETTINGS}.part"}:
                 raise RunError(
                     f"{self.path} holds no {SETTINGS}, but other files: remove it, or "
-                    "choose another --run_name"
+                    "choose another folder"
                 ) from None
             write_json(file, settings=wanted)
             return
@@ -147,7 +147,7 @@ class SweepFolder:
         if found != wanted:
             raise RunError(
                 f"{self.path} holds a sweep with other settings: remove it, or choose "
-                "another --run_name"
+                "another folder"
             )
 
     def _read(self) -> None:

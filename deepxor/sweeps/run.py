@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from deepxor.checks import check_choice
+from deepxor.checks import check_choice, refuse
 from deepxor.runs.folder import RunError
 from deepxor.sweeps.axis import Axis, is_geometric
 from deepxor.sweeps.cells import Cells
@@ -54,10 +54,10 @@ def run_sweep(
         if watch is not None:
             watch(folder)
         left = [chunk for chunk in sweep.chunks if chunk.number not in folder.done]
-        if left and folder.version != __version__:
+        if left and folder.rows and folder.version != __version__:
             raise RunError(
                 f"{path} was begun with deepxor {folder.version}, and this is "
-                f"{__version__}: networks of two versions do not make one map"
+                f"{__version__}: install that version, or choose another folder"
             )
         if left:
             # An error here closes the training, too, whose processes would go on.
@@ -125,6 +125,8 @@ def axis_of(name: str, values: Iterable[Any]) -> Axis:
     Raises:
         ValueError: If the values make no axis.
     """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        refuse(f"axis {name}", values, "a list of values")
     plain = tuple(value.item() if hasattr(value, "item") else value for value in values)
     return Axis(name, plain, is_geometric(plain))
 

@@ -145,7 +145,7 @@ class Sweep:
         known = [
             (name.replace("_", " "), value)
             for name, value in self.common_settings.items()
-            if value not in (None, False)
+            if value is not None and value is not False
         ]
         return [("task", self.task.name), ("networks a cell", self.replicas), *known]
 

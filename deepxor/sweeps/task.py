@@ -74,3 +74,21 @@ class Task(Protocol):
         Returns:
             The results of each network by the names of `columns`.
         """
+
+
+def check_settings(settings: Mapping[str, Any], allowed: Sequence[str]) -> None:
+    """Checks that a task has settings of these names.
+
+    Args:
+        settings: The settings by name.
+        allowed: The names of the task's settings.
+
+    Raises:
+        ValueError: If there is another one.
+    """
+    for name, value in settings.items():
+        if name not in allowed:
+            raise ValueError(
+                f"Settings of the task must be {', '.join(allowed)}. Received: "
+                f"{name}={value!r}"
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, TimeoutError, as_completed
 
@@ -15,7 +16,7 @@ from deepxor.sweeps.task import Task
 from deepxor.sweeps.worker import Row, UnfitWorkerError, failed_rows, train_chunk
 from deepxor.version import __version__
 
-# Chunks are tried again if what trains them is lost, but not for ever.
+# How often a chunk is begun whose process ends, and how often a connection is made.
 MAX_LOSSES = 3
 
 # How often an engine's connection is looked at.
@@ -29,7 +30,16 @@ class LostError(Exception):
 
 
 class LostProcessError(LostError):
-    """Says that the process that trained a chunk has ended."""
+    """Says that the process that trained a chunk has ended.
+
+    Args:
+        message: The reason.
+        chunk: The chunk.
+    """
+
+    def __init__(self, message: str, chunk: Chunk) -> None:
+        super().__init__(message)
+        self.chunk = chunk
 
 
 def train_chunks(
@@ -37,8 +47,8 @@ def train_chunks(
 ) -> Generator[Trained, None, None]:
     """Trains chunks, several at once.
 
-    If processes end again and again, each chunk is trained alone, which finds the one
-    that ends its process; its networks could then not be trained, and the others go on.
+    A chunk whose process ends is trained again. If it ends its process each time, its
+    networks cannot be trained, and the others go on.
 
     Args:
         task: The task.
@@ -54,32 +64,36 @@ def train_chunks(
         KeyboardInterrupt: If Ctrl-C ended the training.
     """
     left = {chunk.number: chunk for chunk in chunks}
-    losses, has_trained = 0, False
+    losses: Counter[int] = Counter()
+    # Chunks that have ended their process each time. They are given up once another one
+    # has been trained, as else it may be the machine that fails.
+    hopeless: list[tuple[Chunk, LostError]] = []
+    connections, has_trained = 0, False
     while left:
-        is_alone = losses >= MAX_LOSSES
-        batch = list(left.values())[: 1 if is_alone else None]
         try:
-            with contextlib.closing(_train(task, batch, engine)) as trained:
+            with contextlib.closing(
+                _train(task, list(left.values()), engine)
+            ) as trained:
                 for chunk, rows in trained:
                     del left[chunk.number]
-                    has_trained = True
+                    connections, has_trained = 0, True
                     yield chunk, rows
         except LostProcessError as error:
-            losses += 1
-            if not is_alone:
-                continue
-            chunk = left.pop(batch[0].number)
-            if has_trained:
-                losses = 0
-                yield chunk, failed_rows(chunk, error, range(len(chunk.cells)))
-            elif left and losses < 2 * MAX_LOSSES:
-                left[chunk.number] = chunk  # once another one has been trained
-            else:
+            number = error.chunk.number
+            losses[number] += 1
+            if losses[number] == MAX_LOSSES:
+                hopeless.append((left.pop(number), error))
+            is_all_lost = len(hopeless) == MAX_LOSSES or not left
+            if hopeless and is_all_lost and not has_trained:
                 raise RunError(f"{engine.loss} ({error})") from None
         except LostError as error:
-            losses += 1
-            if losses >= MAX_LOSSES:
+            connections += 1
+            if connections == MAX_LOSSES:
                 raise RunError(f"{engine.loss} ({error})") from None
+        if has_trained:
+            for chunk, loss in hopeless:
+                yield chunk, failed_rows(chunk, loss, range(len(chunk.cells)))
+            hopeless.clear()
 
 
 def _train(
@@ -90,7 +104,7 @@ def _train(
         with interrupts_held():  # as work starts the processes
             futures = pool.submit(train, chunks)
         for future in _as_they_end(futures, pool):
-            yield futures[future], _rows(future)
+            yield futures[future], _rows(future, futures[future])
 
 
 def _as_they_end(
@@ -106,7 +120,7 @@ def _as_they_end(
             raise LostError("the connection was lost")
 
 
-def _rows(future: Future[list[Row]]) -> list[Row]:
+def _rows(future: Future[list[Row]], chunk: Chunk) -> list[Row]:
     try:
         return future.result()
     except UnfitWorkerError as error:
@@ -117,6 +131,6 @@ def _rows(future: Future[list[Row]]) -> list[Row]:
         # What fails in the training is in its rows, so that this is the engine's.
         name, text = type(error).__name__, " ".join(str(error).split())[:500]
         # Dask's own error of a chunk that has ended its workers; it may be missing.
-        has_ended = isinstance(error, BrokenExecutor) or name == "KilledWorker"
-        kind = LostProcessError if has_ended else LostError
-        raise kind(f"{name}: {text}") from None
+        if isinstance(error, BrokenExecutor) or name == "KilledWorker":
+            raise LostProcessError(f"{name}: {text}", chunk) from None
+        raise LostError(f"{name}: {text}") from None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deepxor import quiet
+from deepxor.runs.folder import RunError
 from deepxor.sweeps.sweep import Chunk
 from deepxor.sweeps.task import Task
 from deepxor.text import printable
@@ -43,8 +44,8 @@ def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
         be trained, or empty.
 
     Raises:
-        UnfitWorkerError: If this process has another version of deepxor, or has used
-            TensorFlow for something else.
+        UnfitWorkerError: If this process has another version of deepxor, has used
+            TensorFlow for something else, lacks a package, or cannot read or write.
     """
     if version != __version__:
         raise UnfitWorkerError(
@@ -56,6 +57,10 @@ def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
         places = range(len(chunk.cells))
         try:
             return _train(task, chunk, places)
+        except (ImportError, OSError, RunError) as error:
+            # It is the machine that fails, and another time may not.
+            name, text = type(error).__name__, " ".join(str(error).split())
+            raise UnfitWorkerError(f"cannot train: {name}: {text}") from None
         except Exception as error:
             if len(set(chunk.cells)) == 1:
                 return failed_rows(chunk, error, places)

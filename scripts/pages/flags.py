@@ -55,7 +55,7 @@ def _row(flag: ElementTree.Element) -> str:
         allowed = ", ".join(f"`{choice}`" for choice in choices)
     else:
         allowed = _TYPES[flag.findtext("type", "")]
-    default = flag.findtext("default", "")
+    default = flag.findtext("default", "").removeprefix("None")
     return (
         f"| `--{flag.findtext('name')}` | {f'`{default}`' if default else ''} | "
         f"{allowed} | {_escaped(meaning)} |"

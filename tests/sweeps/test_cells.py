@@ -87,3 +87,15 @@ def test_networks_that_failed_count_for_nothing_but_their_reason():
     row = summarise(AXES, SOLVED, rows).table[0]
     assert (row.networks, row.score) == (1, 1)
     assert row.error == "MemoryError: a; OSError: b"
+
+
+def test_of_two_verdicts_that_are_as_common_the_fault_is_shown():
+    base = {"cost": 1.0, "first_gradient": 0.0, "last_gradient": 1.0, "seconds": 0.0}
+    rows = [
+        {"cell": 0, SOLVED: i, **base, "verdict": verdict}
+        for i, verdict in enumerate(("dead", "healthy"))
+    ]
+    (row,) = summarise([Axis("seed", (0,))], SOLVED, rows).table
+    assert row["verdict"] == "dead" and (row["healthy"], row["dead"]) == (0.5, 0.5)
+    # All of the gradient is lost.
+    assert row["decades"] == np.inf

@@ -1,13 +1,18 @@
 """Processes that train chunks: as many as one likes, and some of them killed."""
 
+import contextlib
 import os
 import subprocess
 import sys
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from deepxor.runs.folder import RunError
+from deepxor.sweeps import worker
 from deepxor.sweeps.axis import Axis
+from deepxor.sweeps.engines.pool import Pool
 from deepxor.sweeps.engines.processes import Processes
 from deepxor.sweeps.run import run_sweep
 from deepxor.sweeps.sweep import Sweep
@@ -59,7 +64,7 @@ def test_a_chunk_that_ends_its_process_each_time_ends_in_one_line(tmp_path):
     with pytest.raises(RunError, match="ended again and again") as raised:
         run_sweep(sweep, tmp_path / "sweep", Processes(1))
     assert "\n" not in str(raised.value)
-    assert (tmp_path / "log.deaths").read_text() == 6 * "x"
+    assert (tmp_path / "log.deaths").read_text() == 9 * "x"
     assert children() == []
     # The folder can be used again.
     assert len(run_sweep(toy_sweep(), tmp_path / "other", Processes(1))) == 18
@@ -79,6 +84,62 @@ def test_a_chunk_that_ends_its_process_has_a_reason_and_the_others_go_on(
         has_failed = row["error"].startswith("LostProcessError: BrokenProcessPool")
         assert has_failed == (row["cell"] in bad.cells)
         assert has_failed or not row["error"]
+
+
+class Fragile:
+    """An engine without processes, in which chunks end theirs now and then.
+
+    Args:
+        deaths: How often each chunk still ends its process, by number.
+    """
+
+    loss = "lost"
+
+    def __init__(self, deaths):
+        self._deaths = deaths
+        self.sizes = []
+
+    @contextlib.contextmanager
+    def pool(self, most):
+        self.sizes.append(most)
+        yield Pool(self._submit, lambda: False)
+
+    def _submit(self, train, chunks):
+        futures = {}
+        for chunk in chunks:
+            future = Future()
+            futures[future] = chunk
+            if self._deaths.get(chunk.number, 0) > 0:
+                self._deaths[chunk.number] -= 1
+                future.set_exception(BrokenProcessPool("ended"))
+            else:
+                future.set_result(train(chunk))
+        return futures
+
+
+def test_losses_here_and_there_do_not_add_up(monkeypatch):
+    monkeypatch.setattr(worker, "prepare", lambda threads: None)
+    sweep = toy_sweep(replicas=20)
+    engine = Fragile({chunk.number: 1 for chunk in sweep.chunks})
+    trained = list(train_chunks(sweep.task, sweep.chunks, engine))
+    assert sorted(c.number for c, _ in trained) == list(range(len(sweep.chunks)))
+    assert not any(row["error"] for _, rows in trained for row in rows)
+    # All that are left are begun together, however often a process has ended.
+    assert engine.sizes[0] == len(sweep.chunks) >= 30
+    assert engine.sizes == sorted(engine.sizes, reverse=True)
+
+
+def test_a_chunk_that_is_lost_each_time_is_given_up_and_no_other(monkeypatch):
+    monkeypatch.setattr(worker, "prepare", lambda threads: None)
+    sweep = toy_sweep(replicas=20)
+    engine = Fragile({0: 99, 7: 2})
+    trained = dict(
+        (chunk.number, rows)
+        for chunk, rows in train_chunks(sweep.task, sweep.chunks, engine)
+    )
+    assert sorted(trained) == list(range(len(sweep.chunks)))
+    failed = [n for n, rows in trained.items() if any(r["error"] for r in rows)]
+    assert failed == [0]
 
 
 class FullError(OSError):

@@ -7,10 +7,12 @@ import pytest
 from rich.console import Console
 
 from deepxor.console.sweep import print_outcome, sweep_on_console
+from deepxor.runs.folder import RunError
 from deepxor.sweeps.engines.processes import Processes
 from deepxor.sweeps.folder import SweepFolder
 from deepxor.sweeps.outputs import cells_csv
 from deepxor.sweeps.run import axis_of, run_sweep, to_table
+from deepxor.version import __version__
 from tests.sweeps.toy import ToyTask, results, toy_rows, toy_sweep
 
 REASON = 'ArithmeticError: no "kernel", no bias, too: \ufffd[31m\ufffd'
@@ -100,3 +102,20 @@ def test_a_table_has_a_row_for_each_cell():
     assert frame.shape == (6, len(cells.table.dtype.names))
     assert frame["depth"].tolist() == [1, 1, 2, 2, 3, 3]
     assert frame["score"].tolist() == cells.table["score"].tolist()
+
+
+@pytest.mark.parametrize("values", ["relu", 5])
+def test_an_axis_from_python_is_a_list(values):
+    with pytest.raises(ValueError, match=r"must be a list of values\. Received"):
+        axis_of("depth", values)
+
+
+def test_a_sweep_of_another_version_is_not_gone_on_with(tmp_path):
+    sweep = toy_sweep()
+    with SweepFolder(tmp_path / "sweep", sweep) as folder:
+        chunk = sweep.chunks[0]
+        folder.append(chunk, toy_rows(sweep, chunk))
+    file = tmp_path / "sweep" / "sweep.json"
+    file.write_text(file.read_text().replace(__version__, "0.0.1"))
+    with pytest.raises(RunError, match=r"begun with deepxor 0\.0\.1, and this is"):
+        run_sweep(sweep, tmp_path / "sweep", Processes(1))

@@ -87,7 +87,7 @@ def test_cells_have_the_settings_of_their_axes_in_the_products_order():
         ),
         (
             (Axis("seed", (1,)),), 1, {"batch_size": 8},
-            "Cell seed=1: settings do not fit an experiment",
+            "Cell seed=1: Settings of the task must be network",
         ),
         (
             (Axis("depth", (2,)),), 1, {"depth": 3, "width": 2},
@@ -137,3 +137,20 @@ def test_a_task_of_its_own_is_chunked_as_it_says():
     assert [(len(chunk.cells), chunk.size) for chunk in uneven[:4]] == [
         (4, 4), (4, 4), (4, 4), (2, 4)
     ]  # fmt: skip
+
+
+def test_the_facts_have_zeros_and_leave_out_what_has_no_effect():
+    axes = (Axis("depth", (1, 2)),)
+    fixed = {"width": 4, "weight_variance": 2.0, "activation": "tanh"}
+    facts = dict(Sweep(XOR, axes, 1, fixed).facts())
+    assert facts["bias variance"] == 0 and facts["seed"] == 0
+    assert facts["weight variance"] == 2
+    assert not {"initializer", "alpha", "pieces", "residual", "depth"} & set(facts)
+    assert dict(Sweep(XOR, axes, 1, {"width": 4}).facts())["initializer"] == "auto"
+
+
+def test_settings_of_another_task_are_refused_by_their_name():
+    axes = (Axis("depth", (1, 2)),)
+    for task, setting in ((XOR, "batch_size"), (TASKS["digits"], "bits")):
+        with pytest.raises(ValueError, match=f"Received: {setting}=4"):
+            Sweep(task, axes, 1, {"width": 4, setting: 4})

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from deepxor.runs.folder import RunError
 from deepxor.sweeps import worker
 from deepxor.sweeps.axis import Axis
 from deepxor.sweeps.sweep import Sweep
@@ -91,3 +92,14 @@ def test_a_process_that_uses_tensorflow_with_more_threads_trains_nothing():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("has used TensorFlow before")
+
+
+@pytest.mark.parametrize("kind", [ImportError, OSError, RunError])
+def test_what_is_the_machines_fault_is_no_result_of_a_network(kind, monkeypatch):
+    def fail(*_):
+        raise kind("no such\npackage")
+
+    monkeypatch.setattr(ToyTask, "train", fail)
+    wanted = f"cannot train: {kind.__name__}: no such package"
+    with pytest.raises(worker.UnfitWorkerError, match=wanted):
+        train(ToyTask())

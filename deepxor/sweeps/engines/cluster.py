@@ -51,7 +51,7 @@ class Dask:
             from distributed import Client
         except ImportError:
             raise RunError(
-                "--dask needs the package distributed: pip install 'deepxor[dask]'"
+                "Dask needs the package distributed: pip install 'deepxor[dask]'"
             ) from None
         kind: Any = Client  # it has no types
         with contextlib.ExitStack() as stack:

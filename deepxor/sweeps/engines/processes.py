@@ -25,7 +25,7 @@ class Processes:
 
     loss = (
         "a process that trains ended again and again; if it was for lack of memory, "
-        "try a smaller --jobs"
+        "try fewer jobs"
     )
 
     def __init__(self, jobs: int | None = None) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deepxor.sweeps.cells import ACCURACY
+from deepxor.sweeps.task import check_settings
 from deepxor.vision.perceptrons import chunk
 from deepxor.vision.perceptrons.config import PerceptronExperiment
 
@@ -38,17 +39,15 @@ class DigitsTask:
             raise ValueError(
                 "The digits need scikit-learn: pip install 'deepxor[images]'"
             )
-        unknown = [name for name in settings if name not in self.axes]
-        if unknown:
-            raise ValueError(
-                f"Settings of the digits must be {', '.join(self.axes)}. Received: "
-                f"{unknown[0]}={settings[unknown[0]]!r}"
-            )
+        check_settings(settings, self.axes)
         return PerceptronExperiment(**settings)
 
     def settings(self, experiment: PerceptronExperiment) -> dict[str, Any]:
         """Returns the settings of an experiment by name."""
-        return dataclasses.asdict(experiment)
+        settings = dataclasses.asdict(experiment)
+        if experiment.weight_variance is not None:
+            del settings["initializer"]
+        return settings
 
     def common(self, experiment: PerceptronExperiment) -> Hashable:
         """Returns what networks side by side must have in common."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from deepxor.nn.activations import MAXOUT
 from deepxor.sweeps.cells import SOLVED
+from deepxor.sweeps.task import check_settings
 from deepxor.xor.config import Experiment
 
 # The weights of the networks side by side should stay in a core's cache. As many as
@@ -40,6 +42,7 @@ class XorTask:
 
     def experiment(self, settings: Mapping[str, Any]) -> Experiment:
         """Returns the experiment of a cell."""
+        check_settings(settings, [field.name for field in fields(Experiment)])
         return Experiment.from_json(dict(settings))
 
     def settings(self, experiment: Experiment) -> dict[str, Any]:
@@ -47,9 +50,13 @@ class XorTask:
         settings = experiment.to_json()
         for name in ("replicas", "log_every", "hidden_units"):
             del settings[name]
-        if experiment.depth is not None:
-            del settings["network"]
-        return settings
+        has_no_effect = {
+            "network": not experiment.is_named,
+            "initializer": experiment.weight_variance is not None,
+            "alpha": experiment.activation != "elu",
+            "pieces": experiment.activation != MAXOUT,
+        }
+        return {k: v for k, v in settings.items() if not has_no_effect.get(k)}
 
     def common(self, experiment: Experiment) -> Hashable:
         """Returns the experiment without what may differ from network to network."""

@@ -46,7 +46,7 @@ class Map(NamedTuple):
         accuracy: The accuracies of the networks, [depths, variances, networks].
         verdicts: The verdicts of the networks, [depths, variances, networks]; empty if
             they are not known.
-        decades: log10 of the gradient norm at the first layer over that at the last one
+        growth: log10 of the gradient norm at the first layer over that at the last one
             before the first step, [depths, variances, networks]; empty likewise.
     """
 
@@ -54,7 +54,7 @@ class Map(NamedTuple):
     variances: np.ndarray
     accuracy: np.ndarray
     verdicts: np.ndarray
-    decades: np.ndarray
+    growth: np.ndarray
 
 
 def read_sweep(folder: Path) -> Map:
@@ -69,9 +69,11 @@ def read_sweep(folder: Path) -> Map:
     variances = np.unique([float(row["weight_variance"]) for row in rows])
     networks = 1 + max(int(row["replica"]) for row in rows)
     shape = (len(depths), len(variances), networks)
-    accuracy, decades = np.full(shape, np.nan), np.full(shape, np.nan)
+    accuracy, growth = np.full(shape, np.nan), np.full(shape, np.nan)
     verdicts = np.full(shape, "", object)
     for row in rows:
+        if row["error"]:
+            continue
         place = (
             int(np.searchsorted(depths, int(row["depth"]))),
             int(np.searchsorted(variances, float(row["weight_variance"]))),
@@ -79,9 +81,9 @@ def read_sweep(folder: Path) -> Map:
         )
         accuracy[place] = float(row["accuracy"])
         first, last = float(row["first_gradient"]), float(row["last_gradient"])
-        decades[place] = np.log10(first / last)
+        growth[place] = np.log10(first / last)
         verdicts[place] = row["verdict"]
-    return Map(depths, variances, accuracy, verdicts, decades)
+    return Map(depths, variances, accuracy, verdicts, growth)
 
 
 def read_published(folder: Path) -> Map:
@@ -116,6 +118,7 @@ def comparison_table(ours: Map, published: Map) -> str:
         "| | this map | published map |",
         "|---|---|---|",
         "| pictures, width | digits, 64 | MNIST, 300 |",
+        "| accuracy on | test pictures | training pictures |",
     ]
     for side in (ORDERED, CHAOTIC):
         texts = []
@@ -156,8 +159,8 @@ def verdicts_table(ours: Map) -> str:
             counts = Counter(found)
             total = max(len(found), 1)
             shares = [f"{counts[name] / total:.2f}" for name in names]
-            decades = f"{np.median(ours.decades[chosen]):+.1f}" if len(found) else ""
+            growth = f"{np.median(ours.growth[chosen]):+.1f}" if len(found) else ""
             lines.append(
-                f"| {side} | {what} | {len(found)} | {decades} | {' | '.join(shares)} |"
+                f"| {side} | {what} | {len(found)} | {growth} | {' | '.join(shares)} |"
             )
     return "\n".join(lines) + "\n"
