@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,8 @@ def train_on_console(sweep: Sweep, engine: Engine, logdir: str, quiet: bool) -> 
     with app.loading(settings["dataset"], quiet):
         _check_pictures(settings["dataset"], task.data_dir)
     console = Console(quiet=True) if quiet else make_console()
-    outputs, folder = Outputs(sweep, task.folder), Path(os.path.relpath(task.folder))
+    # As the user gave it; the task has the absolute path.
+    outputs, folder = Outputs(sweep, task.folder), Path(logdir) / task.folder.name
     with Watch(sweep, outputs, console) as watch:
         rows = run_sweep(sweep, folder, engine, watch)
     cells = outputs.finish(rows, watch.has_trained)
@@ -73,7 +73,7 @@ def train_on_console(sweep: Sweep, engine: Engine, logdir: str, quiet: bool) -> 
         files = ", ".join(str(folder / name) for name in names)
         console.print(Text(f"{what}: {files}"), soft_wrap=True)
     print_failed(console, cells)
-    print_tensorboard(console, os.path.relpath(folder))
+    print_tensorboard(console, str(folder))
     return int(not cells.table["networks"].any())
 
 
