@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 # The log10 of a smaller norm is shown as this one: an exact zero needs a finite place,
@@ -84,6 +86,15 @@ def finite_mean(values: np.ndarray) -> np.ndarray:
     count = finite.sum(axis=-1)
     total = np.where(finite, values, 0).sum(axis=-1)
     return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def finite_or_nan(value: float | np.floating[Any]) -> float:
+    """Returns a number, or NaN if it is not finite.
+
+    Args:
+        value: The number.
+    """
+    return float(value) if np.isfinite(value) else float("nan")
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepxor.checks import check_choice, check_float32
+
 # A function of a random generator, the inputs and the units, which returns a float64
 # kernel [inputs, units].
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]
@@ -113,3 +115,28 @@ def draw_for(initializer: str, weight_variance: float | None = None) -> Draw:
         return rng.standard_normal((inputs, units)) * np.sqrt(weight_variance / inputs)
 
     return scaled
+
+
+def check_initial(
+    initializer: str, weight_variance: float | None, bias_variance: float
+) -> None:
+    """Checks the settings that initial weights are drawn from.
+
+    Args:
+        initializer: `AUTO` or a key of `REPLICA_INITIALIZERS`.
+        weight_variance: sigma_w^2, 0 or more; None for the initializer.
+        bias_variance: sigma_b^2, 0 or more.
+
+    Raises:
+        ValueError: If one is out of range, or initializer and variance are both given.
+    """
+    check_choice("initializer", initializer, [AUTO, *REPLICA_INITIALIZERS])
+    check_float32("bias_variance", bias_variance, or_zero=True)
+    if weight_variance is None:
+        return
+    check_float32("weight_variance", weight_variance, or_zero=True)
+    if initializer != AUTO:
+        raise ValueError(
+            "`weight_variance` and `initializer` must not both be given. Received: "
+            f"weight_variance={weight_variance}, initializer={initializer!r}"
+        )

@@ -42,6 +42,9 @@ class Axis:
     is_log: bool = False
 
     def __post_init__(self) -> None:
+        if self.is_numeric and any(isinstance(v, float) for v in self.values):
+            # 1 is 1.0 beside 0.1, so that all files have the same text for it.
+            object.__setattr__(self, "values", tuple(map(float, self.values)))
         if not self.values:
             refuse(f"axis {self.name}", "", "at least one value")
         if len(self.values) > MAX_VALUES:

@@ -14,7 +14,7 @@ from deepxor.checks import (
     refuse,
 )
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
-from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
+from deepxor.nn.initializers import AUTO, check_initial
 from deepxor.nn.optimizers import OPTIMIZERS
 
 MAX_LAYERS, MAX_UNITS = 1000, 10_000
@@ -92,13 +92,10 @@ class Experiment:
     def __post_init__(self) -> None:
         check_choice("network", self.network, NETWORKS)
         check_choice("activation", self.activation, ACTIVATIONS)
-        check_choice("initializer", self.initializer, [AUTO, *REPLICA_INITIALIZERS])
+        check_initial(self.initializer, self.weight_variance, self.bias_variance)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_float32("alpha", self.alpha)
         check_float32("learning_rate", self.learning_rate)
-        if self.weight_variance is not None:
-            check_float32("weight_variance", self.weight_variance, or_zero=True)
-        check_float32("bias_variance", self.bias_variance, or_zero=True)
         check_integer("pieces", self.pieces, 2, 100)
         check_integer("num_steps", self.num_steps, 1, 10**9)
         check_integer("log_every", self.log_every, 1, 10**9)
@@ -133,12 +130,6 @@ class Experiment:
             raise ValueError(
                 f"`{given[0]}` and `{given[1]}` must not both be given. Received: "
                 f"{values}"
-            )
-        if self.weight_variance is not None and self.initializer != AUTO:
-            raise ValueError(
-                "`weight_variance` and `initializer` must not both be given. Received: "
-                f"weight_variance={self.weight_variance}, "
-                f"initializer={self.initializer!r}"
             )
         if self.alpha != Experiment.alpha and self.activation != "elu":
             raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deepxor.statistics import finite_or_nan
 from deepxor.xor.config import Experiment
 from deepxor.xor.monitor.diagnosis import WINDOW, replica_verdicts
 from deepxor.xor.network.build import (
@@ -177,14 +177,10 @@ def _results(model: ReplicaNetwork, records: Records) -> list[dict[str, Any]]:
         {
             "solved": int(is_solved[r]),
             "accuracy": float(end.accuracy[r]),
-            "cost": _finite(end.cost[r]),
-            "first_gradient": _finite(first[0, r]),
-            "last_gradient": _finite(first[-1, r]),
+            "cost": finite_or_nan(end.cost[r]),
+            "first_gradient": finite_or_nan(first[0, r]),
+            "last_gradient": finite_or_nan(first[-1, r]),
             "verdict": verdicts[r],
         }
         for r in range(model.replicas)
     ]
-
-
-def _finite(value: float) -> float:
-    return float(value) if math.isfinite(value) else math.nan

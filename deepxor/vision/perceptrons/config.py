@@ -7,7 +7,7 @@ from typing import Any
 
 from deepxor.checks import check_choice, check_float32, check_integer
 from deepxor.nn.activations import ACTIVATIONS, MAXOUT
-from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
+from deepxor.nn.initializers import AUTO, check_initial
 from deepxor.nn.optimizers import OPTIMIZERS
 
 # The digits of scikit-learn: pixels, classes, and training pictures.
@@ -57,7 +57,6 @@ class PerceptronExperiment:
 
     def __post_init__(self) -> None:
         check_choice("activation", self.activation, ELEMENTWISE)
-        check_choice("initializer", self.initializer, [AUTO, *REPLICA_INITIALIZERS])
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_integer("depth", self.depth, 1, 1000)
         check_integer("width", self.width, 1, 2000)
@@ -65,16 +64,7 @@ class PerceptronExperiment:
         check_integer("num_steps", self.num_steps, 1, 10**7)
         check_integer("seed", self.seed, 0, 2**63 - 1)
         check_float32("learning_rate", self.learning_rate)
-        check_float32("bias_variance", self.bias_variance, or_zero=True)
-        if self.weight_variance is None:
-            return
-        check_float32("weight_variance", self.weight_variance, or_zero=True)
-        if self.initializer != AUTO:
-            raise ValueError(
-                "`weight_variance` and `initializer` must not both be given. Received: "
-                f"weight_variance={self.weight_variance}, "
-                f"initializer={self.initializer!r}"
-            )
+        check_initial(self.initializer, self.weight_variance, self.bias_variance)
 
     @property
     def shape_key(self) -> tuple[Any, ...]:

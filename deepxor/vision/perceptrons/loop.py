@@ -12,6 +12,7 @@ import tensorflow as tf
 from deepxor.nn.keras_activation import activation_function
 from deepxor.nn.optimizers import make_optimizer
 from deepxor.vision.perceptrons.config import PerceptronExperiment
+from deepxor.vision.perceptrons.digits import digits
 from deepxor.vision.perceptrons.network import (
     accuracy,
     cost,
@@ -19,7 +20,6 @@ from deepxor.vision.perceptrons.network import (
     gradients,
     parts,
 )
-from deepxor.vision.perceptrons.pictures import digits
 from deepxor.vision.perceptrons.record import measure
 from deepxor.vision.perceptrons.weights import NETWORKS, block_shapes
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from deepxor.quantities import names
+from deepxor.statistics import finite_or_nan
+from deepxor.vision.perceptrons.batches import Batches
 from deepxor.vision.perceptrons.config import PerceptronExperiment
+from deepxor.vision.perceptrons.digits import digits
 from deepxor.vision.perceptrons.loop import train_loop
-from deepxor.vision.perceptrons.pictures import Batches, digits
 from deepxor.vision.perceptrons.record import SAMPLE
 from deepxor.vision.perceptrons.verdict import Record, record_every, verdicts
 from deepxor.vision.perceptrons.weights import initial_weights
@@ -65,9 +66,9 @@ def train(
     return [
         {
             "accuracy": float(score.accuracy[i]),
-            "cost": _finite(score.cost[i]),
-            "first_gradient": _finite(norms[0, i]),
-            "last_gradient": _finite(norms[-1, i]),
+            "cost": finite_or_nan(score.cost[i]),
+            "first_gradient": finite_or_nan(norms[0, i]),
+            "last_gradient": finite_or_nan(norms[-1, i]),
             "verdict": verdict,
         }
         for i, verdict in enumerate(found)
@@ -88,7 +89,3 @@ def _check(
         raise ValueError(
             f"`experiments` must have the same shape_key. Received: {first}, {second}"
         )
-
-
-def _finite(value: np.floating[Any]) -> float:
-    return float(value) if np.isfinite(value) else math.nan

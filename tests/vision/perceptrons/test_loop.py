@@ -6,9 +6,10 @@ from deepxor.monitor.callback import GradientMonitor
 from deepxor.nn.keras_activation import keras_activation
 from deepxor.nn.optimizers import OPTIMIZERS
 from deepxor.quantities import names
+from deepxor.vision.perceptrons.batches import Batches
 from deepxor.vision.perceptrons.config import PerceptronExperiment
+from deepxor.vision.perceptrons.digits import digits
 from deepxor.vision.perceptrons.loop import TrainLoop
-from deepxor.vision.perceptrons.pictures import Batches, digits
 from deepxor.vision.perceptrons.train import train
 from deepxor.vision.perceptrons.weights import initial_weights
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from deepxor.vision.perceptrons.batches import Batches
 from deepxor.vision.perceptrons.config import PerceptronExperiment
+from deepxor.vision.perceptrons.digits import digits
 from deepxor.vision.perceptrons.network import cost, gradients
-from deepxor.vision.perceptrons.pictures import Batches, digits
 from deepxor.vision.perceptrons.weights import initial_weights
 from deepxor.xor.network.layers import gradient_barrier
 

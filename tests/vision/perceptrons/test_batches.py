@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from deepxor.vision.perceptrons.batches import Batches
 from deepxor.vision.perceptrons.config import PerceptronExperiment
-from deepxor.vision.perceptrons.pictures import Batches, digits
+from deepxor.vision.perceptrons.digits import digits
 
 TEN = PerceptronExperiment(batch_size=10)
 
