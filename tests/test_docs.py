@@ -227,6 +227,7 @@ def test_flags_that_are_named_exist(page):
     modules += [
         f"scripts.benchmarks.{name}" for name in ("ladder", "speed", "diagnosis")
     ]
+    modules.append("scripts.pages.sweeps")
     known = set().union(*map(help_of, modules))
     # absl's own of every command, and that of scripts/demo, which is no Python program.
     known |= {"help", "serve"}
