@@ -175,7 +175,7 @@ def test_from_python_the_numbers_are_those_of_the_command(trained, tmp_path):
         ({"axes": {"seed": [1]}, "task": "mnist"}, "`task` must be one of xor"),
         ({"axes": {"seed": [1]}, "jobs": 0}, "`jobs` must be at least 1"),
         ({"axes": {"seed": [1]}, "jobs": 1, "dask": "local"}, "`jobs` must be left"),
-        ({"axes": {"seed": [1]}, "batch_size": 3}, "do not fit an experiment"),
+        ({"axes": {"seed": [1]}, "batch_size": 3}, "Settings of the task"),
         ({"axes": {"seed": np.arange(3)}, "seed": 3}, "must not be an axis and given"),
     ],
 )

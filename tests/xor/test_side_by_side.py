@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deepxor.nn.optimizers import OPTIMIZERS
 from deepxor.record_steps import is_record
 from deepxor.xor import side_by_side
 from deepxor.xor.config import Experiment
@@ -15,7 +16,6 @@ from deepxor.xor.monitor.diagnosis import WINDOW, replica_verdicts
 from deepxor.xor.network.build import build
 from deepxor.xor.network.initial import Network
 from deepxor.xor.network.model import ReplicaNetwork
-from deepxor.xor.optimizers import OPTIMIZERS
 from deepxor.xor.side_by_side import plan_records, train_networks
 from deepxor.xor.train import fit
 
