@@ -200,7 +200,10 @@ def test_from_python_a_wrong_argument_is_a_value_error(tmp_path, arguments, mess
         ("--axis=depth=1,0 --width=2", "Cell depth=0: `depth` must be an integer"),
         ("--axis=depth=1,2", "Cell depth=1: `depth` and `width` must be given"),
         ("--axis=activation=relu,swishy", "Cell activation=swishy: `activation` must"),
-        ("--axis=learning_rate=0.1,-1", "Cell learning_rate=-1: `learning_rate` must"),
+        (
+            "--axis=learning_rate=0.1,-1",
+            "Cell learning_rate=-1.0: `learning_rate` must",
+        ),
         ("--axis=seed=1 --replicas=0", "`replicas` must be an integer of at least 1"),
         ("--axis=seed=1 --jobs=0", "`jobs` must be at least 1"),
         ("--axis=seed=1 --jobs=1 --dask=local", "`jobs` must be left out with a Dask"),
