@@ -57,10 +57,8 @@ def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
         places = range(len(chunk.cells))
         try:
             return _train(task, chunk, places)
-        except (ImportError, OSError, RunError) as error:
-            # It is the machine that fails, and another time may not.
-            name, text = type(error).__name__, " ".join(str(error).split())
-            raise UnfitWorkerError(f"cannot train: {name}: {text}") from None
+        except UnfitWorkerError:
+            raise
         except Exception as error:
             if len(set(chunk.cells)) == 1:
                 return failed_rows(chunk, error, places)
@@ -69,6 +67,8 @@ def train_chunk(task: Task, chunk: Chunk, version: str) -> list[Row]:
             own = [i for i in places if chunk.cells[i] == cell]
             try:
                 found = _train(task, chunk, own)
+            except UnfitWorkerError:
+                raise
             except Exception as error:
                 found = failed_rows(chunk, error, own)
             rows |= dict(zip(own, found, strict=True))
@@ -104,9 +104,13 @@ def _train(task: Task, chunk: Chunk, places: Sequence[int]) -> list[Row]:
     # Copies of the last network fill the chunk up to the size of what is compiled.
     padded = [*places, *[places[-1]] * (chunk.size - len(places))]
     begin = time.perf_counter()
-    results = task.train(
-        [chunk.experiments[i] for i in padded], [chunk.replicas[i] for i in padded]
-    )
+    experiments = [chunk.experiments[i] for i in padded]
+    try:
+        results = task.train(experiments, [chunk.replicas[i] for i in padded])
+    except (ImportError, OSError, RunError) as error:
+        # It is the machine that fails, and another time may not.
+        name, text = type(error).__name__, " ".join(str(error).split())
+        raise UnfitWorkerError(f"cannot train: {name}: {text}") from None
     seconds = (time.perf_counter() - begin) / len(places)
     return [
         {**_place(chunk, i), **result, "seconds": seconds, "error": ""}

@@ -103,3 +103,15 @@ def test_what_is_the_machines_fault_is_no_result_of_a_network(kind, monkeypatch)
     wanted = f"cannot train: {kind.__name__}: no such package"
     with pytest.raises(worker.UnfitWorkerError, match=wanted):
         train(ToyTask())
+
+
+def test_nor_is_it_where_each_cell_is_trained_alone(monkeypatch):
+    """The chunk fails as a network's fault, and then the disk is full."""
+    errors = iter([ArithmeticError("no"), OSError("full")])
+
+    def fail(*_):
+        raise next(errors)
+
+    monkeypatch.setattr(ToyTask, "train", fail)
+    with pytest.raises(worker.UnfitWorkerError, match="cannot train: OSError: full"):
+        train(ToyTask())
