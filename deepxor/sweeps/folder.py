@@ -101,18 +101,11 @@ class SweepFolder:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         for row in rows:
-            values = {"chunk": chunk.number, **self._values(row["cell"]), **row}
+            values = {"chunk": chunk.number, **self._sweep.values[row["cell"]], **row}
             writer.writerow([_text(values.get(name)) for name in self.columns])
         self._write(text.getvalue().encode())
         self.rows += rows
         self.done.add(chunk.number)
-
-    def _values(self, cell: int) -> dict[str, Any]:
-        values = {}
-        for axis in reversed(self._sweep.axes):
-            cell, index = divmod(cell, len(axis.values))
-            values[axis.name] = axis.values[index]
-        return values
 
     def _write(self, content: bytes) -> None:
         size = os.lseek(self._descriptor, 0, os.SEEK_END)

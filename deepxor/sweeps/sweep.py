@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepxor.checks import refuse
-from deepxor.sweeps.axis import Axis, check_axes
+from deepxor.sweeps.axis import Axis, Value, check_axes
 from deepxor.sweeps.cells import Cells, summarise
 from deepxor.sweeps.task import Task
 
@@ -84,14 +84,16 @@ class Sweep:
         self.experiments  # noqa: B018  each cell checks its settings when it is made
 
     @functools.cached_property
-    def experiments(self) -> tuple[Any, ...]:
-        """The experiment of every cell, in the order of the axes' product."""
+    def values(self) -> tuple[dict[str, Value], ...]:
+        """The values of the axes by name in every cell, in the order of the cells."""
         names = [axis.name for axis in self.axes]
         products = itertools.product(*(axis.values for axis in self.axes))
-        return tuple(
-            self._experiment(dict(zip(names, values, strict=True)))
-            for values in products
-        )
+        return tuple(dict(zip(names, values, strict=True)) for values in products)
+
+    @functools.cached_property
+    def experiments(self) -> tuple[Any, ...]:
+        """The experiment of every cell, in the order of the axes' product."""
+        return tuple(map(self._experiment, self.values))
 
     def _experiment(self, values: Mapping[str, Any]) -> Any:
         try:
