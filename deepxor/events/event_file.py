@@ -4,31 +4,49 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import socket
 import struct
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
-from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util import tensor_util
+
+from deepxor.events.reader import event_files
+from deepxor.events.record_file import RecordWriter
 
 _SCALAR = scalar_metadata.create_summary_metadata(None, None)
 _IMAGE = image_metadata.create_summary_metadata(None, None)
 
+_TIME = re.compile(r"^events\.out\.tfevents\.(\d{1,10})\.", re.ASCII)
+
+# The largest time that is believed of the clock, that of the year 2255. Later ones of
+# ten digits are left for the files that follow.
+_MAX_SECONDS = 9_000_000_000
+
 _file_number = itertools.count()
 
 
-def event_file_name() -> str:
-    """Returns a new name of an event file.
+def event_file_name(existing: Iterable[str]) -> str:
+    """Returns a name for a run's next event file, which sorts after the earlier ones.
 
-    Readers take a folder's files in the order of their names.
+    Readers take a folder's files in the order of their names, which begin with a time.
+    TensorBoard takes a step that is smaller than the one before it for a restart, and
+    drops what it has of later steps. So the time in the name is later than in those of
+    the earlier files even if the clock has been set back.
+
+    Args:
+        existing: The names of the run's event files.
     """
+    earlier = (int(time) for name in existing for time in _TIME.findall(name))
+    seconds = max(0, int(min(time.time(), _MAX_SECONDS)), *(t + 1 for t in earlier))
     return (
-        f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
+        f"events.out.tfevents.{seconds:010d}.{socket.gethostname()}"
         f".{os.getpid()}.{next(_file_number):04d}"
     )
 
@@ -45,7 +63,8 @@ class EventFile:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._records = RecordWriter((folder / event_file_name()).open("wb"))
+        name = event_file_name(path.name for path in event_files(folder))
+        self._records = RecordWriter((folder / name).open("xb"))
         self._write(event_pb2.Event(file_version="brain.Event:2"))
 
     def __enter__(self) -> EventFile:
@@ -75,7 +94,6 @@ class EventFile:
     def _write(self, event: event_pb2.Event) -> None:
         event.wall_time = time.time()
         self._records.write(event.SerializeToString())
-        self._records.flush()
 
 
 def add_scalar(summary: summary_pb2.Summary, tag: str, value: float) -> None:

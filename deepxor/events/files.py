@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import tensorflow as tf
 
+from deepxor.events.reader import PATTERN, event_files
 from deepxor.runs.atomic import write_atomically
 
 
@@ -42,6 +45,38 @@ def make_folder(folder: str) -> None:
             tf.io.gfile.makedirs(folder)
     else:
         Path(folder).mkdir(parents=True, exist_ok=True)
+
+
+def event_file_names(folder: str) -> list[str]:
+    """Returns the names of the event files in a folder, local or remote, sorted.
+
+    Args:
+        folder: The path of the folder, which exists.
+
+    Raises:
+        OSError: If the folder cannot be read.
+    """
+    if is_remote(folder):
+        with os_errors():
+            return sorted(fnmatch.filter(tf.io.gfile.listdir(folder), PATTERN))
+    return [path.name for path in event_files(folder)]
+
+
+def create(folder: str, name: str) -> BinaryIO:
+    """Makes a file in a folder, local or remote, and opens it for writing.
+
+    Args:
+        folder: The path of the folder.
+        name: The name of the file.
+
+    Raises:
+        OSError: If the file cannot be made, or exists and is local.
+    """
+    path = join(folder, name)
+    if not is_remote(folder):
+        return Path(path).open("xb")
+    with os_errors():
+        return cast(BinaryIO, tf.io.gfile.GFile(path, "wb"))
 
 
 def write_text(folder: str, name: str, text: str) -> None:

@@ -25,7 +25,7 @@ from deepxor.events.joining import Part, join
 # the content, and the checksum of the content (4 bytes).
 _FRAME_BYTES = 16
 
-_PATTERN = "events.out.tfevents.*"
+PATTERN = "events.out.tfevents.*"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def event_files(run_dir: str | os.PathLike[str]) -> list[Path]:
     Returns:
         The paths, the oldest file first.
     """
-    return sorted(Path(run_dir).glob(_PATTERN))
+    return sorted(Path(run_dir).glob(PATTERN))
 
 
 def event_folders(logdir: str | os.PathLike[str]) -> list[Path]:
@@ -87,7 +87,7 @@ def event_folders(logdir: str | os.PathLike[str]) -> list[Path]:
     Returns:
         The paths, sorted.
     """
-    return sorted({path.parent for path in Path(logdir).rglob(_PATTERN)})
+    return sorted({path.parent for path in Path(logdir).rglob(PATTERN)})
 
 
 def flow_names(run_dir: str | os.PathLike[str]) -> gradient_flow.Names | None:
@@ -268,31 +268,3 @@ def _json(content: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def cut(run_dir: str | os.PathLike[str], last_step: int) -> None:
-    """Removes every event after a step, and broken ends, from a run's files.
-
-    Args:
-        run_dir: The run's folder, to which no process may be writing.
-        last_step: The last step to keep; -1 to keep nothing.
-
-    Raises:
-        OSError: If a file cannot be written.
-    """
-    # This is not imported at the top, as it imports TensorFlow. Callers of this
-    # function need TensorFlow anyway.
-    from tensorboard.backend.event_processing.event_file_loader import (
-        RawEventFileLoader,
-    )
-
-    for path in event_files(run_dir):
-        size = 0
-        for record in RawEventFileLoader(os.fspath(path)).Load():
-            if last_step < 0 or event_pb2.Event.FromString(record).step > last_step:
-                break
-            size += len(record) + _FRAME_BYTES
-        if size:
-            os.truncate(path, size)
-        else:
-            path.unlink()

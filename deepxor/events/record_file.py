@@ -1,4 +1,4 @@
-"""The records of a TFRecord file, which an event file is, framed and read.
+"""The records of a TFRecord file, which an event file is, written and read.
 
 A record is its length (8 bytes), the checksum of the length (4 bytes), the content, and
 the checksum of the content (4 bytes). The checksums are CRC-32C, masked as TensorFlow
@@ -12,6 +12,7 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import google_crc32c
 
@@ -37,6 +38,49 @@ class BrokenFileError(ValueError):
         super().__init__(f"{reason} at byte {place:,}")
         self.place = place
         self.is_cut = is_cut
+
+
+class RecordWriter:
+    """Writes records to a file, and knows how much it has written.
+
+    Args:
+        file: The file, which is open, empty and closed by `close`.
+
+    Attributes:
+        size: The number of bytes that have been written.
+        checksum: Their CRC-32C.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size = self.checksum = 0
+
+    def write(self, record: bytes) -> None:
+        """Writes a record such that every process can read it.
+
+        Args:
+            record: The content.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        framed = frame(record)
+        self._file.write(framed)
+        self._file.flush()
+        self.size += len(framed)
+        self.checksum = google_crc32c.extend(self.checksum, framed)
+
+    def sync(self) -> None:
+        """Returns when all records are on the disk; for local files only.
+
+        Raises:
+            OSError: If they cannot be written.
+        """
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
 
 
 def frame(record: bytes) -> bytes:

@@ -21,11 +21,20 @@ from google.protobuf.message import Message
 from tensorboard.compat.proto import event_pb2
 
 from deepxor.events.event_file import event_file_name
-from deepxor.events.files import is_remote, join, make_folder, os_errors
+from deepxor.events.files import (
+    create,
+    event_file_names,
+    is_remote,
+    join,
+    make_folder,
+    os_errors,
+)
 from deepxor.events.graph import step_graph_def
 from deepxor.events.reader import flow_names
+from deepxor.events.record_file import RecordWriter
 from deepxor.events.series import FlowSeries
 from deepxor.events.step import StepSummary
+from deepxor.events.written import WrittenFile
 
 # The largest number of events that wait for the worker thread.
 MAX_PENDING = 8
@@ -59,7 +68,8 @@ class SummaryWriter:
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
         self.log_dir = os.fspath(log_dir)
         make_folder(self.log_dir)
-        self._file = join(self.log_dir, event_file_name())
+        name = event_file_name(event_file_names(self.log_dir))
+        self._file = join(self.log_dir, name)
         self._fills: list[Callable[[StepSummary], None]] = []
         self._step = 0
         # Earlier files are read in local folders only, as reading remote ones is slow.
@@ -68,8 +78,7 @@ class SummaryWriter:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="SummaryWriter")
         self._pending: deque[Future[None]] = deque()
         self._has_failed = False
-        with os_errors():
-            self._records = tf.io.TFRecordWriter(self._file)
+        self._records = RecordWriter(create(self.log_dir, name))
         self._submit_event(lambda: event_pb2.Event(file_version="brain.Event:2"))
         self.flush()
 
@@ -192,7 +201,7 @@ class SummaryWriter:
 
         self._submit_event(event)
 
-    def after(self, function: Callable[[], None]) -> None:
+    def after(self, function: Callable[[], object]) -> None:
         """Lets the worker thread call a function after all that was added is written.
 
         Args:
@@ -202,6 +211,14 @@ class SummaryWriter:
         """
         self.write()
         self._submit(function)
+
+    def sync(self) -> WrittenFile:
+        """Returns what has been written once it is on the disk; for local files only.
+
+        It must be called on the worker thread, as by `after`.
+        """
+        self._records.sync()
+        return WrittenFile(self.path.name, self._records.size, self._records.checksum)
 
     def flush(self) -> None:
         """Writes all values, and returns when a reader finds them in the file."""
@@ -220,7 +237,7 @@ class SummaryWriter:
     def _submit_event(self, make_event: Callable[[], event_pb2.Event]) -> None:
         self._submit(functools.partial(self._write, make_event, time.time()))
 
-    def _submit(self, task: Callable[[], None]) -> None:
+    def _submit(self, task: Callable[[], object]) -> None:
         # Some events may wait, so that a picture does not hold up the training. They
         # are few, so that a slow disk does hold it up instead of filling the memory,
         # and an error is seen soon.
@@ -230,7 +247,7 @@ class SummaryWriter:
         except RuntimeError:  # while the interpreter exits, no thread can be started
             self._run(task)
 
-    def _run(self, task: Callable[[], None]) -> None:
+    def _run(self, task: Callable[[], object]) -> None:
         """Calls a task unless one before it failed.
 
         A checkpoint is such a task, and must not be written without the events before.
@@ -260,4 +277,3 @@ class SummaryWriter:
         event.wall_time = wall_time
         with os_errors():
             self._records.write(event.SerializeToString())
-            self._records.flush()

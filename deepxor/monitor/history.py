@@ -19,8 +19,22 @@ MAX_BYTES = 2**25
 RECORD_BYTES = 300
 ARRAY_BYTES = 250
 
+# A history of this many records is never thinned out.
+MIN_RECORDS = 100
+
 # So many first records that diagnoses look at are their baseline, and never dropped.
 MIN_FIRST = 8
+
+
+def max_records(layers: int) -> int:
+    """Returns a number of records that no history without facts exceeds.
+
+    Args:
+        layers: The number of layers.
+    """
+    record_bytes = RECORD_BYTES + ARRAY_BYTES + 4 * len(names()) * layers
+    # The records that are never dropped are the first ones and some 150 early ones.
+    return MAX_BYTES // record_bytes + MIN_RECORDS + 200
 
 
 @dataclass(frozen=True)
@@ -166,7 +180,7 @@ class History:
         self._records.append(record)
         self._bytes += record.nbytes
         self.regular += is_regular
-        if self._bytes > MAX_BYTES and len(self) > 100:
+        if self._bytes > MAX_BYTES and len(self) > MIN_RECORDS:
             self._thin_out()
 
     def note_bad(self, bad: tuple[int, str | None] | None) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file such that a reader finds the old content or the new, never a part.
 
+    The file is on the disk when the function returns, even if the power fails.
+
     Args:
         path: The path of the file.
         content: The bytes to write.
@@ -23,6 +25,25 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+        sync_folder(path.parent)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Returns when the names in a folder are on the disk, where a system can tell.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        OSError: If they cannot be written.
+    """
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -13,10 +13,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deepxor.events import reader
+from deepxor.events import reader, written
 from deepxor.events.writer import SummaryWriter
 from deepxor.record_steps import is_power_of_two, next_record
-from deepxor.xor.checkpoint import Checkpoints, last_record
+from deepxor.xor.checkpoint import checkpoint
+from deepxor.xor.checkpoint.callback import Checkpoints
 from deepxor.xor.config import Experiment
 from deepxor.xor.monitor.callback import ReplicaMonitor
 from deepxor.xor.monitor.diagnosis import dead_replicas
@@ -144,34 +145,35 @@ def train(
         The signal that ended the training early, or None.
 
     Raises:
-        RunError: If the run's checkpoint cannot be read.
+        RunError: If the run's checkpoint or an event file is not what was written.
         OSError: If the run cannot be written to, as on a full disk.
     """
     with StopOnSignal() as stop:
         experiment = run.experiment
         model = build(experiment)
-        last_step = last_record(run.path)
-        reader.cut(run.path, last_step)
+        found = checkpoint.read(run.path, experiment, model)
+        written.cut(run.path, () if found is None else found.files)
         writer = SummaryWriter(run.path)
         monitor = ReplicaMonitor(writer, experiment.log_every)
-        checkpoints = Checkpoints(run.path, monitor, writer, experiment.num_steps)
-        checkpoints.restore(model)
-        if last_step >= 0:
-            written = reader.read_run(run.path, tags=()).flow
-            if written is not None:
-                writer.continue_flow(written.layers, written.steps, written.tables)
-        recorder = RunRecorder(writer, experiment, run.name, last_step >= 0)
+        checkpoints = Checkpoints(run.path, experiment, monitor, writer)
+        if found is not None:
+            checkpoints.restore(found, model)
+            flow = reader.read_run(run.path, tags=()).flow
+            if flow is not None:
+                writer.continue_flow(flow.layers, flow.steps, flow.tables)
+        recorder = RunRecorder(writer, experiment, run.name, found is not None)
         try:
             fit(model, experiment, [stop, monitor, recorder, checkpoints, *callbacks])
             results = _results(model, monitor, checkpoints.elapsed)
             is_finished = results["steps"] >= experiment.num_steps
             if is_finished:
                 recorder.write_end(results)
+            writer.after(writer.sync)
         finally:
             writer.close()
         run.save(FINISHED if is_finished else INTERRUPTED, results)
         if is_finished:
-            checkpoints.remove()
+            checkpoint.remove(run.path)
     return None if is_finished else stop.signal
 
 

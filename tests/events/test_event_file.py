@@ -2,13 +2,21 @@
 
 import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto import summary_pb2
 
-from deepxor.events.event_file import EventFile, add_png, add_scalar
+from deepxor.events.event_file import (
+    EventFile,
+    add_png,
+    add_scalar,
+    event_file_name,
+)
 from deepxor.events.writer import SummaryWriter
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -51,3 +59,30 @@ def test_no_tensorflow_is_loaded():
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+TIMES = st.floats(-1e9, 2e10)
+
+
+@given(st.lists(TIMES, min_size=1, max_size=6), st.lists(st.integers(0, 9_999_999_000)))
+def test_no_clock_turns_the_order_of_files(times, earlier):
+    names = [f"events.out.tfevents.{seconds:010d}.host" for seconds in earlier]
+    names = sorted({*names, "events.out.tfevents.x.host"})
+    with mock.patch("time.time") as clock:
+        for clock.return_value in times:
+            names.append(event_file_name(names))
+    own = names[-len(times) :]
+    assert sorted(own) == own
+    numbered = [name for name in names if name.split(".")[3].isdigit()]
+    assert sorted(numbered)[-len(times) :] == own
+
+
+def test_tensorboard_reads_all_of_a_run_although_the_clock_was_set_back(tmp_path):
+    for start, days in ((0, 0), (5, -2), (10, -4)):
+        with mock.patch("time.time", return_value=1.8e9 + days * 86_400):
+            writer = SummaryWriter(tmp_path)
+            for step in range(start, start + 5):
+                writer.scalar("cost", step, step)
+            writer.close()
+    events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
+    assert [event.step for event in events.Tensors("cost")] == list(range(15))

@@ -10,7 +10,7 @@ from tensorboard.plugins.histogram import summary_v2 as histogram_summary
 
 from deepxor.events import gradient_flow
 from deepxor.events.histogram import count, count_each
-from deepxor.events.reader import cut, event_files, read_run
+from deepxor.events.reader import event_files, read_run
 from deepxor.events.writer import SummaryWriter
 
 RNG = np.random.default_rng(0)
@@ -110,8 +110,9 @@ def test_an_error_of_the_worker_reaches_the_caller(tmp_path):
         raise OSError("no picture")
 
     writer.add(draw, 0)
-    with pytest.raises(OSError, match="no picture"):
-        writer.flush()
+    for method in (writer.flush, writer.close):
+        with pytest.raises(OSError, match="no picture"):
+            method()
 
 
 @pytest.mark.parametrize(
@@ -176,38 +177,6 @@ def test_neighbouring_numbers_do_not_break_a_histogram():
     one = np.float32(1)
     values = np.array([one, np.nextafter(one, np.float32(2))])
     assert count(values, 30)[1].sum() == 2
-
-
-@pytest.fixture
-def five_steps(tmp_path):
-    writer = SummaryWriter(tmp_path)
-    for step in range(5):
-        writer.scalar("cost", step, step)
-    writer.close()
-    return tmp_path
-
-
-def test_cut_keeps_what_is_not_after_the_step(five_steps):
-    cut(five_steps, 2)
-    assert read_run(five_steps).scalars == {"cost": {0: 0, 1: 1, 2: 2}}
-    writer = SummaryWriter(five_steps)
-    writer.scalar("cost", 30.0, 3)
-    writer.close()
-    assert read_run(five_steps).scalars["cost"] == {0: 0, 1: 1, 2: 2, 3: 30}
-
-
-def test_cut_removes_what_breaks_off(five_steps):
-    (path,) = event_files(five_steps)
-    content = path.read_bytes()
-    path.write_bytes(content[:-3])
-    cut(five_steps, 10)
-    assert list(read_run(five_steps).scalars["cost"]) == [0, 1, 2, 3]
-    assert content.startswith(path.read_bytes())
-
-
-def test_cut_of_everything_leaves_no_file(five_steps):
-    cut(five_steps, -1)
-    assert event_files(five_steps) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"foreign", b"\x00" * 100, b"\xff" * 100])

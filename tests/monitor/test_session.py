@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -284,14 +285,11 @@ def test_a_log_dir_removed_during_fit_ends_the_writing_only(tmp_path):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
 def test_a_full_disk_ends_the_writing_only(tmp_path, monkeypatch):
-    real = tf.io.TFRecordWriter
-
-    def on_full_disk(path):
-        os.symlink("/dev/full", path)
-        return real(path)
+    def on_full_disk(folder, name):
+        return Path("/dev/full").open("wb")
 
     monitor = deepxor.GradientMonitor(tmp_path, every=1)
-    monkeypatch.setattr(tf.io, "TFRecordWriter", on_full_disk)
+    monkeypatch.setattr("deepxor.events.writer.create", on_full_disk)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit(network(), monitor)

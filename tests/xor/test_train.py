@@ -1,6 +1,5 @@
 """Whole runs: stopped, killed, resumed."""
 
-import os
 import resource
 import signal
 import subprocess
@@ -12,14 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import deepxor
-from deepxor.events.reader import event_files, read_run
+from deepxor.events.reader import read_run
 from deepxor.record_steps import is_power_of_two, is_record
 from deepxor.runs.folder import RunError
 from deepxor.xor.run import FINISHED, INTERRUPTED, KILLED, Run
 from deepxor.xor.train import plan_batches, train
+from tests.support.small_run import comparable, events_of, small
 
 TRAIN = [sys.executable, "-m", "deepxor.train", "--quiet", "--activation=relu"]
 # Long enough to be stopped three times.
@@ -41,32 +40,6 @@ def test_batches_end_on_every_record_and_take_every_step(
     # Of a power of two the weights before it are known.
     sizes = dict(zip((start + np.cumsum(batches) - 1).tolist(), batches, strict=True))
     assert all(sizes[step] == 1 for step in records if is_power_of_two(step))
-
-
-def small(**settings):
-    defaults = {"activation": "relu", "num_steps": 301, "log_every": 50, "replicas": 8}
-    return deepxor.Experiment(**{**defaults, **settings})
-
-
-def events_of(run_dir):
-    """Returns all that a run's files say, but for times and the names in the graph.
-
-    Keras counts its functions in a process, so the graph's names tell a second run; and
-    what a series is stands at its first value in each file.
-    """
-    ignored = ("_hparams_", "__run_graph__")
-    events = []
-    for path in event_files(run_dir):
-        for event in EventFileLoader(os.fspath(path)).Load():
-            for value in event.summary.value:
-                if not value.tag.startswith(ignored):
-                    value.ClearField("metadata")
-                    events.append((event.step, value.tag, value.SerializeToString()))
-    return events
-
-
-def comparable(results):
-    return {key: value for key, value in results.items() if key != "seconds"}
 
 
 @pytest.fixture(scope="module")

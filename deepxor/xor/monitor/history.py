@@ -176,7 +176,11 @@ class ReplicaHistory:
         }
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns the whole history as arrays by name, which `from_state` takes."""
+        """Returns the whole history as arrays by name, which `from_state` takes.
+
+        Two histories of the same layers and replicas differ in the lengths of the first
+        axes only, of arrays that have a row a record, and in the lengths of texts.
+        """
         state = dict(self.records.state())
         fault, step = self.fault or ("", -1)
         state["fault"] = np.array([fault, str(step)])

@@ -1,0 +1,1 @@
+"""What a run goes on from: a file, what is checked of it, and who writes it."""
