@@ -43,12 +43,13 @@ class Run:
         experiment: Experiment,
         status: str = RUNNING,
         results: dict[str, Any] | None = None,
+        lock: FolderLock | None = None,
     ) -> None:
         self.path = path
         self.experiment = experiment
         self.status = status
         self.results = results or {}
-        self._lock = FolderLock(path)
+        self._lock = FolderLock(path) if lock is None else lock
 
     @property
     def name(self) -> str:
@@ -76,20 +77,19 @@ class Run:
         """
         if name:
             check_run_name(name)
-        path = None
         try:
             Path(logdir).mkdir(parents=True, exist_ok=True)
-            path = make_folder(Path(logdir), name, experiment.run_name)
-            run = cls(path, experiment)
-            run._lock.take()
-            run.save(RUNNING)
+            path, lock = make_folder(
+                Path(logdir),
+                name,
+                experiment.run_name,
+                lambda path: cls(path, experiment).save(RUNNING),
+            )
         except OSError as error:
-            if path is not None:
-                path.rmdir()
             raise RunError(
                 f"cannot write to logdir={os.fspath(logdir)!r}: {error.strerror}"
             ) from error
-        return run
+        return cls(path, experiment, lock=lock)
 
     @classmethod
     def resume(
@@ -224,7 +224,7 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]
         )
     try:
         folders = sorted(
-            (path for path in Path(logdir).iterdir() if path.is_dir()), key=sort_key
+            (path for path in Path(logdir).iterdir() if _may_be_run(path)), key=sort_key
         )
     except OSError as error:
         raise RunError(
@@ -237,6 +237,10 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]
         except RunError as error:
             skipped[path.name] = str(error)
     return runs, skipped
+
+
+def _may_be_run(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
 
 
 def _latest(logdir: str | os.PathLike[str], experiment: Experiment) -> Run:

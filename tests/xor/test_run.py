@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepxor.runs.folder import RunError, check_run_name
+from deepxor.runs.lock import FolderLock, is_locked
 from deepxor.xor.config import Experiment
 from deepxor.xor.run import FINISHED, KILLED, RUNNING, Run, find_runs
 
@@ -166,3 +167,83 @@ def test_a_logdir_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=r"cannot write to logdir=.*file"):
         Run.create(tmp_path / "file" / "logdir", RELU)
+
+
+def test_a_run_appears_with_its_file(tmp_path, monkeypatch):
+    seen = []
+    rename = os.rename
+
+    def look(source, target):
+        seen.append(([path.name for path in tmp_path.iterdir()], os.listdir(source)))
+        assert find_runs(tmp_path) == ([], {})
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", look)
+    run = Run.create(tmp_path, RELU)
+    ((names, files),) = seen
+    assert len(names) == 1 and names[0].startswith(".new-")
+    assert files == ["experiment.json"]
+    assert [path.name for path in tmp_path.iterdir()] == [run.name] == ["deep-relu"]
+
+
+# What happens while a folder is made, in turn; the process is killed at one of them.
+CALLS = ("mkdir", "open", "fsync", "replace", "rename")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_process_that_is_killed_leaves_a_run_or_a_free_name(tmp_path, call):
+    code = (
+        "import os, sys\n"
+        "from deepxor.xor.run import *\n"
+        f"os.{call} = lambda *args, **kw: os.kill(os.getpid(), 9)\n"
+        "Run.create(sys.argv[1], Experiment(activation='relu'))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert killed.returncode == -9
+    runs, skipped = find_runs(tmp_path)
+    assert runs == [] and skipped == {}
+    assert Run.create(tmp_path, RELU).name == "deep-relu"
+
+
+def test_what_a_killed_process_has_left_is_removed_in_time(tmp_path):
+    old, new, locked = (tmp_path / f".new-{name}" for name in ("old", "new", "locked"))
+    for path in (old, new, locked):
+        path.mkdir()
+        (path / "experiment.json.part").touch()
+    for path in (old, locked):
+        os.utime(path, (0, 0))
+    lock = FolderLock(locked)
+    assert lock.take()
+    run = Run.create(tmp_path, RELU)
+    assert {*tmp_path.iterdir()} == {new, locked, run.path}
+    lock.release()
+
+
+def test_the_name_of_an_empty_folder_is_free(tmp_path):
+    (tmp_path / "deep-relu").mkdir()
+    (tmp_path / "mine").mkdir()
+    for name in ("", "mine"):
+        run = Run.create(tmp_path, RELU, name)
+        assert run.name == (name or "deep-relu")
+        assert is_locked(run.path) and Run.load(run.path).status == RUNNING
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling", "loop"])
+def test_nothing_else_gives_its_name_away(tmp_path, kind):
+    path = tmp_path / "deep-relu"
+    elsewhere = tmp_path / "elsewhere"
+    if kind == "file":
+        path.write_text("mine")
+    elif kind == "folder":
+        path.mkdir()
+        (path / "mine").touch()
+    else:
+        if kind == "link":
+            elsewhere.mkdir()
+        path.symlink_to(path if kind == "loop" else elsewhere)
+    before = path.lstat()
+    assert Run.create(tmp_path, RELU).name == "deep-relu-2"
+    with pytest.raises(RunError, match="is taken"):
+        Run.create(tmp_path, RELU, "deep-relu")
+    assert path.lstat().st_ino == before.st_ino
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
