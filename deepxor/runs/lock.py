@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,8 @@ def _lock(path: Path, is_shared: bool = False) -> Callable[[], None] | None:
 
 
 def _lock_folder(path: Path, is_shared: bool) -> Callable[[], None] | None:
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has no locks of folders")
     import fcntl
 
     descriptor = os.open(path, os.O_RDONLY)

@@ -11,13 +11,16 @@ from typing import Any
 
 from deepxor.runs.folder import RunError
 from deepxor.runs.json_file import read_json, write_json
-from deepxor.runs.lock import FolderLock
+from deepxor.runs.lock import LOCK_FILE, FolderLock
 from deepxor.sweeps.sweep import Chunk, Sweep
 from deepxor.sweeps.worker import Row
 from deepxor.version import __version__
 
 SETTINGS, NETWORKS = "sweep.json", "networks.csv"
 PLACE = ("chunk", "cell", "replica")
+
+# Windows would write line breaks in its own way.
+_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
 class SweepFolder:
@@ -55,7 +58,7 @@ class SweepFolder:
             raise RunError(f"the sweep {path} is being trained by another process")
         try:
             self._check_settings()
-            self._descriptor = os.open(path / NETWORKS, os.O_RDWR | os.O_CREAT, 0o666)
+            self._descriptor = os.open(path / NETWORKS, _OPEN, 0o666)
             try:
                 self._read()
             except BaseException:
@@ -127,7 +130,8 @@ class SweepFolder:
             found, self.version = content["settings"], str(content["deepxor"])
         except FileNotFoundError:
             # A process that was killed may have left the half of the settings.
-            if {path.name for path in self.path.iterdir()} - {f"{SETTINGS}.part"}:
+            own = {f"{SETTINGS}.part", LOCK_FILE}
+            if {path.name for path in self.path.iterdir()} - own:
                 raise RunError(
                     f"{self.path} holds no {SETTINGS}, but other files: remove it, or "
                     "choose another folder"

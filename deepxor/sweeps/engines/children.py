@@ -6,10 +6,18 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Collection, Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
+
+
+def core_count() -> int:
+    """Returns the number of cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -18,6 +26,9 @@ def interrupts_held() -> Iterator[None]:
 
     It reaches all processes of a terminal. This one handles it, and ends the others.
     """
+    if sys.platform == "win32":  # it has no masks of signals
+        yield
+        return
     # Python's own helper unblocks signals when it starts, so that comes first.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from deepxor.runs.folder import RunError
-from deepxor.sweeps.engines.children import interrupts_held, kill_children
+from deepxor.sweeps.engines.children import core_count, interrupts_held, kill_children
 from deepxor.sweeps.engines.pool import Pool, Train
 from deepxor.sweeps.sweep import Chunk
 from deepxor.sweeps.worker import Row
@@ -94,7 +93,7 @@ def _local_cluster(most: int) -> Iterator[Any]:
     others = set(multiprocessing.active_children())
     with interrupts_held():
         cluster = kind(
-            n_workers=min(len(os.sched_getaffinity(0)), most),
+            n_workers=min(core_count(), most),
             threads_per_worker=1,
             host="127.0.0.1",
             # Any free port, and no dashboard at it.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 from collections.abc import Iterator
 
 from deepxor.checks import check_at_least
-from deepxor.sweeps.engines.children import kill_children
+from deepxor.sweeps.engines.children import core_count, kill_children
 from deepxor.sweeps.engines.lanes import Lanes
 from deepxor.sweeps.engines.pool import Pool
 
@@ -29,7 +28,7 @@ class Processes:
     )
 
     def __init__(self, jobs: int | None = None) -> None:
-        self.jobs = len(os.sched_getaffinity(0)) if jobs is None else jobs
+        self.jobs = core_count() if jobs is None else jobs
         check_at_least("jobs", self.jobs, 1)
 
     @contextlib.contextmanager
