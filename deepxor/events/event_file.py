@@ -51,6 +51,24 @@ def event_file_name(existing: Iterable[str]) -> str:
     )
 
 
+class EventClock:
+    """Tells times that never go back in a run, even if the system's clock is set back.
+
+    Where a step was written twice, readers take what was written later.
+
+    Args:
+        earlier: The run's event files so far.
+    """
+
+    def __init__(self, earlier: Iterable[Path]) -> None:
+        self._latest = max((path.stat().st_mtime for path in earlier), default=0.0)
+
+    def now(self) -> float:
+        """Returns the time in seconds since 1970."""
+        self._latest = max(self._latest, time.time())
+        return self._latest
+
+
 class EventFile:
     """Writes one event file in a local folder, one event a summary.
 
@@ -63,7 +81,9 @@ class EventFile:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        name = event_file_name(path.name for path in event_files(folder))
+        earlier = event_files(folder)
+        self._clock = EventClock(earlier)
+        name = event_file_name(path.name for path in earlier)
         self._records = RecordWriter((folder / name).open("xb"))
         self._write(event_pb2.Event(file_version="brain.Event:2"))
 
@@ -92,7 +112,7 @@ class EventFile:
         self._records.close()
 
     def _write(self, event: event_pb2.Event) -> None:
-        event.wall_time = time.time()
+        event.wall_time = self._clock.now()
         self._records.write(event.SerializeToString())
 
 

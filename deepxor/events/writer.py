@@ -20,7 +20,7 @@ import tensorflow as tf
 from google.protobuf.message import Message
 from tensorboard.compat.proto import event_pb2
 
-from deepxor.events.event_file import event_file_name
+from deepxor.events.event_file import EventClock, event_file_name
 from deepxor.events.files import (
     create,
     event_file_names,
@@ -30,7 +30,7 @@ from deepxor.events.files import (
     os_errors,
 )
 from deepxor.events.graph import step_graph_def
-from deepxor.events.reader import flow_names
+from deepxor.events.reader import event_files, flow_names
 from deepxor.events.record_file import RecordWriter
 from deepxor.events.series import FlowSeries
 from deepxor.events.step import StepSummary
@@ -73,8 +73,9 @@ class SummaryWriter:
         self._fills: list[Callable[[StepSummary], None]] = []
         self._step = 0
         # Earlier files are read in local folders only, as reading remote ones is slow.
-        names = None if is_remote(self.log_dir) else flow_names(self.log_dir)
-        self._flow = FlowSeries(names)
+        is_local = not is_remote(self.log_dir)
+        self._clock = EventClock(event_files(self.log_dir) if is_local else ())
+        self._flow = FlowSeries(flow_names(self.log_dir) if is_local else None)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="SummaryWriter")
         self._pending: deque[Future[None]] = deque()
         self._has_failed = False
@@ -235,7 +236,7 @@ class SummaryWriter:
                 self._records.close()
 
     def _submit_event(self, make_event: Callable[[], event_pb2.Event]) -> None:
-        self._submit(functools.partial(self._write, make_event, time.time()))
+        self._submit(functools.partial(self._write, make_event, self._clock.now()))
 
     def _submit(self, task: Callable[[], object]) -> None:
         # Some events may wait, so that a picture does not hold up the training. They
