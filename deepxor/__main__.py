@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from deepxor.console import process
+
+if __name__ == "__main__":  # before what takes time
+    process.begin()
+
 import ast
 from pathlib import Path
 
+from deepxor.console import app
 from deepxor.version import __version__
 
 COMMANDS = ("train", "compare", "explain", "images", "sweep", "playground")
@@ -24,11 +30,12 @@ def command_lines() -> list[str]:
     return lines
 
 
-def main() -> None:
-    """Prints the version and a line for each command."""
+def main() -> int:
+    """Prints the version and a line for each command, and returns the exit status."""
     print(f"deepxor {__version__}. Commands, each of which has --help:")
     print("\n".join(command_lines()))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    app.call(main)

@@ -6,6 +6,9 @@ import math
 from collections.abc import Collection
 from typing import Any, NoReturn
 
+# The letters of a message that a terminal shows in a few lines.
+MOST_LETTERS = 1000
+
 
 def refuse(name: str, value: Any, allowed: str) -> NoReturn:
     """Raises the error of an argument that is out of range.
@@ -25,8 +28,34 @@ def refuse(name: str, value: Any, allowed: str) -> NoReturn:
         ValueError: `every` must be a positive integer. Received: every=0
     """
     # The text of an array or of a model may have several lines.
-    received = " ".join(repr(value).split())
+    lines = (line.strip() for line in _repr(value).splitlines())
+    received = shortened(" ".join(lines), MOST_LETTERS // 2)
     raise ValueError(f"`{name}` must be {allowed}. Received: {name}={received}")
+
+
+def shortened(text: str, most: int) -> str:
+    """Returns a text without its middle, if it is too long for a message.
+
+    Args:
+        text: The text.
+        most: The number of letters that are left of a longer one, about.
+
+    Example:
+        >>> shortened("abcdefghij", 4)
+        'ab ... (6 more letters) ... ij'
+    """
+    if len(text) <= most:
+        return text
+    half = most // 2
+    more = len(text) - 2 * half
+    return f"{text[:half]} ... ({more} more letters) ... {text[-half:]}"
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return f"a number of {value.bit_length()} bits"
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:

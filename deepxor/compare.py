@@ -5,17 +5,18 @@ For example: python -m deepxor.compare logdir --html=report.html
 
 from __future__ import annotations
 
+from deepxor.console import process
+
+if __name__ == "__main__":  # before what takes time
+    process.begin()
+
 from collections.abc import Sequence
 
 from absl import flags
 
 from deepxor.console import app
-from deepxor.console.compare import (
-    ReportFiles,
-    check_file,
-    check_pattern,
-    compare_on_console,
-)
+from deepxor.console.compare import ReportFiles, compare_on_console
+from deepxor.console.files import check_files
 
 LOGDIR = flags.DEFINE_string(
     "logdir", "logdir", "The folder of the runs; may be given without --logdir=, too."
@@ -51,10 +52,10 @@ def main(argv: Sequence[str]) -> int:
         received = ", ".join(map(repr, argv[1:]))
         raise ValueError(f"`logdir` must be a single folder. Received: {received}")
     logdir = argv[1] if len(argv) == 2 else LOGDIR.value
+    app.check_folder("logdir", logdir)
     for flag in (RUNS, BASELINE):
-        check_pattern(flag.name, flag.value)
-    for flag in (HTML, CSV, JSON):
-        check_file(flag.name, flag.value)
+        app.check_pattern(flag.name, flag.value)
+    check_files({flag.name: flag.value for flag in (HTML, CSV, JSON)})
     files = ReportFiles(HTML.value, CSV.value, JSON.value)
     return compare_on_console(logdir, RUNS.value, BASELINE.value, files)
 

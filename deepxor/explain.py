@@ -8,14 +8,20 @@ This is the command. The function for any Keras model is `deepxor.explain`, from
 
 from __future__ import annotations
 
+from deepxor.console import process
+
+if __name__ == "__main__":  # before what takes time
+    process.begin()
+
+import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from deepxor import quiet
 from deepxor.checks import refuse
 from deepxor.console import app
+from deepxor.console.files import check_files
 from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
 from deepxor.xor.config import NETWORKS, Experiment
 
@@ -86,8 +92,9 @@ def check_png(path: str) -> None:
     Raises:
         ValueError: If the path does not end in .png, or its folder does not exist.
     """
-    if path and (Path(path).suffix != ".png" or not Path(path).parent.is_dir()):
+    if path and os.path.splitext(path)[1] != ".png":
         refuse("png", path, "a file .png in a folder that exists, or empty")
+    check_files({"png": path})
 
 
 def main(argv: Sequence[str]) -> int:

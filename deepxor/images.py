@@ -5,6 +5,11 @@ For example: python -m deepxor.images --seeds=1
 
 from __future__ import annotations
 
+from deepxor.console import process
+
+if __name__ == "__main__":  # before what takes time
+    process.begin()
+
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -145,13 +150,16 @@ def main(argv: Sequence[str]) -> int:
         ValueError: If an argument or a flag is wrong.
     """
     app.check_no_arguments(argv)
+    app.check_folder("logdir", LOGDIR.value)
+    app.check_folder("data_dir", DATA_DIR.value)
     engine = engine_from_flags()
     is_one = isinstance(engine, Processes) and engine.jobs == 1
     # Several processes have one thread each, as all cores are taken.
     sweep = sweep_from_flags(threads=0 if is_one else 1)
     from deepxor.console.images import train_on_console
 
-    return train_on_console(sweep, engine, LOGDIR.value, QUIET.value)
+    with process.SIGNALS.raised():  # processes are to be ended
+        return train_on_console(sweep, engine, LOGDIR.value, QUIET.value)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,11 @@ For example: python -m deepxor.playground
 
 from __future__ import annotations
 
+from deepxor.console import process
+
+if __name__ == "__main__":  # before what takes time
+    process.begin()
+
 from collections.abc import Sequence
 
 from absl import flags
@@ -40,6 +45,7 @@ def main(argv: Sequence[str]) -> int:
     if not 0 <= PORT.value <= 65535:
         refuse("port", PORT.value, "an integer from 0 to 65535")
     if EXPORT.value:
+        app.check_folder("export", EXPORT.value)
         return export_on_console(EXPORT.value)
     return serve_on_console(PORT.value, BROWSER.value)
 

@@ -5,6 +5,11 @@ For example: python -m deepxor.sweep --axis=depth=2:20:2 --axis=activation=relu,
 
 from __future__ import annotations
 
+from deepxor.console import process
+
+if __name__ == "__main__":  # before what takes time
+    process.begin()
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -113,6 +118,8 @@ def main(argv: Sequence[str]) -> int:
         ValueError: If an argument or a flag is wrong.
     """
     app.check_no_arguments(argv)
+    app.check_folder("logdir", LOGDIR.value)
+    app.check_folder("hparams_logdir", HPARAMS_LOGDIR.value or None)
     sweep, engine = sweep_from_flags(), choose_engine(JOBS.value, DASK.value)
     from deepxor.console.sweep import sweep_on_console
 
@@ -122,9 +129,10 @@ def main(argv: Sequence[str]) -> int:
         logdir = Path(LOGDIR.value)
         logdir = logdir if logdir.name not in ("", "..") else logdir.resolve()
         hparams_logdir = str(logdir.parent / f"{logdir.name}-hparams")
-    return sweep_on_console(
-        sweep, engine, LOGDIR.value, RUN_NAME.value, hparams_logdir, QUIET.value
-    )
+    with process.SIGNALS.raised():  # processes are to be ended
+        return sweep_on_console(
+            sweep, engine, LOGDIR.value, RUN_NAME.value, hparams_logdir, QUIET.value
+        )
 
 
 if __name__ == "__main__":

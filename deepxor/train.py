@@ -5,6 +5,11 @@ For example: python -m deepxor.train --activation=relu
 
 from __future__ import annotations
 
+from deepxor.console import process
+
+if __name__ == "__main__":  # before what takes time
+    process.begin()
+
 from collections.abc import Sequence
 
 from absl import flags
@@ -111,6 +116,7 @@ def main(argv: Sequence[str]) -> int:
         ValueError: If an argument or a flag is wrong.
     """
     app.check_no_arguments(argv)
+    app.check_folder("logdir", LOGDIR.value)
     experiment = experiment_from_flags()
     start = Run.resume if RESUME.value else Run.create
     run = start(LOGDIR.value, experiment, RUN_NAME.value)

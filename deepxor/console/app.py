@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import errno
+import io
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any, NoReturn
 
 from absl import app, flags
+
+from deepxor.checks import MOST_LETTERS, refuse, shortened
+from deepxor.console import process
 
 HIDDEN_UNITS_HELP = (
     "Units of each hidden layer in place of the network's, as in 5,4; empty for none."
@@ -27,21 +35,47 @@ RESIDUAL_HELP = (
 )
 
 
-def run(main: Callable[[Sequence[str]], int]) -> None:
+def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
     """Parses the flags, runs `main` and exits with the status that it returns.
-
-    An error becomes one line on standard error and an exit status: 2 for a wrong flag
-    and for a ValueError before TensorFlow is loaded, 1 for a RunError and an OSError,
-    130 for SIGINT and 143 for SIGTERM.
 
     Args:
         main: A function of the program's name and the arguments that are not flags,
             which returns the exit status.
     """
     _name_command()
-    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
-        signal.signal(signal.SIGTERM, _terminate)
-    app.run(lambda argv: _guard(main, argv), flags_parser=_parse)
+    call(lambda: main(parse(sys.argv)))
+
+
+def call(function: Callable[[], int]) -> NoReturn:
+    """Calls a function and exits with the status that it returns.
+
+    An error becomes one line on standard error and an exit status: 2 for a wrong flag
+    and for a ValueError before TensorFlow is loaded, 1 for a RunError, an OSError and
+    if memory or a package is missing, 130 for SIGINT and 143 for SIGTERM. If nobody
+    reads standard output any more, the status is 1, and there is no line.
+
+    Args:
+        function: The function.
+    """
+    try:
+        status = _guarded(function)
+    finally:
+        process.SIGNALS.ignore()
+    sys.exit(status)
+
+
+def complain(message: str) -> None:
+    """Writes one line on standard error, with the command's name before it.
+
+    Args:
+        message: The line. What cannot be printed is escaped, and if it is very long,
+            its middle is left out.
+    """
+    line = _visible(shortened(message, MOST_LETTERS))
+    try:
+        print(f"{process.command_name()}: {line}", file=sys.stderr, flush=True)
+    except OSError:  # nobody can be told
+        process.discard(2)
 
 
 @contextmanager
@@ -103,73 +137,188 @@ def check_no_arguments(argv: Sequence[str]) -> None:
         )
 
 
+def check_folder(flag: str, path: str | None) -> None:
+    """Checks that a text can be the path of a folder of this machine.
+
+    Args:
+        flag: The flag's name, for the message.
+        path: The text; None for no folder.
+
+    Raises:
+        ValueError: If the text is empty or has a NUL, or is the address of something
+            elsewhere.
+    """
+    if path is None:
+        return
+    if not path or "\0" in path or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", path):
+        refuse(flag, path, "a local folder")
+
+
+def check_pattern(flag: str, pattern: str) -> None:
+    """Checks that a text is a regular expression.
+
+    Args:
+        flag: The flag's name, for the message.
+        pattern: The text.
+
+    Raises:
+        ValueError: If it is not a regular expression, or one that is too large.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Python warns of sets that may mean something else one day.
+            warnings.simplefilter("ignore")
+            re.compile(pattern)
+    except (re.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        refuse(flag, pattern, f"a regular expression ({_one_line(error)})")
+
+
+class _HelpFlag(flags.BooleanFlag):
+    """--help, which prints the flags and ends the command."""
+
+    def __init__(self) -> None:
+        super().__init__("help", False, "Print the flags.", short_name="?")
+
+    def parse(self, argument: str | bool) -> None:
+        """Prints the flags, if the value is true."""
+        if self._parse(argument):
+            app.usage(shorthelp=True, writeto_stdout=True)
+            raise _HelpPrinted
+
+
+class _HelpPrinted(Exception):
+    """Says that there is nothing left to be done."""
+
+
+def parse(argv: Sequence[str]) -> list[str]:
+    """Parses the flags that deepxor defines, and --help and --flagfile.
+
+    Args:
+        argv: The program's name, and the arguments.
+
+    Returns:
+        The program's name, and the arguments that are not flags.
+
+    Raises:
+        ValueError: If there is another flag, or a value that is not allowed.
+    """
+    # The flags of libraries, such as absl's own, would do what nobody expects.
+    kind: Any = flags.FlagValues  # it has no types
+    known = kind()
+    known["help"] = _HelpFlag()
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if not module.startswith("absl."):
+            for flag in defined:
+                known[flag.name] = flag
+    warned = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(warned):
+            arguments = known(argv)
+    except flags.IllegalFlagValueError as error:
+        raise ValueError(_illegal_value(error, known)) from None
+    except flags.UnrecognizedFlagError as error:
+        similar = difflib.get_close_matches(error.flagname, list(known), 1)
+        hint = f" (did you mean --{similar[0]}?)" if similar else ""
+        raise ValueError(
+            "Flags must be those that --help lists. Received: "
+            f"--{shortened(error.flagname, MOST_LETTERS // 2)}{hint}"
+        ) from None
+    except (flags.CantOpenFlagFileError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(_bad_flag_file(_one_line(error))) from None
+    except flags.Error as error:
+        raise ValueError(_one_line(error)) from None
+    if warned.getvalue():  # of a file that includes itself
+        raise ValueError(_bad_flag_file(warned.getvalue()))
+    flags.FLAGS.mark_as_parsed()
+    return arguments
+
+
 def _name_command() -> None:
     """Makes help and errors name the command, as in deepxor.train, and not its file."""
-    path, spec = sys.argv[0], sys.modules["__main__"].__spec__
-    # There is no spec if a file is run by its path.
-    name = f"deepxor.{Path(path).stem}" if spec is None else spec.name
-    sys.argv[0] = name.removesuffix(".__main__")
+    path, sys.argv[0] = sys.argv[0], process.command_name()
     by_module = flags.FLAGS.flags_by_module_dict()
     by_module[sys.argv[0]] = by_module.pop(path, [])
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
-    try:
-        arguments = flags.FLAGS(argv)
-    except flags.IllegalFlagValueError as error:
-        _fail(_illegal_value(error), 2)
-    except flags.Error as error:
-        _fail(_first_line(error), 2)
-    except SystemExit:  # absl exits with status 1 after --help
-        sys.exit(0)
-    if flags.FLAGS["log_dir"].present:  # one of absl's own
-        _fail("`--log_dir` must be written --logdir. Received: --log_dir", 2)
-    return arguments
+def _bad_flag_file(reason: str) -> str:
+    reason = " ".join(reason.removeprefix("ERROR:: ").split())
+    return f"`--flagfile` must be a text file of flags, in UTF-8. Received: {reason}"
 
 
-def _illegal_value(error: flags.IllegalFlagValueError) -> str:
+def _illegal_value(error: flags.IllegalFlagValueError, known: flags.FlagValues) -> str:
     """Returns the message of a flag whose value its parser does not take."""
-    message = _first_line(error)
+    message = str(error)
     flag = re.match(r"flag --(\w+)=", message)
     if flag is None:
-        return message
-    parser, reason = flags.FLAGS[flag[1]].parser, f": {error.__context__}"
-    value = message[flag.end() :].removesuffix(" ".join(reason.split()))
+        return _one_line(error)
+    parser = known[flag[1]].parser
+    value = message[flag.end() :].removesuffix(f": {error.__context__}")
     if isinstance(parser, flags.EnumParser):
         allowed = f"one of {', '.join(parser.enum_values)}"
     else:
         allowed = parser.syntactic_help or "true or false"
+    value = _visible(shortened(value, MOST_LETTERS // 2))
     return f"`--{flag[1]}` must be {allowed}. Received: --{flag[1]}={value}"
 
 
-def _guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
+def _guarded(function: Callable[[], int]) -> int:
+    """Returns the status of a function, once all it has printed has been written."""
+    status = _call(function)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        process.discard(1)
+        if not status:
+            status = _failed(error)
+    return status
+
+
+def _call(function: Callable[[], int]) -> int:
     # This is not imported at the top, as --help does not need it.
     from deepxor.runs.folder import RunError
 
     try:
-        return main(argv)
+        status = function()
+        if status == 128 + process.SIGNALS.number:
+            complain(process.WORDS[signal.Signals(process.SIGNALS.number)])
+        return status
+    except _HelpPrinted:
+        return 0
     except ValueError as error:
         if "tensorflow" in sys.modules:
             raise  # flags have been checked, so this is a bug
-        _fail(_first_line(error), 2)
+        complain(_one_line(error))
+        return 2
     except RunError as error:
-        _fail(_first_line(error), 1)
+        complain(_one_line(error))
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or _first_line(error)}", 1)
+        return _failed(error)
+    except MemoryError:
+        complain("not enough memory")
+    except ImportError as error:
+        complain(f"a package cannot be imported: {_one_line(error)}")
     except KeyboardInterrupt:
-        _fail("interrupted", 130)
+        number = process.SIGNALS.number or signal.SIGINT
+        complain(process.WORDS[signal.Signals(number)])
+        return 128 + number
     return 1
 
 
-def _fail(message: str, status: int) -> None:
-    print(f"{sys.argv[0]}: {message}", file=sys.stderr)
-    sys.exit(status)
+def _failed(error: OSError) -> int:
+    # Nobody need be told that nobody reads standard output any more.
+    if error.errno != errno.EPIPE or error.filename:
+        where = f"{error.filename}: " if error.filename else ""
+        complain(f"{where}{error.strerror or _one_line(error)}")
+    return 1
 
 
-def _first_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _visible(text: str) -> str:
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
-def _terminate(number: int, frame: object) -> None:
-    _fail("terminated", 128 + number)
+def _one_line(error: BaseException) -> str:
+    lines = (line.strip() for line in str(error).split("\n"))
+    return " ".join(filter(None, lines)) or type(error).__name__

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
 
-from deepxor.checks import refuse
+from deepxor.console import app
+from deepxor.console.files import write_files
 from deepxor.console.tables import make_console, print_runs
 from deepxor.report.export import csv_text, json_text
 from deepxor.report.logdir import read_logdir, solved_comparisons
+from deepxor.report.run import ReportRun
+from deepxor.report.significance import Comparison
 
 
 @dataclass(frozen=True)
@@ -28,39 +30,6 @@ class ReportFiles:
     html: str = ""
     csv: str = ""
     json: str = ""
-
-
-def check_pattern(flag: str, pattern: str) -> None:
-    """Checks that a text is a regular expression.
-
-    Args:
-        flag: The flag's name, for the message.
-        pattern: The text.
-
-    Raises:
-        ValueError: If it is not a regular expression.
-    """
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(
-            f"`{flag}` must be a regular expression. "
-            f"Received: {flag}={pattern!r} ({error})"
-        ) from None
-
-
-def check_file(flag: str, path: str) -> None:
-    """Checks that a file can be written to a path.
-
-    Args:
-        flag: The flag's name, for the message.
-        path: The path of the file; empty for no file.
-
-    Raises:
-        ValueError: If the path is a folder, or its folder does not exist.
-    """
-    if path and (Path(path).is_dir() or not Path(path).parent.is_dir()):
-        refuse(flag, path, "a file in a folder that exists, or empty")
 
 
 def compare_on_console(
@@ -84,34 +53,42 @@ def compare_on_console(
     """
     runs, skipped = read_logdir(logdir, pattern, with_events=bool(files.html))
     comparisons = solved_comparisons(runs, baseline) if runs else []
+    if runs:
+        # Before anything is printed, as nobody might read it any more.
+        write_files(_rendered(logdir, files, runs, comparisons, skipped))
     console = make_console()
     if runs:
         print_runs(console, [(run.name, run.row, run.remark) for run in runs])
     else:
         matching = f" that matches runs={pattern!r}" if pattern else ""
-        print(
-            f"deepxor.compare: no run in logdir={logdir!r}{matching}", file=sys.stderr
-        )
+        app.complain(f"no run in logdir={logdir!r}{matching}")
     for line in (*comparisons, *(f"skipped {line}" for line in skipped)):
         console.print(Text(str(line)))
-    if not runs:
-        return 1
+    if runs and files.html:
+        console.print(Text(f"Report: {files.html}"))
+    return int(not runs)
+
+
+def _rendered(
+    logdir: str,
+    files: ReportFiles,
+    runs: Sequence[ReportRun],
+    comparisons: Sequence[Comparison],
+    skipped: Sequence[str],
+) -> dict[str, bytes]:
+    """Returns the contents of the files by their paths."""
     rows = [run.row for run in runs]
+    texts = {}
     if files.csv:
-        _write(files.csv, csv_text(rows))
+        texts[files.csv] = csv_text(rows)
     if files.json:
         settings = [run.settings for run in runs]
-        _write(files.json, json_text(rows, settings, comparisons, skipped))
+        texts[files.json] = json_text(rows, settings, comparisons, skipped)
     if files.html:
         # This is not imported at the top, as matplotlib and Jinja2 take a second.
         from deepxor.report.page import report_html
 
         title = Path(logdir).resolve().name
-        _write(files.html, report_html(title, runs, comparisons, skipped))
-        console.print(Text(f"Report: {files.html}"))
-    return 0
-
-
-def _write(path: str, text: str) -> None:
-    # The file is written in place and not renamed into it, as the path may be a pipe.
-    Path(path).write_text(text, encoding="utf-8")
+        texts[files.html] = report_html(title, runs, comparisons, skipped)
+    # What no text can hold, as half a surrogate, is replaced.
+    return {path: text.encode(errors="replace") for path, text in texts.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -11,6 +12,7 @@ from deepxor.backprop.explanation import Explanation, explain
 from deepxor.backprop.figure import profile_figure
 from deepxor.backprop.mean_field import WIDE, Prediction
 from deepxor.backprop.table import profile_table
+from deepxor.console.files import write_files
 from deepxor.console.fitting import print_table
 from deepxor.console.tables import make_console
 from deepxor.xor.config import Experiment
@@ -61,7 +63,9 @@ def explain_on_console(experiments: Sequence[Experiment], png: str) -> None:
             console.print(Text(_in_words(explanation.prediction)))
     console.print(Text(str(LECTURE)))
     if png:
-        profile_figure(profiles).savefig(png)
+        picture = io.BytesIO()
+        profile_figure(profiles).savefig(picture, format="png")
+        write_files({png: picture.getvalue()})
         console.print(Text(f"Picture: {png}"))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import signal
 import webbrowser
 from pathlib import Path
 
+from deepxor.console.process import SIGNALS
 from deepxor.runs.folder import RunError
 from deepxor.web.page import export
 from deepxor.web.server import HOST, PageServer
@@ -19,7 +22,7 @@ def serve_on_console(port: int, browser: bool) -> int:
         browser: Whether the page is opened in the browser.
 
     Returns:
-        The exit status, 0 after SIGINT.
+        The exit status, 0 after SIGINT, which is how it is ended.
 
     Raises:
         RunError: If the port is taken.
@@ -34,14 +37,14 @@ def serve_on_console(port: int, browser: bool) -> int:
             f"`port` must be free on {HOST}. Received: port={port}, which is taken; "
             "--port=0 takes a free one"
         ) from None
-    with server:
+    with server, contextlib.suppress(KeyboardInterrupt), SIGNALS.raised():
         print(f"Playground: {server.url} (Ctrl+C to quit)", flush=True)
         if browser:
             webbrowser.open(server.url)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print()
+        server.serve_forever()
+    if SIGNALS.number == signal.SIGTERM:
+        return 128 + SIGNALS.number
+    print()
     return 0
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
 
 from deepxor.plugin.static_files import content_type
 from deepxor.web.page import page_files
@@ -36,6 +36,11 @@ class PageServer(ThreadingHTTPServer):
         self.files = files
         super().__init__((HOST, port), _Handler)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Says nothing of a browser that has closed its connection."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
     @property
     def url(self) -> str:
         """The page's address."""
@@ -57,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Logs nothing, as the terminal is for the reader."""
 
     def _answer(self) -> None:
-        name = urlsplit(self.path).path.removeprefix("/")
+        name = self.path.partition("?")[0].partition("#")[0].removeprefix("/")
         content = self.server.files.get(name)
         if content is None:
             self.send_error(HTTPStatus.NOT_FOUND)
