@@ -279,8 +279,8 @@ def _call(function: Callable[[], int]) -> int:
 
     try:
         status = function()
-        if status == 128 + process.SIGNALS.number:
-            complain(process.WORDS[signal.Signals(process.SIGNALS.number)])
+        if status - 128 in process.WORDS:
+            complain(process.WORDS[signal.Signals(status - 128)])
         return status
     except _HelpPrinted:
         return 0
@@ -296,12 +296,19 @@ def _call(function: Callable[[], int]) -> int:
     except MemoryError:
         complain("not enough memory")
     except ImportError as error:
-        complain(f"a package cannot be imported: {_one_line(error)}")
+        complain(f"{_import_fault(error)}: {_one_line(error)}")
     except KeyboardInterrupt:
         number = process.SIGNALS.number or signal.SIGINT
         complain(process.WORDS[signal.Signals(number)])
         return 128 + number
     return 1
+
+
+def _import_fault(error: ImportError) -> str:
+    """Returns why a package cannot be imported; large libraries may find no room."""
+    if re.search("failed to map segment|allocate memory", str(error)):
+        return "not enough memory"
+    return "a package cannot be imported"
 
 
 def _failed(error: OSError) -> int:

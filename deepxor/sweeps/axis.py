@@ -18,6 +18,9 @@ MAX_VALUES = 1000
 # An end of a range beyond it is another slip.
 MAX_END = 1e300
 
+# Python reads no integer that is much longer.
+MAX_DIGITS = 1000
+
 SYNTAX = (
     "NAME=START:END:STEP, NAME=START:END:logCOUNT or NAME=VALUE,VALUE,..., as in "
     "depth=2:30:2, learning_rate=0.001:1:log7 or activation=relu,tanh"
@@ -44,6 +47,11 @@ class Axis:
     def __post_init__(self) -> None:
         if self.is_numeric and any(isinstance(v, float) for v in self.values):
             # 1 is 1.0 beside 0.1, so that all files have the same text for it.
+            for value in self.values:
+                if isinstance(value, int) and abs(value) > MAX_END:
+                    refuse(
+                        f"axis {self.name}", value, f"numbers of at most {MAX_END:g}"
+                    )
             object.__setattr__(self, "values", tuple(map(float, self.values)))
         if not self.values:
             refuse(f"axis {self.name}", "", "at least one value")
@@ -142,7 +150,7 @@ def _check_count(text: str, count: int) -> None:
 
 def _log_range(text: str, start: str, end: str, count: str) -> tuple[Value, ...]:
     first, last = _number(text, start), _number(text, end)
-    if first <= 0 or last <= 0 or not count.isdecimal():
+    if first <= 0 or last <= 0 or not count.isdecimal() or len(count) > MAX_DIGITS:
         refuse(
             "axis", text, f"positive ends and a count in a range of factors: {SYNTAX}"
         )
