@@ -227,6 +227,10 @@ def parse(argv: Sequence[str]) -> list[str]:
         raise ValueError(_bad_flag_file(_one_line(error))) from None
     except flags.Error as error:
         raise ValueError(_one_line(error)) from None
+    except ValueError as error:
+        if "null byte" in str(error):
+            raise ValueError(_bad_flag_file("a path with a NUL")) from None
+        raise
     if warned.getvalue():  # of a file that includes itself
         raise ValueError(_bad_flag_file(warned.getvalue()))
     flags.FLAGS.mark_as_parsed()

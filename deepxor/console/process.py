@@ -22,6 +22,15 @@ WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 # How soon a signal is looked at again that came while it could not be raised.
 SECONDS_AGAIN = 0.05
 
+# Code that would swallow an exception, or whose processes and pipes would stay half
+# made, by a part of its file's name.
+UNSAFE = (
+    "importlib._bootstrap",
+    "multiprocessing",
+    "futures/process",
+    "futures\\process",
+)
+
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -92,7 +101,8 @@ class Signals:
     def raised(self) -> Iterator[None]:
         """Lets a signal raise KeyboardInterrupt, for what has to be cleaned up.
 
-        It is not raised inside of an import or a destructor, but once they have ended.
+        It is not raised inside of an import or a destructor, or while a process is
+        started or ended, but after that.
         A second signal ends the process at once.
         """
         self._is_raised = True
@@ -117,7 +127,7 @@ class Signals:
             self._raise(frame)
 
     def _raise(self, frame: FrameType | None) -> None:
-        if hasattr(signal, "setitimer") and _would_swallow(frame):
+        if hasattr(signal, "setitimer") and _is_unsafe(frame):
             signal.signal(signal.SIGALRM, self._again)
             signal.setitimer(signal.ITIMER_REAL, SECONDS_AGAIN)
             return
@@ -138,11 +148,11 @@ class Signals:
 SIGNALS = Signals()
 
 
-def _would_swallow(frame: FrameType | None) -> bool:
-    """Returns whether code that runs would not pass an exception on as it is."""
+def _is_unsafe(frame: FrameType | None) -> bool:
+    """Returns whether code that runs is none to raise an exception in."""
     while frame is not None:
         code = frame.f_code
-        if code.co_name == "__del__" or "importlib._bootstrap" in code.co_filename:
+        if code.co_name == "__del__" or any(map(code.co_filename.__contains__, UNSAFE)):
             return True
         frame = frame.f_back
     return False
