@@ -30,7 +30,8 @@ BEGINNINGS = {
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)
 NUMBERS = st.sampled_from(
     ["", "0", "-1", "1e9", "1e400", "1e-400", "nan", "inf", "-inf", " 5", "5_0",
-     "\uff11\uff12", "9" * 400, "9" * 5000, "1" + "0" * 400, "0x10", "1.", "1,2", "true", "2:3:1"]
+     "\uff11\uff12", "9" * 400, "9" * 5000, "1" + "0" * 400, "0x10", "1.", "1,2",
+     "true", "2:3:1"]
 )  # fmt: skip
 SCHEMES = st.sampled_from(["gs://x", "s3://a/b", "hdfs://h", "file:///tmp/x"])
 PATTERNS = st.sampled_from(["(", "x{99999999999999999999}", "(" * 3000, "(?L)x", "*"])
