@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 from collections.abc import Collection
 from typing import Any, NoReturn
 
@@ -128,6 +130,23 @@ def is_integer(value: Any, low: int, high: int) -> bool:
     """
     # Python takes True for the integer 1.
     return type(value) is not bool and isinstance(value, int) and low <= value <= high
+
+
+def check_local_folder(name: str, path: str | os.PathLike[str]) -> None:
+    """Checks that a path can be that of a folder of this machine.
+
+    Args:
+        name: The argument's name.
+        path: The path.
+
+    Raises:
+        ValueError: If the path is empty or has a NUL, or is the address of something
+            elsewhere.
+    """
+    text = os.fspath(path)
+    # A path has one slash of two. A drive of Windows has one letter.
+    if not text or "\0" in text or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):
+        refuse(name, text, "a local folder")
 
 
 def check_float32(name: str, value: Any, or_zero: bool = False) -> None:

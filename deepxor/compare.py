@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from deepxor.checks import check_local_folder
 from deepxor.console import app
 from deepxor.console.compare import ReportFiles, compare_on_console
 from deepxor.console.files import check_files
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         received = ", ".join(map(repr, argv[1:]))
         raise ValueError(f"`logdir` must be a single folder. Received: {received}")
     logdir = argv[1] if len(argv) == 2 else LOGDIR.value
-    app.check_folder("logdir", logdir)
+    check_local_folder("logdir", logdir)
     for flag in (RUNS, BASELINE):
         app.check_pattern(flag.name, flag.value)
     check_files({flag.name: flag.value for flag in (HTML, CSV, JSON)})

@@ -17,7 +17,7 @@ from typing import Any
 
 from absl import flags
 
-from deepxor.checks import check_at_least, refuse
+from deepxor.checks import check_at_least, check_local_folder, refuse
 from deepxor.console import app
 from deepxor.nn.initializers import KERAS_INITIALIZERS
 from deepxor.sweeps.axis import Axis
@@ -150,8 +150,9 @@ def main(argv: Sequence[str]) -> int:
         ValueError: If an argument or a flag is wrong.
     """
     app.check_no_arguments(argv)
-    app.check_folder("logdir", LOGDIR.value)
-    app.check_folder("data_dir", DATA_DIR.value)
+    check_local_folder("logdir", LOGDIR.value)
+    if DATA_DIR.value:
+        check_local_folder("data_dir", DATA_DIR.value)
     engine = engine_from_flags()
     is_one = isinstance(engine, Processes) and engine.jobs == 1
     # Several processes have one thread each, as all cores are taken.

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from deepxor.checks import refuse
+from deepxor.checks import check_local_folder, refuse
 from deepxor.console import app
 from deepxor.console.playground import export_on_console, serve_on_console
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     if not 0 <= PORT.value <= 65535:
         refuse("port", PORT.value, "an integer from 0 to 65535")
     if EXPORT.value:
-        app.check_folder("export", EXPORT.value)
+        check_local_folder("export", EXPORT.value)
         return export_on_console(EXPORT.value)
     return serve_on_console(PORT.value, BROWSER.value)
 

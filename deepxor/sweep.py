@@ -16,6 +16,7 @@ from typing import Any
 
 from absl import flags
 
+from deepxor.checks import check_local_folder
 from deepxor.console import app
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
@@ -118,8 +119,9 @@ def main(argv: Sequence[str]) -> int:
         ValueError: If an argument or a flag is wrong.
     """
     app.check_no_arguments(argv)
-    app.check_folder("logdir", LOGDIR.value)
-    app.check_folder("hparams_logdir", HPARAMS_LOGDIR.value or None)
+    check_local_folder("logdir", LOGDIR.value)
+    if HPARAMS_LOGDIR.value:
+        check_local_folder("hparams_logdir", HPARAMS_LOGDIR.value)
     sweep, engine = sweep_from_flags(), choose_engine(JOBS.value, DASK.value)
     from deepxor.console.sweep import sweep_on_console
 

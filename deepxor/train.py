@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from deepxor import quiet
+from deepxor.checks import check_local_folder
 from deepxor.console import app
 from deepxor.nn.activations import ACTIVATIONS
 from deepxor.nn.initializers import AUTO, REPLICA_INITIALIZERS
@@ -116,7 +117,7 @@ def main(argv: Sequence[str]) -> int:
         ValueError: If an argument or a flag is wrong.
     """
     app.check_no_arguments(argv)
-    app.check_folder("logdir", LOGDIR.value)
+    check_local_folder("logdir", LOGDIR.value)
     experiment = experiment_from_flags()
     start = Run.resume if RESUME.value else Run.create
     run = start(LOGDIR.value, experiment, RUN_NAME.value)

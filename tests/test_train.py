@@ -1,21 +1,22 @@
 """The front door of train, from outside."""
 
 import os
+import resource
 import subprocess
 import sys
 
 import pytest
 
 from deepxor.xor.config import Experiment
-from deepxor.xor.run import Run
+from deepxor.xor.run import KILLED, Run
 
 QUICK = ["--num_steps=101", "--replicas=5"]
 
 
-def train(*arguments, cwd=None):
+def train(*arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", "deepxor.train", *arguments],
-        capture_output=True, text=True, check=False, cwd=cwd,
+        capture_output=True, text=True, check=False, **options,
     )  # fmt: skip
 
 
@@ -184,3 +185,18 @@ def test_what_is_loaded_is_said_on_standard_error_alone():
     printed, piped = on_terminal("deepxor.explain", *flags, stdout=subprocess.PIPE)
     assert printed.startswith(LOADING) and LOADING not in piped
     assert b"gradient norm" in piped
+
+
+def test_without_memory_for_tensorflow_the_run_can_be_resumed(tmp_path):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+
+    flags = [*QUICK, "--quiet", f"--logdir={tmp_path}"]
+    done = train(*flags, preexec_fn=limit)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("deepxor.train: not enough memory: ")
+    assert done.stderr.count("\n") == 1
+    (path,) = tmp_path.iterdir()
+    assert Run.load(path).status == KILLED
+    assert train(*flags, "--resume").returncode == 0
+    assert Run.load(path).status == "finished"

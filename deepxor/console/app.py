@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from absl import app, flags
 
-from deepxor.checks import MOST_LETTERS, refuse, shortened
+from deepxor.checks import MOST_LETTERS, shortened
 from deepxor.console import process
 
 HIDDEN_UNITS_HELP = (
@@ -33,6 +33,9 @@ RESIDUAL_HELP = (
     "Add each hidden layer's input to its output where both have the same number of "
     "units."
 )
+
+# What Python and the system say if there is none.
+NO_MEMORY = "failed to map segment|[Cc]annot allocate memory|can't start new thread"
 
 
 def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
@@ -137,23 +140,6 @@ def check_no_arguments(argv: Sequence[str]) -> None:
         )
 
 
-def check_folder(flag: str, path: str | None) -> None:
-    """Checks that a text can be the path of a folder of this machine.
-
-    Args:
-        flag: The flag's name, for the message.
-        path: The text; None for no folder.
-
-    Raises:
-        ValueError: If the text is empty or has a NUL, or is the address of something
-            elsewhere.
-    """
-    if path is None:
-        return
-    if not path or "\0" in path or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", path):
-        refuse(flag, path, "a local folder")
-
-
 def check_pattern(flag: str, pattern: str) -> None:
     """Checks that a text is a regular expression.
 
@@ -170,7 +156,11 @@ def check_pattern(flag: str, pattern: str) -> None:
             warnings.simplefilter("ignore")
             re.compile(pattern)
     except (re.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
-        refuse(flag, pattern, f"a regular expression ({_one_line(error)})")
+        received = shortened(repr(pattern), MOST_LETTERS // 2)
+        raise ValueError(
+            f"`{flag}` must be a regular expression. "
+            f"Received: {flag}={received} ({_one_line(error)})"
+        ) from None
 
 
 class _HelpFlag(flags.BooleanFlag):
@@ -297,22 +287,27 @@ def _call(function: Callable[[], int]) -> int:
         complain(_one_line(error))
     except OSError as error:
         return _failed(error)
-    except MemoryError:
-        complain("not enough memory")
-    except ImportError as error:
-        complain(f"{_import_fault(error)}: {_one_line(error)}")
     except KeyboardInterrupt:
         number = process.SIGNALS.number or signal.SIGINT
         complain(process.WORDS[signal.Signals(number)])
         return 128 + number
+    except Exception as error:
+        if _is_for_memory(error):
+            complain(f"not enough memory: {_one_line(error)}")
+        elif isinstance(error, ImportError):
+            complain(f"a package cannot be imported: {_one_line(error)}")
+        else:
+            raise
     return 1
 
 
-def _import_fault(error: ImportError) -> str:
-    """Returns why a package cannot be imported; large libraries may find no room."""
-    if re.search("failed to map segment|allocate memory", str(error)):
-        return "not enough memory"
-    return "a package cannot be imported"
+def _is_for_memory(error: Exception) -> bool:
+    """Returns whether there was no room, for an array, a library or a thread."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
+        or re.search(NO_MEMORY, str(error)) is not None
+    )
 
 
 def _failed(error: OSError) -> int:

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deepxor.checks import check_local_folder
 from deepxor.events import reader, written
 from deepxor.events.writer import SummaryWriter
 from deepxor.record_steps import is_power_of_two, next_record
@@ -114,11 +115,13 @@ def train_experiment(
         The run; its `results` are those in experiment.json in its folder.
 
     Raises:
-        ValueError: If `run_name` cannot be the name of a folder.
+        ValueError: If `run_name` cannot be the name of a folder, or `logdir` is not on
+            this machine.
         RunError: If the folder cannot be made.
         OSError: If the run cannot be written to, as on a full disk.
         KeyboardInterrupt: If Ctrl-C ended the training; the run is then interrupted.
     """
+    check_local_folder("logdir", logdir)
     run = Run.create(logdir, experiment, run_name)
     try:
         number = train(run)

@@ -191,10 +191,10 @@ def test_flags_of_absl_are_refused(command, flag):
 
 @pytest.mark.parametrize("command", ["compare"], indirect=True)
 def test_what_is_not_printable_is_escaped_and_what_is_long_is_cut(command):
-    assert command("--runs=(\n\x1b")[1].endswith("Received: runs='(\\n\\x1b'\n")
+    assert command("--runs=(\n\x1b")[1].count("Received: runs='(\\n\\x1b' (")
     assert "\\udcff" in command("a", "b\udcff")[1]
     status, line = command("--runs=" + "(" * 100_000)
-    assert status == 2 and "more letters" in line and line.endswith("(('\n")
+    assert status == 2 and "more letters" in line and "((' (" in line
 
 
 @pytest.mark.parametrize("command", ["train"], indirect=True)
@@ -211,7 +211,8 @@ def test_what_a_parser_refuses_is_escaped_too(command):
         (ValueError("a\n  b"), 2, "a b"),
         (RunError("a"), 1, "a"),
         (OSError(28, "No space left on device", "f"), 1, "f: No space left on device"),
-        (MemoryError(), 1, "not enough memory"),
+        (MemoryError(), 1, "not enough memory: MemoryError\n"),
+        (RuntimeError("can't start new thread"), 1, "not enough memory: can't start"),
         (ImportError("lib.so: failed to map segment"), 1, "not enough memory"),
         (ImportError("no module"), 1, "a package cannot be imported: no module"),
         (KeyboardInterrupt(), 130, "interrupted"),
