@@ -34,9 +34,6 @@ RESIDUAL_HELP = (
     "units."
 )
 
-# What Python and the system say if there is none.
-NO_MEMORY = "failed to map segment|[Cc]annot allocate memory|can't start new thread"
-
 
 def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
     """Parses the flags, runs `main` and exits with the status that it returns.
@@ -65,20 +62,6 @@ def call(function: Callable[[], int]) -> NoReturn:
     finally:
         process.SIGNALS.ignore()
     sys.exit(status)
-
-
-def complain(message: str) -> None:
-    """Writes one line on standard error, with the command's name before it.
-
-    Args:
-        message: The line. What cannot be printed is escaped, and if it is very long,
-            its middle is left out.
-    """
-    line = _visible(shortened(message, MOST_LETTERS))
-    try:
-        print(f"{process.command_name()}: {line}", file=sys.stderr, flush=True)
-    except OSError:  # nobody can be told
-        process.discard(2)
 
 
 @contextmanager
@@ -159,7 +142,7 @@ def check_pattern(flag: str, pattern: str) -> None:
         received = shortened(repr(pattern), MOST_LETTERS // 2)
         raise ValueError(
             f"`{flag}` must be a regular expression. "
-            f"Received: {flag}={received} ({_one_line(error)})"
+            f"Received: {flag}={received} ({process.one_line(error)})"
         ) from None
 
 
@@ -214,9 +197,9 @@ def parse(argv: Sequence[str]) -> list[str]:
             f"--{shortened(error.flagname, MOST_LETTERS // 2)}{hint}"
         ) from None
     except (flags.CantOpenFlagFileError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(_bad_flag_file(_one_line(error))) from None
+        raise ValueError(_bad_flag_file(process.one_line(error))) from None
     except flags.Error as error:
-        raise ValueError(_one_line(error)) from None
+        raise ValueError(process.one_line(error)) from None
     except ValueError as error:
         if "null byte" in str(error):
             raise ValueError(_bad_flag_file("a path with a NUL")) from None
@@ -244,14 +227,14 @@ def _illegal_value(error: flags.IllegalFlagValueError, known: flags.FlagValues) 
     message = str(error)
     flag = re.match(r"flag --(\w+)=", message)
     if flag is None:
-        return _one_line(error)
+        return process.one_line(error)
     parser = known[flag[1]].parser
     value = message[flag.end() :].removesuffix(f": {error.__context__}")
     if isinstance(parser, flags.EnumParser):
         allowed = f"one of {', '.join(parser.enum_values)}"
     else:
         allowed = parser.syntactic_help or "true or false"
-    value = _visible(shortened(value, MOST_LETTERS // 2))
+    value = process.visible(shortened(value, MOST_LETTERS // 2))
     return f"`--{flag[1]}` must be {allowed}. Received: --{flag[1]}={value}"
 
 
@@ -274,57 +257,32 @@ def _call(function: Callable[[], int]) -> int:
     try:
         status = function()
         if status - 128 in process.WORDS:
-            complain(process.WORDS[signal.Signals(status - 128)])
+            process.complain(process.WORDS[signal.Signals(status - 128)])
         return status
     except _HelpPrinted:
         return 0
     except ValueError as error:
         if "tensorflow" in sys.modules:
             raise  # flags have been checked, so this is a bug
-        complain(_one_line(error))
+        process.complain(process.one_line(error))
         return 2
     except RunError as error:
-        complain(_one_line(error))
+        process.complain(process.one_line(error))
     except OSError as error:
         return _failed(error)
     except KeyboardInterrupt:
         number = process.SIGNALS.number or signal.SIGINT
-        complain(process.WORDS[signal.Signals(number)])
+        process.complain(process.WORDS[signal.Signals(number)])
         return 128 + number
     except Exception as error:
-        if _is_for_memory(error):
-            complain(f"not enough memory: {_one_line(error)}")
-        elif isinstance(error, ImportError):
-            complain(f"a package cannot be imported: {_one_line(error)}")
-        else:
+        if not process.complain_of_machine(error):
             raise
     return 1
-
-
-def _is_for_memory(error: Exception) -> bool:
-    """Returns whether there was no room, for an array, a library or a thread."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
-        or re.search(NO_MEMORY, str(error)) is not None
-    )
 
 
 def _failed(error: OSError) -> int:
     # Nobody need be told that nobody reads standard output any more.
     if error.errno != errno.EPIPE or error.filename:
         where = f"{error.filename}: " if error.filename else ""
-        complain(f"{where}{error.strerror or _one_line(error)}")
+        process.complain(f"{where}{error.strerror or process.one_line(error)}")
     return 1
-
-
-def _visible(text: str) -> str:
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
-def _one_line(error: BaseException) -> str:
-    lines = (line.strip() for line in str(error).split("\n"))
-    return " ".join(filter(None, lines)) or type(error).__name__

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from deepxor.console import app
 from deepxor.console.files import write_files
+from deepxor.console.process import complain
 from deepxor.console.tables import make_console, print_runs
 from deepxor.report.export import csv_text, json_text
 from deepxor.report.logdir import read_logdir, solved_comparisons
@@ -61,7 +61,7 @@ def compare_on_console(
         print_runs(console, [(run.name, run.row, run.remark) for run in runs])
     else:
         matching = f" that matches runs={pattern!r}" if pattern else ""
-        app.complain(f"no run in logdir={logdir!r}{matching}")
+        complain(f"no run in logdir={logdir!r}{matching}")
     for line in (*comparisons, *(f"skipped {line}" for line in skipped)):
         console.print(Text(str(line)))
     if runs and files.html:

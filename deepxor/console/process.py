@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import PurePath
 from types import FrameType
 from typing import Any, NoReturn
+
+from deepxor.checks import MOST_LETTERS, shortened
 
 # What a command says about the signal that ended it.
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -30,6 +33,9 @@ UNSAFE = (
     "futures/process",
     "futures\\process",
 )
+
+# What Python and the system say if there is no memory.
+NO_MEMORY = "failed to map segment|[Cc]annot allocate memory|can't start new thread"
 
 _SHOW_CURSOR = b"\x1b[?25h"
 
@@ -52,6 +58,7 @@ def begin() -> None:
     imports or computes.
     """
     _open_streams()
+    sys.excepthook = _say
     SIGNALS.catch()
 
 
@@ -164,7 +171,7 @@ def _open_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             # Else the next file that is opened would take its place, and output.
-            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     for name, descriptor in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         stream: Any = getattr(sys, name)
         if stream is None:
@@ -183,3 +190,67 @@ def discard(descriptor: int) -> None:
     empty = os.open(os.devnull, os.O_WRONLY)
     os.dup2(empty, descriptor)
     os.close(empty)
+
+
+def complain(message: str) -> None:
+    """Writes one line on standard error, with the command's name before it.
+
+    Args:
+        message: The line. What cannot be printed is escaped, and if it is very long,
+            its middle is left out.
+    """
+    line = visible(shortened(message, MOST_LETTERS))
+    try:
+        print(f"{command_name()}: {line}", file=sys.stderr, flush=True)
+    except OSError:  # nobody can be told
+        discard(2)
+
+
+def complain_of_machine(error: BaseException) -> bool:
+    """Writes a line about an error that is the machine's fault and not the program's.
+
+    Args:
+        error: The error.
+
+    Returns:
+        Whether there was no room for an array, a library or a thread, or a package
+        cannot be imported; otherwise nothing is written.
+    """
+    no_memory = (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
+        or re.search(NO_MEMORY, str(error)) is not None
+    )
+    if no_memory:
+        complain(f"not enough memory: {one_line(error)}")
+    elif isinstance(error, ImportError):
+        complain(f"a package cannot be imported: {one_line(error)}")
+    return no_memory or isinstance(error, ImportError)
+
+
+def visible(text: str) -> str:
+    """Returns a text in which characters that cannot be printed are escaped.
+
+    Args:
+        text: The text.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def one_line(error: BaseException) -> str:
+    """Returns the message of an error in one line; its class if there is none.
+
+    Args:
+        error: The error.
+    """
+    lines = (line.strip() for line in str(error).split("\n"))
+    return " ".join(filter(None, lines)) or type(error).__name__
+
+
+def _say(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Writes about an error that has ended an import of the command itself."""
+    if not complain_of_machine(error):
+        sys.__excepthook__(kind, error, trace)

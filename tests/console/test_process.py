@@ -291,3 +291,19 @@ def test_a_name_that_is_no_utf8_works(demo_logdir, tmp_path):
     assert done.returncode == 0 and done.stderr == ""
     for kind in ("html", "csv", "json"):
         assert (tmp_path / f"\udcff.{kind}").stat().st_size > 100
+
+
+def test_a_package_that_is_missing_is_one_line(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise ImportError('first\\n  second')")
+    paths = os.pathsep.join([os.fspath(tmp_path), *sys.path])
+    done = shell('"$@"', "train", PYTHONPATH=paths)
+    said = "deepxor.train: a package cannot be imported: first second\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
+def test_a_sweep_works_with_closed_streams(tmp_path):
+    flags = [*SWEEP, f"--logdir={tmp_path}", "--hparams_logdir="]
+    done = shell('"$@" <&- >&- 2>&-', *flags)
+    assert done.returncode == 0
+    (table,) = tmp_path.glob("*/networks.csv")
+    assert len(table.read_text().splitlines()) == 1 + 3 * 2
