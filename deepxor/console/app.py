@@ -147,15 +147,21 @@ def check_pattern(flag: str, pattern: str) -> None:
 
 
 class _HelpFlag(flags.BooleanFlag):
-    """--help, which prints the flags and ends the command."""
+    """A flag that prints all flags and ends the command.
 
-    def __init__(self) -> None:
-        super().__init__("help", False, "Print the flags.", short_name="?")
+    Args:
+        name: Its name.
+        write: What prints them.
+    """
+
+    def __init__(self, name: str, write: Callable[[], None]) -> None:
+        super().__init__(name, False, "Print the flags.")
+        self._write = write
 
     def parse(self, argument: str | bool) -> None:
         """Prints the flags, if the value is true."""
         if self._parse(argument):
-            app.usage(shorthelp=True, writeto_stdout=True)
+            self._write()
             raise _HelpPrinted
 
 
@@ -164,7 +170,7 @@ class _HelpPrinted(Exception):
 
 
 def parse(argv: Sequence[str]) -> list[str]:
-    """Parses the flags that deepxor defines, and --help and --flagfile.
+    """Parses the flags that deepxor defines, and --help, --helpxml and --flagfile.
 
     Args:
         argv: The program's name, and the arguments.
@@ -178,7 +184,9 @@ def parse(argv: Sequence[str]) -> list[str]:
     # The flags of libraries, such as absl's own, would do what nobody expects.
     kind: Any = flags.FlagValues  # it has no types
     known = kind()
-    known["help"] = _HelpFlag()
+    known["help"] = _HelpFlag("help", _print_help)
+    # For the program that writes the pages of the flags.
+    known["helpxml"] = _HelpFlag("helpxml", flags.FLAGS.write_help_in_xml_format)
     for module, defined in flags.FLAGS.flags_by_module_dict().items():
         if not module.startswith("absl."):
             for flag in defined:
@@ -208,6 +216,10 @@ def parse(argv: Sequence[str]) -> list[str]:
         raise ValueError(_bad_flag_file(warned.getvalue()))
     flags.FLAGS.mark_as_parsed()
     return arguments
+
+
+def _print_help() -> None:
+    app.usage(shorthelp=True, writeto_stdout=True)
 
 
 def _name_command() -> None:
