@@ -57,7 +57,8 @@ def _repr(value: Any) -> str:
     try:
         return repr(value)
     except ValueError:  # Python writes no integer of more than 4300 digits
-        return f"a number of {value.bit_length()} bits"
+        bits = f" of {value.bit_length()} bits" if isinstance(value, int) else ""
+        return f"{type(value).__name__}{bits}, too long to be written"
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
