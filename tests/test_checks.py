@@ -57,7 +57,9 @@ def test_what_is_not_positive_and_finite_is_refused(value):
 
 @pytest.mark.parametrize("path", ["gs://x", Path("gs://x"), "s3://a/b", "", "a\0b"])
 def test_the_address_of_something_elsewhere_is_no_local_folder(path, tmp_path):
-    with pytest.raises(ValueError, match="`logdir` must be a local folder. Received: "):
+    with pytest.raises(
+        ValueError, match=r"`logdir` must be a local folder\. Received: "
+    ):
         check_local_folder("logdir", path)
 
 
@@ -68,9 +70,7 @@ def test_a_local_folder_may_have_any_name(path):
 
 def test_an_experiment_is_trained_into_a_local_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        ValueError, match="must be a local folder. Received: logdir='gs"
-    ):
+    with pytest.raises(ValueError, match="Received: logdir='gs"):
         deepxor.train_experiment(deepxor.Experiment(num_steps=1), "gs://x")
     assert not any(tmp_path.iterdir())
 

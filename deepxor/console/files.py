@@ -38,27 +38,30 @@ def write_files(contents: Mapping[str, bytes]) -> None:
     """Writes files, all of them or none.
 
     Each is written beside its place, and renamed once all have been written. What is no
-    file on a disk, such as a pipe, is written in its place.
+    file on a disk, such as a pipe, is written in its place, and first, as that can
+    neither be taken back nor may hold up a signal.
 
     Args:
         contents: The content of each file by its path.
 
     Raises:
-        OSError: If one cannot be written. No file has changed then.
+        OSError: If one cannot be written. No file on a disk has changed then.
     """
+    files = {}
+    for path, content in contents.items():
+        with _named(path):
+            if _is_file(path):
+                files[path] = content
+            else:
+                _write_in_place(path, content)
     parts: dict[str, str] = {}
     with SIGNALS.held():
         try:
-            for path, content in contents.items():
+            for path, content in files.items():
+                place = os.path.realpath(path)
+                parts[place] = f"{place}.part"
                 with _named(path):
-                    if _is_file(path):
-                        place = os.path.realpath(path)
-                        parts[place] = f"{place}.part"
-                        _write_part(place, parts[place], content)
-            for path, content in contents.items():
-                with _named(path):
-                    if not _is_file(path):
-                        _write_in_place(path, content)
+                    _write_part(place, parts[place], content)
             for place, part in parts.items():
                 with _named(place):
                     os.replace(part, place)

@@ -95,7 +95,10 @@ class Signals:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Lets signals wait until the context ends, for what is to be done whole."""
+        """Lets a signal wait until the context ends, for what is to be done whole.
+
+        A second signal ends the process at once.
+        """
         self._is_held = True
         try:
             yield
@@ -109,8 +112,7 @@ class Signals:
         """Lets a signal raise KeyboardInterrupt, for what has to be cleaned up.
 
         It is not raised inside of an import or a destructor, or while a process is
-        started or ended, but after that.
-        A second signal ends the process at once.
+        started or ended, but after that. A second signal ends the process at once.
         """
         self._is_raised = True
         try:
@@ -123,11 +125,10 @@ class Signals:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         is_first = not self.number
         self.number = self.number or number
-        if self._is_held:
-            return
-        if not self._is_raised or not is_first:
+        if not is_first or not (self._is_held or self._is_raised):
             self._end(self.number)
-        self._raise(frame)
+        if not self._is_held:
+            self._raise(frame)
 
     def _again(self, number: int, frame: FrameType | None) -> None:
         if self._is_raised:

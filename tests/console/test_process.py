@@ -307,3 +307,26 @@ def test_a_sweep_works_with_closed_streams(tmp_path):
     assert done.returncode == 0
     (table,) = tmp_path.glob("*/networks.csv")
     assert len(table.read_text().splitlines()) == 1 + 3 * 2
+
+
+def test_a_pipe_without_a_reader_does_not_hold_up_a_signal(demo_logdir, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    flags = [f"--csv={tmp_path}/pipe", f"--json={tmp_path}/json"]
+    process = subprocess.Popen(
+        command("compare", demo_logdir, *flags), stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (143, "deepxor.compare: terminated\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_second_signal_ends_what_is_held():
+    done = run(
+        "with process.SIGNALS.held():\n"
+        "    send(); time.sleep(0.01); print('held', flush=True)\n"
+        "    send(); time.sleep(60)\n"
+    )
+    assert done.stdout == "held\n"
+    assert_ended(done, signal.SIGTERM, "x")
