@@ -25,13 +25,13 @@ WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 # How soon a signal is looked at again that came while it could not be raised.
 SECONDS_AGAIN = 0.05
 
-# Code that would swallow an exception, or whose processes and pipes would stay half
-# made, by a part of its file's name.
+# Modules whose code would swallow an exception, or whose processes and pipes would stay
+# half made, by what their names begin with.
 UNSAFE = (
     "importlib._bootstrap",
+    "_frozen_importlib",
     "multiprocessing",
-    "futures/process",
-    "futures\\process",
+    "concurrent.futures.process",
 )
 
 # What Python and the system say if there is no memory.
@@ -159,8 +159,8 @@ SIGNALS = Signals()
 def _is_unsafe(frame: FrameType | None) -> bool:
     """Returns whether code that runs is none to raise an exception in."""
     while frame is not None:
-        code = frame.f_code
-        if code.co_name == "__del__" or any(map(code.co_filename.__contains__, UNSAFE)):
+        module = str(frame.f_globals.get("__name__"))
+        if frame.f_code.co_name == "__del__" or module.startswith(UNSAFE):
             return True
         frame = frame.f_back
     return False
