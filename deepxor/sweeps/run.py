@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from deepxor.checks import check_choice, refuse
+from deepxor.checks import check_choice, check_local_folder, refuse
 from deepxor.runs.folder import RunError
 from deepxor.sweeps.axis import Axis, is_geometric
 from deepxor.sweeps.cells import Cells
@@ -100,7 +100,7 @@ def sweep(
         a pandas.DataFrame if pandas is installed, else a NumPy record array.
 
     Raises:
-        ValueError: If a setting is wrong, or an axis.
+        ValueError: If a setting or an axis is wrong, or `folder` is elsewhere.
         RunError: If the folder or the engine cannot be used.
     """
     check_choice("task", task, TASKS)
@@ -108,6 +108,7 @@ def sweep(
     engine = choose_engine(jobs, dask)
     description = Sweep(TASKS[task], tuple(named), replicas, settings)
     if folder is not None:
+        check_local_folder("folder", folder)
         rows = run_sweep(description, Path(folder), engine)
     else:
         with tempfile.TemporaryDirectory() as scratch:

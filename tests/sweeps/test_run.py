@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import deepxor
 from deepxor.console.sweep import print_outcome, sweep_on_console
 from deepxor.runs.folder import RunError
 from deepxor.sweeps.engines.processes import Processes
@@ -24,6 +25,11 @@ def failed(tmp_path_factory):
     sweep = toy_sweep(ToyTask(width=6))
     path = tmp_path_factory.mktemp("failed") / "logdir" / "sweep"
     return sweep, path, run_sweep(sweep, path, Processes(2))
+
+
+def test_a_folder_that_is_elsewhere_is_refused():
+    with pytest.raises(ValueError, match="`folder` must be a local folder"):
+        deepxor.sweep({"depth": [1, 2]}, width=2, folder="gs://bucket/sweep")
 
 
 def test_a_cell_that_fails_is_rows_with_the_reason_and_the_others_go_on(failed):
