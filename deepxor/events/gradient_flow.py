@@ -44,6 +44,9 @@ _TAG = re.compile(re.escape(TAG) + "(|-[0-9a-f]{8})")
 DIAGNOSIS_TAG = "gradient_flow/diagnosis"
 DIAGNOSIS_FIELDS = ("verdict", "layer", "evidence", "advice", "causes")
 
+# The largest size in bytes of the names of a series, and of a diagnosis.
+MAX_NAMES_BYTES, MAX_DIAGNOSIS_BYTES = 2**24, 2**20
+
 # The names of a series: those of its quantities and those of its layers, the latter in
 # forward order.
 Names = tuple[tuple[str, ...], tuple[str, ...]]
@@ -274,11 +277,13 @@ def diagnosis_value(diagnosis: Mapping[str, object]) -> summary_pb2.Summary.Valu
 
 
 def names(content: bytes) -> Names | None:
-    """Returns the names of a series, or None if its metadata has none.
+    """Returns the names of a series, or None if its metadata has none, or too long.
 
     Args:
         content: The content of the plugin in the metadata of the series.
     """
+    if len(content) > MAX_NAMES_BYTES:
+        return None
     try:
         parsed = json.loads(content)
         found = parsed["quantities"], parsed["layers"]

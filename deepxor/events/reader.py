@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import itertools
-import json
 import os
-import struct
-from collections.abc import Container, Iterator
+from collections import Counter
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
-from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2
-from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
-from tensorboard.util import tensor_util
+from tensorboard.compat.proto import event_pb2, summary_pb2
 
 from deepxor.events import gradient_flow
-from deepxor.events.joining import Part, join
-
-# A record of the file is its length (8 bytes), the checksum of the length (4 bytes),
-# the content, and the checksum of the content (4 bytes).
-_FRAME_BYTES = 16
+from deepxor.events.joining import MAX_SERIES, Part, join
+from deepxor.events.record_file import BrokenFileError, read_records
+from deepxor.events.tensor import numbers
+from deepxor.runs.json_file import parse_json
+from deepxor.runs.regular_file import check_regular
 
 PATTERN = "events.out.tfevents.*"
 
@@ -59,11 +56,17 @@ class RunEvents:
         flow: The records of the gradients; None if there are none that can be read.
         diagnosis: `gradient_flow.DIAGNOSIS_FIELDS` by name, each a string or None;
             empty if there is no diagnosis.
+        damage: What could not be read and why, a text for each; a text may have any
+            letters.
+        unfinished: Which files end inside of a record, a text for each, as a file does
+            while it is written and after its process was killed.
     """
 
     scalars: dict[str, dict[int, float]] = field(default_factory=dict)
     flow: GradientFlow | None = None
     diagnosis: dict[str, str | None] = field(default_factory=dict)
+    damage: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
 
 
 def event_files(run_dir: str | os.PathLike[str]) -> list[Path]:
@@ -78,16 +81,26 @@ def event_files(run_dir: str | os.PathLike[str]) -> list[Path]:
     return sorted(Path(run_dir).glob(PATTERN))
 
 
-def event_folders(logdir: str | os.PathLike[str]) -> list[Path]:
+def event_folders(
+    logdir: str | os.PathLike[str],
+    on_error: Callable[[OSError], object] | None = None,
+) -> list[Path]:
     """Returns the folders with event files, which are TensorBoard's runs.
 
     Args:
         logdir: The logdir, which is one of the folders if it has event files itself.
+        on_error: What is called with the error of each folder that cannot be looked
+            into; None for nothing.
 
     Returns:
         The paths, sorted.
     """
-    return sorted({path.parent for path in Path(logdir).rglob(PATTERN)})
+    walked = os.walk(logdir, onerror=on_error)
+    return sorted(
+        Path(folder)
+        for folder, folders, files in walked
+        if fnmatch.filter((*folders, *files), PATTERN)
+    )
 
 
 def flow_names(run_dir: str | os.PathLike[str]) -> gradient_flow.Names | None:
@@ -101,7 +114,7 @@ def flow_names(run_dir: str | os.PathLike[str]) -> gradient_flow.Names | None:
         The names, or None if there is no series.
     """
     for path in event_files(run_dir):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, BrokenFileError):
             names = _file_names(path)
             if names is not None:
                 return names
@@ -110,7 +123,8 @@ def flow_names(run_dir: str | os.PathLike[str]) -> gradient_flow.Names | None:
 
 def _file_names(path: Path) -> gradient_flow.Names | None:
     tag = gradient_flow.TAG.encode()
-    for record in _records(path):
+    check_regular(path)
+    for record in read_records(path):
         # Records without the tag are not parsed, as a file may be long.
         event = _event(record) if tag in record else None
         for value in event.summary.value if event else ():
@@ -127,7 +141,7 @@ def read_run(
     """Reads a run's scalars, records of gradients and diagnosis in one pass.
 
     Args:
-        run_dir: The run's folder. A file that breaks off in the middle is read up to
+        run_dir: The run's folder. A file that cannot be read any further is read up to
             there.
         tags: The tags of the scalars to read; None for all.
 
@@ -136,13 +150,13 @@ def read_run(
     """
     reading = _Reading(tags)
     for path in event_files(run_dir):
-        for event in _events(path):
-            for value in event.summary.value:
-                reading.add(value, event.step)
+        reading.read(path)
     scalars = {
         tag: dict(sorted(values.items())) for tag, values in reading.scalars.items()
     }
-    return RunEvents(scalars, reading.flow(), reading.diagnosis)
+    flow = reading.flow()  # which may add to the damage
+    damage, unfinished = tuple(reading.damage), tuple(reading.unfinished)
+    return RunEvents(scalars, flow, reading.diagnosis, damage, unfinished)
 
 
 class _Reading:
@@ -155,8 +169,41 @@ class _Reading:
         # The keys are the suffixes of the series' tags.
         self._parts: dict[str, Part] = {}
         self._order = itertools.count()
+        self._left_out: Counter[str] = Counter()
+        self._damage: list[str] = []
         self.scalars: dict[str, dict[int, float]] = {}
         self.diagnosis: dict[str, str | None] = {}
+        self.unfinished: list[str] = []
+
+    @property
+    def damage(self) -> list[str]:
+        """What could not be read and why."""
+        counts = (f"{count:,} {what}" for what, count in self._left_out.items())
+        return [*self._damage, *counts]
+
+    def read(self, path: Path) -> None:
+        """Reads a file up to where it breaks off."""
+        try:
+            check_regular(path)
+            for record in read_records(path):
+                event = _event(record)
+                if event is None:
+                    self._left_out[
+                        f"of the records of {path.name} left out: no events"
+                    ] += 1
+                    continue
+                for value in event.summary.value:
+                    self.add(value, event.step)
+        except BrokenFileError as error:
+            if error.is_cut:
+                self.unfinished.append(f"{path.name} ends in an {error}")
+            else:
+                self._damage.append(
+                    f"{path.name} is damaged ({error}): read up to there"
+                )
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            self._damage.append(f"{path.name} cannot be read ({reason})")
 
     def add(self, value: summary_pb2.Summary.Value, step: int) -> None:
         tag = value.tag
@@ -167,7 +214,7 @@ class _Reading:
         if suffix is not None:
             self._add_table(suffix, value, step)
         elif tag == gradient_flow.DIAGNOSIS_TAG:
-            self.diagnosis = _diagnosis(value) or self.diagnosis
+            self._add_diagnosis(value)
         elif self._tags is None or tag in self._tags:
             number = _number(value, plugin)
             if number is not None:
@@ -178,6 +225,7 @@ class _Reading:
         joined = join(list(self._parts.values()))
         if joined is None:
             return None
+        self._damage += joined.left_out
         columns = {
             name: joined.tables[:, row].astype(np.float64)
             for row, name in enumerate(gradient_flow.QUANTITIES)
@@ -190,41 +238,30 @@ class _Reading:
         if suffix not in self._parts:
             names = gradient_flow.names(value.metadata.plugin_data.content)
             if names is None:
+                self._left_out[
+                    "records of gradients left out: they name no layers"
+                ] += 1
+                return
+            if len(self._parts) >= MAX_SERIES:
+                self._left_out["records of gradients left out: too many series"] += 1
                 return
             self._parts[suffix] = Part(names, [])
         part = self._parts[suffix]
-        table = _array(value.tensor)
-        if table is not None and table.shape == tuple(map(len, part.names)):
+        table = numbers(value.tensor, tuple(map(len, part.names)))
+        if table is None:
+            self._left_out[
+                f"records of gradients left out: not {len(part.names[0]):,} quantities "
+                f"x {len(part.names[1]):,} layers, as the first of them says"
+            ] += 1
+        else:
             part.records.append((step, next(self._order), table))
 
-
-def _events(path: Path) -> Iterator[event_pb2.Event]:
-    """Yields the events of a file up to where it breaks off."""
-    for record in _records(path):
-        event = _event(record)
-        if event is None:
-            return
-        yield event
-
-
-def _records(path: Path) -> Iterator[bytes]:
-    """Yields the records of a file up to where it breaks off.
-
-    TensorBoard's own loader imports TensorFlow, which takes three seconds, or checks
-    every byte in Python, which takes a minute for a hundred runs. This function checks
-    the checksum of a record's length only; its caller finds out whether it parses.
-    """
-    with path.open("rb") as file:
-        whole = os.fstat(file.fileno()).st_size
-        while len(header := file.read(12)) == 12:
-            size, checksum = struct.unpack("<QI", header)
-            # No memory is reserved for a record that claims to be longer than the file.
-            if masked_crc32c(header[:8]) != checksum or size > whole:
-                return
-            record = file.read(size)
-            if len(record) < size or len(file.read(4)) < 4:
-                return
-            yield record
+    def _add_diagnosis(self, value: summary_pb2.Summary.Value) -> None:
+        found = _diagnosis(value)
+        if found is None:
+            self._left_out["diagnoses left out: they cannot be read"] += 1
+        else:
+            self.diagnosis = found or self.diagnosis
 
 
 def _event(record: bytes) -> event_pb2.Event | None:
@@ -239,32 +276,28 @@ def _number(value: summary_pb2.Summary.Value, plugin: str) -> float | None:
         return float(value.simple_value)
     if plugin != "scalars":
         return None
-    array = _array(value.tensor)
-    return float(array.item()) if array is not None and array.size == 1 else None
+    array = numbers(value.tensor)
+    return None if array is None else float(array.item())
 
 
-def _array(tensor: tensor_pb2.TensorProto) -> np.ndarray | None:
-    """Returns the numbers of a tensor, or None if it is broken or has no numbers."""
-    try:
-        array = tensor_util.make_ndarray(tensor)
-    except (TypeError, ValueError):
+def _diagnosis(value: summary_pb2.Summary.Value) -> dict[str, str | None] | None:
+    """Returns the diagnosis at a run's end; empty if it is one of before.
+
+    It is None if it cannot be read.
+    """
+    content = b"".join(value.tensor.string_val[:1])
+    if len(content) > gradient_flow.MAX_DIAGNOSIS_BYTES:
         return None
-    return array if np.issubdtype(array.dtype, np.number) else None
-
-
-def _diagnosis(value: summary_pb2.Summary.Value) -> dict[str, str | None]:
-    """Returns the diagnosis at a run's end; empty if it is broken or of before."""
-    found = _json(b"".join(value.tensor.string_val[:1]))
+    try:
+        found = parse_json(content)
+    except ValueError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    if found.get("is_running"):
+        return {}
     fields = {name: found.get(name) for name in gradient_flow.DIAGNOSIS_FIELDS}
     is_right = isinstance(fields["verdict"], str) and all(
         isinstance(text, (str, type(None))) for text in fields.values()
     )
-    return fields if is_right and not found.get("is_running") else {}
-
-
-def _json(content: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(content)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return fields if is_right else None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Iterator
 
 from deepxor.events import gradient_flow
 from deepxor.plugin.payload import Records
-from deepxor.text import text_cell
-
-_HEADINGS = ("run", "step", "layer", *gradient_flow.QUANTITIES)
+from deepxor.text import table_csv
 
 
 def csv_bytes(run: str, records: Records) -> bytes:
@@ -21,14 +18,13 @@ def csv_bytes(run: str, records: Records) -> bytes:
         run: The name of the run.
         records: The records of the run.
     """
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(_HEADINGS)
-    name, *layers = map(text_cell, (run, *records.layers))
+    heading = ("run", "step", "layer", *gradient_flow.QUANTITIES)
+    text = table_csv(heading, _rows(run, records), line_end="\r\n")
+    return text.encode()
+
+
+def _rows(run: str, records: Records) -> Iterator[list[object]]:
     for step, table in zip(records.steps, records.tables, strict=True):
         # As text, a number is the shortest one that is this float32 and no other.
-        for layer, numbers in zip(layers, table.T.astype(str).tolist(), strict=True):
-            cells = ("" if number == "nan" else number for number in numbers)
-            writer.writerow([name, f"{step:.0f}", layer, *cells])
-    # Names from JSON may have a lone surrogate, which UTF-8 cannot encode.
-    return file.getvalue().encode(errors="replace")
+        for layer, numbers in zip(records.layers, table.T, strict=True):
+            yield [run, int(step), layer, *numbers]

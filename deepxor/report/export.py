@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepxor.report.significance import Comparison
-from deepxor.text import text_cell
+from deepxor.text import table_csv
 
 # The columns of a row in their order; a value that is not known is None. `diverged` and
 # `dead` are numbers of replicas. Gradients are norms at the first record, and `decades`
@@ -30,12 +28,8 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
         rows: For each run the values by column, one of `COLUMNS`; None becomes an empty
             cell. A text that a spreadsheet would run gets an apostrophe in front.
     """
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in COLUMNS])
-    return file.getvalue()
+    cells = ([_finite(row.get(column)) for column in COLUMNS] for row in rows)
+    return table_csv(COLUMNS, cells)
 
 
 def json_text(
@@ -77,7 +71,3 @@ def json_text(
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _cell(value: Any) -> Any:
-    return text_cell(value) if isinstance(value, str) else _finite(value)

@@ -6,19 +6,22 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deepxor.checks import is_integer
 from deepxor.events.gradient_flow import exactly_zero, not_recorded
 from deepxor.events.reader import GradientFlow, RunEvents, event_folders, read_run
 from deepxor.report.run import ReportRun
 from deepxor.report.significance import Comparison, compare_rates
 from deepxor.runs.folder import RunError
 from deepxor.statistics import wilson_interval
-from deepxor.text import printable
-from deepxor.xor.run import FINISHED, Run, find_runs, unfinished_results
+from deepxor.text import printable, printable_lines
+from deepxor.xor.run import FILE, FINISHED, Run, find_runs, unfinished_results
 
 # The tags that the report needs; a run has fifty times as many other scalars.
 BANDS = ("cost", "cost/p10", "cost/p90")
@@ -26,6 +29,12 @@ LOSSES = ("loss", "batch_loss", "epoch_loss")
 TAGS = (*BANDS, *LOSSES, "accuracy", "solved")
 
 FOREIGN = "monitored"
+
+# The results of experiment.json that are shown.
+_RESULTS = (
+    "steps", "solved", "diverged", "dead", "cost", "accuracy", "first_gradient",
+    "last_gradient", "verdict", "layer", "evidence", "advice", "causes", "seconds",
+)  # fmt: skip
 
 
 def read_logdir(
@@ -49,17 +58,99 @@ def read_logdir(
     """
     wanted = re.compile(pattern)
     runs, skipped = find_runs(logdir)
-    monitored, unreadable = _monitored(Path(logdir), wanted)
+    reading, closed = _Reading(), dict[str, str]()
+    found = [
+        reading.run(run.name, partial(_lab_run, run, with_events))
+        for run in runs
+        if wanted.search(run.name)
+    ]
+    foreign = [
+        reading.run(name, partial(_monitored_run, path, name))
+        for name, path in _monitored(Path(logdir), closed)
+        if wanted.search(name)
+    ]
+    skipped = {**closed, **skipped}
     # A folder with event files is listed for these, and not for the file it lacks.
-    seen = {part for name in (*monitored, *unreadable) for part in _with_parents(name)}
+    seen = {part for name in reading.names for part in _with_parents(name)}
     lines = [
         line
         for name, line in skipped.items()
-        if wanted.search(name) and (name not in seen)
+        if wanted.search(name) and name not in seen
     ]
-    lines += [f"{name!r}: {reason}" for name, reason in unreadable.items()]
-    found = [_lab_run(run, with_events) for run in runs if wanted.search(run.name)]
-    return [*found, *monitored.values()], [printable(line) for line in lines]
+    shown = [run for run in (*found, *foreign) if run is not None]
+    return _with_own_names(shown), [
+        printable(line) for line in (*lines, *reading.lines)
+    ]
+
+
+class UnreadableFolderError(Exception):
+    """Says why a folder is not shown."""
+
+
+class _Reading:
+    """Reads folder by folder, so that none can keep the others from being shown.
+
+    Attributes:
+        names: The names of all folders of `GradientMonitor`s, shown or not.
+        lines: A line for each folder that is not shown, or not as a whole.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.lines: list[str] = []
+
+    def run(self, name: str, read: Callable[[], ReportRun]) -> ReportRun | None:
+        """Returns a run with texts that can be printed; None if it cannot be read."""
+        self.names.append(name)
+        try:
+            run = read()
+            self.lines += [f"{name!r}: {line}" for line in _damage(run)]
+            return _with_printable_texts(run)
+        except UnreadableFolderError as error:
+            reason = str(error)
+        except MemoryError:
+            reason = "too large to be read"
+        except Exception as error:
+            # Nothing is known to get here. A folder may hold anything, though, and
+            # what it costs must not be the other runs.
+            reason = f"cannot be read ({type(error).__name__}: {error})"
+        self.lines.append(f"{name!r}: {reason}")
+        return None
+
+
+def _damage(run: ReportRun) -> list[str]:
+    """Returns what of a run's event files could not be read.
+
+    The files of a run that has not finished may end inside of a record.
+    """
+    is_finished = run.row["status"] == FINISHED
+    return [*run.events.damage, *(run.events.unfinished if is_finished else ())]
+
+
+def _with_printable_texts(run: ReportRun) -> ReportRun:
+    """Returns a run without a text that would harm a terminal, a file or a page."""
+    row = {column: _printable_value(value) for column, value in run.row.items()}
+    settings = {name: _printable_value(value) for name, value in run.settings.items()}
+    remark = printable(run.remark)
+    return replace(run, name=row["run"], row=row, settings=settings, remark=remark)
+
+
+def _with_own_names(runs: Sequence[ReportRun]) -> list[ReportRun]:
+    """Returns runs of which no two have the same printable name."""
+    taken: set[str] = set()
+    found = []
+    for run in runs:
+        name, number = run.name, 1
+        while name in taken:
+            number += 1
+            name = f"{run.name} ({number})"
+        taken.add(name)
+        found.append(replace(run, name=name, row={**run.row, "run": name}))
+    return found
+
+
+def _printable_value(value: Any) -> Any:
+    return printable_lines(value) if isinstance(value, str) else value
 
 
 def solved_comparisons(
@@ -144,15 +235,17 @@ def _lab_run(run: Run, with_events: bool) -> ReportRun:
     remark = "" if run.status == FINISHED else run.status
     needs_events = with_events or not run.results
     events = read_run(run.path, _tags(run)) if needs_events else RunEvents()
-    results = dict(run.results)
-    if not results:
+    # A file may have further results, and some of other names than these.
+    results = {name: run.results.get(name) for name in _RESULTS}
+    if not run.results:
         results = unfinished_results(run.experiment, events.scalars)
         if results:
             results["steps"] = results.pop("step") + 1
             remark = f"{run.status} at step {results['steps'] - 1}"
         else:
             remark = f"{run.status}, no record"
-    results = {**events.diagnosis, **results}
+    known = {name: value for name, value in results.items() if value is not None}
+    results = {**events.diagnosis, **known}
     names = run.experiment.layer_names
     row = _row(run.name, run.status, {
         "first_layer": names[0], "last_layer": names[-1], **results,
@@ -163,7 +256,7 @@ def _lab_run(run: Run, with_events: bool) -> ReportRun:
     settings["hidden_units"] = ", ".join(map(str, run.experiment.hidden))
     for name in ("depth", "width", "weight_variance", "bias_variance"):
         del settings[name]  # the two above say it
-    return ReportRun(printable(run.name), row, settings, remark, events)
+    return ReportRun(run.name, row, settings, remark, events)
 
 
 def _tags(run: Run) -> tuple[str, ...]:
@@ -174,44 +267,50 @@ def _tags(run: Run) -> tuple[str, ...]:
 
 def _row(name: str, status: str, results: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a row, the values of a run by column, one of `export.COLUMNS`."""
-    row = {"run": printable(name), "status": status, "solved": None, **results}
+    row: dict[str, Any] = {"run": name, "status": status, "solved": None}
+    row |= results
     for count in ("diverged", "dead"):
         # A file may hold something else, and one of an older version lacks the latter.
-        if not isinstance(row.get(count), int):
+        if not is_integer(row.get(count), 0, row["replicas"] or 0):
             row[count] = None
     if row["solved"] is not None:
         low, high = wilson_interval(row["solved"], row["replicas"])
         row |= {"solved_low": low, "solved_high": high}
     first, last = row.get("first_gradient"), row.get("last_gradient")
     if first and last and first > 0 and last > 0:
-        row["decades"] = math.log10(last / first)
+        # The ratio of the two may be too large or too small for a float.
+        row["decades"] = math.log10(last) - math.log10(first)
     return row
 
 
-def _monitored(
-    root: Path, wanted: re.Pattern[str]
-) -> tuple[dict[str, ReportRun], dict[str, str]]:
-    """Reads the folders with event files that are not runs of the XOR laboratory.
+def _monitored(root: Path, closed: dict[str, str]) -> list[tuple[str, Path]]:
+    """Returns name and path of the folders with event files and no experiment.json.
 
-    Returns:
-        The runs by name; and the reasons for which others cannot be read, by name.
+    Adds to `closed` a line for each folder that cannot be looked into, by its name.
     """
-    found, unreadable = {}, {}
-    for path in event_folders(root):
-        name = path.relative_to(root).as_posix()
-        if (path / "experiment.json").exists() or not wanted.search(name):
-            continue
-        try:
-            events = read_run(path, TAGS)
-        except OSError as error:
-            unreadable[name] = error.strerror or type(error).__name__
-            continue
-        if events.flow is None:
-            unreadable[name] = "event files without a readable gradient flow"
-        else:
-            row = _flow_row(name, events)
-            found[name] = ReportRun(printable(name), row, events=events)
-    return found, unreadable
+
+    def name_of(path: Path) -> str:
+        return path.relative_to(root).as_posix()
+
+    def note(error: OSError) -> None:
+        name = name_of(Path(error.filename))
+        closed[name] = f"{name!r}: {error.strerror}"
+
+    return [
+        (name_of(path), path)
+        for path in event_folders(root, note)
+        # Path.exists raises an error where a folder cannot be looked into.
+        if not os.path.exists(path / FILE)
+    ]
+
+
+def _monitored_run(path: Path, name: str) -> ReportRun:
+    """Reads a folder with event files that is not a run of the XOR laboratory."""
+    events = read_run(path, TAGS)
+    if events.flow is None:
+        reasons = ("event files without a readable gradient flow", *events.damage)
+        raise UnreadableFolderError("; ".join(reasons))
+    return ReportRun(name, _flow_row(name, events), events=events)
 
 
 def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:

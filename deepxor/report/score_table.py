@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deepxor import verdicts
+from deepxor.text import table_csv
 from deepxor.verdicts import verdict_style
 
 NOT_CONVERGED = "n/c"
@@ -146,17 +145,15 @@ def score_csv(rows: Sequence[str], columns: Sequence[str], scores: Scores) -> st
         columns: The names of the columns from left to right.
         scores: The score of every row and column.
     """
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    lines = []
     for row in rows:
         for column in columns:
             score = scores[row, column]
             seeds, converged = len(score.verdicts), len(score.accuracies)
             numbers = [_rounded(value) for value in (score.mean, score.spread)]
             texts = (score.verdict_text, score.cause_text, score.published_text)
-            writer.writerow([row, column, seeds, converged, *numbers, *texts])
-    return file.getvalue()
+            lines.append([row, column, seeds, converged, *numbers, *texts])
+    return table_csv(CSV_COLUMNS, lines)
 
 
 def _rounded(value: float | None) -> float | None:

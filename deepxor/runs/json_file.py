@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from deepxor.runs.atomic import write_atomically
+from deepxor.runs.regular_file import check_regular
 from deepxor.version import __version__
+
+# The largest size of a file that is read: a run's takes a few thousand bytes.
+MAX_BYTES = 2**22
 
 
 def write_json(path: Path, **fields: Any) -> None:
@@ -33,7 +37,32 @@ def read_json(path: Path) -> Any:
         path: The path of the file.
 
     Raises:
-        OSError: If the file cannot be read.
-        ValueError: If the file is not JSON.
+        OSError: If the file cannot be read, or is no regular file.
+        ValueError: If the file is not JSON, or larger than `MAX_BYTES`.
     """
-    return json.loads(path.read_text(encoding="utf-8"))
+    check_regular(path)
+    with path.open("rb") as file:
+        # One byte more than is allowed, whatever size the file is said to have.
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"more than {MAX_BYTES:,} bytes")
+    return parse_json(content)
+
+
+def parse_json(content: bytes) -> Any:
+    """Returns what a text of JSON says, which may be of any type.
+
+    Args:
+        content: The text, UTF-8.
+
+    Raises:
+        ValueError: If it is not JSON, such as NaN and Infinity, or nested too deep.
+    """
+    try:
+        return json.loads(content.decode(), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")

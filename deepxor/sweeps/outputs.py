@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +19,7 @@ from deepxor.sweeps.picture.map import draw
 from deepxor.sweeps.picture.page import page
 from deepxor.sweeps.sweep import Sweep
 from deepxor.sweeps.worker import Row
+from deepxor.text import table_csv
 
 # While the sweep runs the picture is drawn anew after this time at the earliest, and
 # such that drawing takes less than this share of the time.
@@ -123,9 +122,4 @@ def cells_csv(cells: Cells) -> str:
     Args:
         cells: The cells.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(cells.table.dtype.names or ())
-    for row in cells.table.tolist():
-        writer.writerow(["" if value != value else value for value in row])
-    return text.getvalue()
+    return table_csv(cells.table.dtype.names or (), cells.table.tolist())

@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
+from deepxor.checks import is_integer
 from deepxor.runs.folder import RunError, check_run_name, make_folder, sort_key
 from deepxor.runs.json_file import read_json, write_json
 from deepxor.runs.lock import FolderLock, is_locked
+from deepxor.text import printable
 from deepxor.xor.config import Experiment
 
 RUNNING = "running"
@@ -156,15 +159,14 @@ class Run:
             if status == FINISHED and not results:
                 raise ValueError("finished without results")
             _check_results(results, experiment.replicas)
+            if status == RUNNING and not is_locked(path):
+                status = KILLED
         except FileNotFoundError:
             raise RunError(f"{path.name!r}: no {FILE}") from None
         except OSError as error:
-            raise RunError(f"{path.name!r}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(f"{path.name!r}: broken {FILE} ({reason})") from None
-        if status == RUNNING and not is_locked(path):
-            status = KILLED
+            raise RunError(f"{path.name!r}: {FILE}: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RunError(f"{path.name!r}: broken {FILE} ({_reason(error)})") from None
         return cls(path, experiment, status, results)
 
     def save(self, status: str, results: dict[str, Any] | None = None) -> None:
@@ -190,19 +192,50 @@ class Run:
         self._lock.release()
 
 
-# The results that tables and charts read as numbers.
+_LARGEST_LOG10 = sys.float_info.max_10_exp
+
+# The results that tables, charts and files show, by what they must be.
 _NUMBERS = ("cost", "accuracy", "first_gradient", "last_gradient", "seconds")
+_COUNTS = ("steps", "solved")
+_TEXTS = ("verdict", "layer", "evidence", "advice", "causes")
 
 
 def _check_results(results: dict[str, Any], replicas: int) -> None:
+    """Raises a ValueError if a result that is shown is not what it must be."""
     for key in _NUMBERS:
-        if not isinstance(results.get(key), (int, float, type(None))):
-            raise ValueError(f"{key} {results[key]!r}")
-    solved = results.get("solved")
-    if solved is not None and not (isinstance(solved, int) and 0 <= solved <= replicas):
-        raise ValueError(f"solved {solved!r} of {replicas}")
-    if not isinstance(results.get("verdict"), (str, type(None))):
-        raise ValueError(f"verdict {results['verdict']!r}")
+        if not _is_number(results.get(key)):
+            raise ValueError(f"{key} {_shown(results[key])}")
+    for key, most in zip(_COUNTS, (2**63, replicas), strict=True):
+        count = results.get(key)
+        if count is not None and not is_integer(count, 0, most):
+            of = f" of {replicas}" if key == "solved" else ""
+            raise ValueError(f"{key} {_shown(count)}{of}")
+    for key in _TEXTS:
+        if not isinstance(results.get(key), (str, type(None))):
+            raise ValueError(f"{key} {_shown(results[key])}")
+
+
+def _is_number(value: Any) -> bool:
+    """Returns whether a value is None, or a number that a float can be."""
+    if value is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    # An integer of JSON may be larger than any float.
+    return -sys.float_info.max <= value <= sys.float_info.max
+
+
+def _shown(value: Any) -> str:
+    return printable(repr(value), 60)
+
+
+def _reason(error: Exception) -> str:
+    """Returns what is wrong with a file in one line."""
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if isinstance(error, KeyError):
+        return f"no {error}"
+    return printable(" ".join(str(error).split()), 300)
 
 
 def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]]:
@@ -218,14 +251,13 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]
     Raises:
         RunError: If the logdir cannot be listed, or is itself a run.
     """
-    if (Path(logdir) / FILE).exists():
+    # Path.exists raises an error where a folder cannot be looked into.
+    if os.path.exists(Path(logdir) / FILE):
         raise RunError(
             f"logdir={os.fspath(logdir)!r} is a run: give the folder that it is in"
         )
     try:
-        folders = sorted(
-            (path for path in Path(logdir).iterdir() if _may_be_run(path)), key=sort_key
-        )
+        folders = sorted((Path(entry) for entry in _folders(logdir)), key=sort_key)
     except OSError as error:
         raise RunError(
             f"cannot read logdir={os.fspath(logdir)!r}: {error.strerror}"
@@ -236,11 +268,26 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]
             runs.append(Run.load(path))
         except RunError as error:
             skipped[path.name] = str(error)
+        except MemoryError:
+            skipped[path.name] = f"{path.name!r}: {FILE} is too large"
     return runs, skipped
 
 
-def _may_be_run(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")
+def _folders(logdir: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
+    """Returns the folders in a folder, and links to folders, but for hidden ones."""
+    with os.scandir(logdir) as entries:
+        return [
+            entry
+            for entry in entries
+            if _is_folder(entry) and not entry.name.startswith(".")
+        ]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle, or one into a closed folder
+        return True
 
 
 def _latest(logdir: str | os.PathLike[str], experiment: Experiment) -> Run:
@@ -284,7 +331,8 @@ def unfinished_results(
         "last_gradient": _first_gradient(scalars, last),
     }
     solved = scalars.get("solved", {}).get(step)
-    if solved is not None:
+    # An event file may hold anything under this tag.
+    if solved is not None and 0 <= solved <= 1:
         results["solved"] = round(solved * experiment.replicas)
     finite = {
         name: value
@@ -296,4 +344,5 @@ def unfinished_results(
 
 def _first_gradient(scalars: dict[str, dict[int, float]], layer: str) -> float | None:
     log10 = scalars.get(f"gradient_norm_log10/{layer}", {}).get(0)
-    return None if log10 is None else 10**log10
+    # A damaged or foreign value may be the logarithm of no float.
+    return 10**log10 if log10 is not None and log10 < _LARGEST_LOG10 else None
