@@ -12,7 +12,7 @@ from rich.text import Text
 from deepxor.console.fitting import print_table
 from deepxor.report.run import first_record
 from deepxor.statistics import wilson_interval
-from deepxor.text import decades_lost
+from deepxor.text import LONGEST_NAME, decades_lost, number_text, printable
 from deepxor.verdicts import verdict_style
 
 # The columns that a narrow terminal leaves out, by what their headings begin with.
@@ -68,16 +68,17 @@ def runs_table(rows: Sequence[tuple[str, Mapping[str, Any], str]]) -> Table:
     for name, results, remark in rows:
         gradients = [results.get(f"{end}_gradient") for end in ("first", "last")]
         cells = [
-            _number(results.get("cost"), "{:.4g}"),
-            _number(results.get("accuracy"), "{:.2f}"),
+            number_text(results.get("cost"), ".4g"),
+            number_text(results.get("accuracy"), ".2f"),
             _solved(results.get("solved"), results.get("replicas")),
             *([_failures(results)] if has_failures else []),
-            *(_number(gradient, "{:.1e}") for gradient in gradients),
+            *(number_text(gradient, ".1e") for gradient in gradients),
             decades_lost(*gradients),
         ]
-        seconds = _number(results.get("seconds"), "{:.1f} s")
+        seconds = number_text(results.get("seconds"), ".1f")
+        seconds += "" if seconds == "-" else " s"
         verdict = _verdict(results.get("verdict"), remark)
-        table.add_row(Text(name), *cells, verdict, seconds)
+        table.add_row(Text(printable(name)), *cells, verdict, seconds)
     return table
 
 
@@ -88,13 +89,9 @@ def _failures(results: Mapping[str, Any]) -> str:
 
 
 def _verdict(name: str | None, remark: str) -> Text:
-    text = Text(name or "", verdict_style(name))
-    parts = [text, Text(f"({remark})")] if remark else [text]
+    text = Text(printable(name or "", LONGEST_NAME), verdict_style(name))
+    parts = [text, Text(f"({printable(remark)})")] if remark else [text]
     return Text(" ").join(part for part in parts if part)
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)
 
 
 def _solved(solved: int | None, replicas: int | None) -> str:

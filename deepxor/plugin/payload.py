@@ -45,16 +45,23 @@ import numpy as np
 from deepxor.events import gradient_flow
 from deepxor.events.joining import Part, join
 from deepxor.quantities import BYTE_FRACTION, U16, in_tab
+from deepxor.text import printable, printable_lines
 
 # The largest size of a run's reply in bytes, header included, and the largest number of
 # its columns.
 MAX_BYTES = 195_000
 MAX_COLUMNS = 1_000
 
-# The room in bytes for the blocks in the header, and the lengths to which texts and
-# names are cut.
+# The largest number of values of a run that are read, 1,000 records of 600 layers, and
+# of columns of one overview, which has 16.
+MAX_VALUES = 2**24
+_MAX_OVERVIEW = 1_000
+
+# The largest step that a page's numbers hold exactly.
+_MAX_STEP = 2**53
+
+# The room in bytes for the blocks in the header, and the length to which names are cut.
 _BLOCKS_BYTES = 2_000
-_MAX_TEXT = 2_000
 _MAX_NAME = 80
 
 _CONSTANT = "constant"
@@ -129,8 +136,9 @@ def gather(series: Sequence[Series]) -> Records:
         records, note = _of_shape(one, names)
         parts.append(Part(names, records))
         notes += [note] if note else []
-    note = "; ".join(notes) or None
-    joined = join(parts)
+    joined = join(parts, MAX_VALUES)
+    notes += joined.left_out if joined else ()
+    note = printable("; ".join(notes)) or None
     if joined is None:
         raise UnreadableRunError(note or "There are no records yet.")
     steps = joined.steps.astype(np.float64)
@@ -149,31 +157,41 @@ def _of_shape(
         for datum in series.records
         if datum.numpy.shape == shape and datum.numpy.dtype.kind in "fiu"
     ]
-    left_out = len(series.records) - len(found)
-    for datum in series.overview:
-        found += _columns(datum, shape)
-    if not left_out:
-        return found, None
-    return found, (
-        f"{left_out} of {len(series.records)} records left out: not "
-        f"{shape[0]} quantities x {shape[1]} layers, as the first record says"
-    )
+    notes = []
+    if left_out := len(series.records) - len(found):
+        notes.append(
+            f"{left_out} of {len(series.records)} records left out: not "
+            f"{shape[0]} quantities x {shape[1]} layers, as the first record says"
+        )
+    fitting = [_columns(datum, shape) for datum in series.overview]
+    if too_many := sum(max(0, len(columns) - _MAX_OVERVIEW) for columns in fitting):
+        notes.append(f"{too_many:,} more records of overviews left out")
+    for datum, rows in zip(series.overview, fitting, strict=True):
+        found += _records(datum, rows[:_MAX_OVERVIEW], shape)
+    return found, "; ".join(notes) or None
 
 
-def _columns(
-    datum: Datum, shape: tuple[int, int]
+def _columns(datum: Datum, shape: tuple[int, int]) -> np.ndarray:
+    """Returns the rows of an overview that are records, [records, 1 + values]."""
+    rows = datum.numpy
+    width = 1 + shape[0] * shape[1]
+    if rows.ndim != 2 or rows.shape[1] != width or rows.dtype.kind != "f":
+        return np.empty((0, width), np.float32)
+    # The first number is that of the steps since the record.
+    is_step = (rows[:, 0] >= 0) & (rows[:, 0] <= _MAX_STEP)
+    return rows if is_step.all() else rows[is_step]
+
+
+def _records(
+    datum: Datum, rows: np.ndarray, shape: tuple[int, int]
 ) -> list[tuple[int, float, np.ndarray]]:
     """Returns the step, the time and the table of each record of an overview."""
-    rows = datum.numpy
-    if rows.ndim != 2 or rows.shape[1] != 1 + shape[0] * shape[1]:
-        return []
-    if rows.dtype.kind != "f" or not np.isfinite(rows[:, 0]).all():
-        return []
     tables = rows[:, 1:].reshape(-1, *shape)
-    steps = datum.step - rows[:, 0].astype(int)
+    steps = (datum.step - int(since) for since in rows[:, 0])
     return [
         (step, datum.wall_time, table)
-        for step, table in zip(steps.tolist(), tables, strict=True)
+        for step, table in zip(steps, tables, strict=True)
+        if step >= -(2**63)
     ]
 
 
@@ -224,7 +242,7 @@ def encode_error(reason: str) -> bytes:
     Args:
         reason: The reason, which the card of the run shows.
     """
-    return _header({"error": reason[:_MAX_TEXT]})
+    return _header({"error": printable(reason)})
 
 
 def choose(non_finite: np.ndarray, columns: int) -> np.ndarray:
@@ -308,7 +326,9 @@ def _cut_diagnosis(diagnosis: object) -> dict[str, object] | None:
     if not isinstance(diagnosis, dict):
         return None
     texts = {
-        key: None if diagnosis.get(key) is None else str(diagnosis[key])[:_MAX_TEXT]
+        key: printable_lines(text)
+        if isinstance(text := diagnosis.get(key), str)
+        else None
         for key in gradient_flow.DIAGNOSIS_FIELDS
     }
     return {**texts, "is_running": diagnosis.get("is_running") is True}
@@ -316,12 +336,11 @@ def _cut_diagnosis(diagnosis: object) -> dict[str, object] | None:
 
 def _fault_step(diagnosis: object) -> int | None:
     step = diagnosis.get("fault_step") if isinstance(diagnosis, dict) else None
-    return step if type(step) is int else None
+    return step if type(step) is int and abs(step) <= _MAX_STEP else None
 
 
 def _header(header: dict[str, object]) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
-    # Names from JSON may have a lone surrogate, which UTF-8 cannot encode.
-    data = text.encode(errors="replace")
+    data = text.encode()
     data += b" " * (-(len(data) + 4) % 8)
     return len(data).to_bytes(4, "little") + data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import threading
@@ -19,12 +20,16 @@ from deepxor.events import gradient_flow
 from deepxor.plugin import csv_table, payload, static_files
 from deepxor.plugin.curves import read_curves
 from deepxor.plugin.script import docs_js, tables_js
+from deepxor.text import printable
 
 logger = logging.getLogger(__name__)
 
 # The number of replies that are kept, about those of the runs on one screen. Each has
 # at most `payload.MAX_BYTES`.
 _KEPT_REPLIES = 16
+
+# The status of the answer where a run's files hold something unforeseen.
+_UNPROCESSABLE = 422
 
 # The series of a run by tag, as the data provider lists them.
 Series = Mapping[str, Any]
@@ -57,10 +62,10 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         return files | {
             f"/{static_files.TABLES}": _script_app(tables_js),
             f"/{static_files.DOCS}": _script_app(docs_js),
-            "/runs": self._serve_runs,
-            "/flow": self._serve_flow,
-            "/csv": self._serve_csv,
-            "/curves": self._serve_curves,
+            "/runs": _guarded(self._serve_runs),
+            "/flow": _guarded(self._serve_flow),
+            "/csv": _guarded(self._serve_csv),
+            "/curves": _guarded(self._serve_curves),
         }
 
     def is_active(self) -> bool:
@@ -73,8 +78,6 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
             es_module_path="/index.js", tab_name="Gradient flow"
         )
 
-    # mypy does not know that it takes methods, too.
-    @wrappers.Request.application  # type: ignore[arg-type]
     def _serve_runs(self, request: wrappers.Request) -> wrappers.Response:
         """Serves {"runs": [{name, version, step, layers}]}, sorted by name.
 
@@ -92,7 +95,6 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         ]
         return http_util.Respond(request, {"runs": runs}, "application/json")
 
-    @wrappers.Request.application  # type: ignore[arg-type]
     def _serve_flow(self, request: wrappers.Request) -> wrappers.Response:
         """Serves the records of the run `run` in the layout of `payload`."""
         run, series = self._asked(request)
@@ -107,19 +109,12 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
             request, reply, "application/octet-stream", headers=headers
         )
 
-    # mypy does not know that it takes methods, too.
-    @wrappers.Request.application  # type: ignore[arg-type]
     def _serve_csv(self, request: wrappers.Request) -> wrappers.Response:
         """Serves the records of the run `run` as CSV, with all digits of the events."""
         run, series = self._asked(request)
-        try:
-            records, _ = self._records(request, run, series)
-        except payload.UnreadableRunError as error:
-            raise errors.NotFoundError(str(error)) from None
+        records, _ = self._records(request, run, series)
         return http_util.Respond(request, csv_table.csv_bytes(run, records), "text/csv")
 
-    # mypy does not know that it takes methods, too.
-    @wrappers.Request.application  # type: ignore[arg-type]
     def _serve_curves(self, request: wrappers.Request) -> wrappers.Response:
         """Serves the curves of the run `run`, as `read_curves` returns them."""
         run, _ = self._asked(request)
@@ -166,11 +161,8 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         try:
             records, diagnosis = self._records(request, run, series)
             return payload.encode(records, diagnosis)
-        except payload.UnreadableRunError as error:
-            return payload.encode_error(str(error))
         except Exception as error:
-            logger.warning("Gradient flow cannot read a run", exc_info=True)
-            return payload.encode_error(f"{type(error).__name__}: {error}")
+            return payload.encode_error(_reason(error))
 
     def _records(
         self, request: wrappers.Request, run: str, series: Series
@@ -213,6 +205,35 @@ class GradientFlowPlugin(base_plugin.TBPlugin):
         )
 
 
+def _guarded(
+    serve: Callable[[wrappers.Request], wrappers.Response],
+) -> Callable[..., Any]:
+    """Returns the application of a route, which answers whatever a run's files hold."""
+
+    @wrappers.Request.application
+    def answer(request: wrappers.Request) -> wrappers.Response:
+        try:
+            return serve(request)
+        except errors.PublicError:  # which TensorBoard answers with its message
+            raise
+        except payload.UnreadableRunError as error:
+            raise errors.NotFoundError(_reason(error)) from None
+        except Exception as error:
+            return http_util.Respond(
+                request, _reason(error), "text/plain", code=_UNPROCESSABLE
+            )
+
+    return answer
+
+
+def _reason(error: Exception) -> str:
+    """Returns why a run cannot be shown, in one line; logs what is not expected."""
+    if isinstance(error, payload.UnreadableRunError):
+        return printable(str(error))
+    logger.warning("Gradient flow cannot read a run", exc_info=True)
+    return printable(" ".join(f"{type(error).__name__}: {error}".split()))
+
+
 def _file_app(name: str) -> Callable[..., Any]:
     @wrappers.Request.application
     def serve(request: wrappers.Request) -> wrappers.Response:
@@ -245,11 +266,14 @@ def _tags(series: Series) -> list[str]:
 
 
 def _version(series: Series) -> str:
-    """Returns a text that changes with every record and diagnosis."""
+    """Returns a text that changes with every record and diagnosis.
+
+    It is short enough for a header, however many series there are.
+    """
     parts = (
         f"{series[tag].max_step}-{series[tag].max_wall_time}" for tag in _tags(series)
     )
-    return "_".join(parts)
+    return hashlib.sha256("_".join(parts).encode()).hexdigest()[:32]
 
 
 def _last_step(series: Series) -> int | None:
@@ -275,9 +299,12 @@ def _diagnosis(data: list[Any], last_step: float) -> object:
     """
     if not data:
         return None
-    datum = max(data, key=lambda datum: (datum.wall_time, datum.step))
+    datum = data[-1]  # They are in the order of the file, whatever the clock says.
     try:
-        found = json.loads(datum.numpy.item())
+        content = datum.numpy.item()
+        if len(content) > gradient_flow.MAX_DIAGNOSIS_BYTES:
+            return None
+        found = json.loads(content)
     except (ValueError, TypeError, RecursionError):
         return None
     is_running = isinstance(found, dict) and found.get("is_running") is True

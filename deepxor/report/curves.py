@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deepxor.palette import run_colour
-from deepxor.report.lines import band_opacity, draw_legend, draw_line
+from deepxor.report.lines import band_opacity, draw_legend, draw_line, drawable
 from deepxor.report.run import ReportRun
 from deepxor.report.step_axis import StepAxis
 from deepxor.report.style import as_svg
@@ -117,4 +117,4 @@ def _draw_rates(
 
 def _series(run: ReportRun, tag: str) -> tuple[np.ndarray, np.ndarray]:
     values = run.events.scalars.get(tag, {})
-    return np.array(list(values)), np.array(list(values.values()), float)
+    return np.array(list(values)), drawable(np.array(list(values.values()), float))

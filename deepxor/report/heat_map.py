@@ -48,6 +48,13 @@ PERCENTILES = (1, 99)
 # The range is extended to norms that take less than this share of it.
 LITTLE = 0.1
 
+# The power of ten at which the scale of colours ends at the latest.
+_CEILING = 12
+
+# The largest number of layers of which parts of cells are drawn as shapes and not as a
+# picture, as each is as long as there are records.
+_MAX_SHAPES = 50
+
 # The least part of a cell's height that shows that a replica has failed, about a pixel.
 LEAST_SHARE = 0.08
 
@@ -86,7 +93,8 @@ def norm_range(runs: Sequence[ReportRun]) -> tuple[int, int]:
     little = LITTLE * (high - low)
     low = least if low - least < little else low
     high = most if most - high < little else high
-    first, last = math.floor(max(low, LOG10_FLOOR)), math.ceil(min(high, 12))
+    first = math.floor(min(max(low, LOG10_FLOOR), _CEILING - 1))
+    last = math.ceil(min(high, _CEILING))
     return first, max(last, first + 1)
 
 
@@ -131,8 +139,8 @@ class Cells:
             exactly_zero(flow.tables),
             not_finite(flow.tables),
             not_recorded(flow.tables),
-            np.nan_to_num(flow.quantities[ZERO_REPLICAS]),
-            np.nan_to_num(flow.quantities[NON_FINITE_REPLICAS]),
+            _shares(flow.quantities[ZERO_REPLICAS]),
+            _shares(flow.quantities[NON_FINITE_REPLICAS]),
         )
 
     def picked(self, records: np.ndarray) -> Cells:
@@ -142,6 +150,11 @@ class Cells:
             records: The numbers of the records.
         """
         return Cells(*(getattr(self, field.name)[records] for field in fields(self)))
+
+
+def _shares(values: np.ndarray) -> np.ndarray:
+    """Returns shares from 0 to 1, whatever the values are; 0 for NaN."""
+    return np.clip(np.nan_to_num(values), 0, 1)
 
 
 def heat_svg(run: ReportRun, decades: tuple[int, int]) -> str | None:
@@ -279,8 +292,10 @@ def draw_heat_map(
             ]
             for share in (cells.zero_share, cells.bad_share)
         )
-        _draw_share(panel, edges, layer - 0.5, zeros, _ZERO)
-        _draw_share(panel, edges, layer + 0.5, -bad, {"facecolor": NOT_FINITE})
+        is_picture = {"rasterized": shades.shape[1] > _MAX_SHAPES}
+        _draw_share(panel, edges, layer - 0.5, zeros, _ZERO | is_picture)
+        bad_look = {"facecolor": NOT_FINITE, **is_picture}
+        _draw_share(panel, edges, layer + 0.5, -bad, bad_look)
     handles = _looks(cells)
     if handles:
         panel.legend(
@@ -325,5 +340,7 @@ def record_edges(steps: np.ndarray) -> np.ndarray:
     Returns:
         The edges in steps, [records + 1].
     """
-    last = steps[-1] - steps[-2] if len(steps) > 1 else 1
-    return np.append(steps, steps[-1] + last)
+    # In float64, as the end of a foreign file's steps may be above the largest integer.
+    edges = np.asarray(steps, np.float64)
+    last = edges[-1] - edges[-2] if len(edges) > 1 else 1
+    return np.append(edges, edges[-1] + last)

@@ -13,6 +13,9 @@ from deepxor.quantities import FRACTION, GRADIENT, LOG10, OUTPUTS, Quantity, in_
 
 MISSING = "-"
 
+# The largest number of layers in the table.
+MAX_ROWS = 200
+
 
 @dataclass(frozen=True)
 class LastRecord:
@@ -21,12 +24,15 @@ class LastRecord:
     Attributes:
         step: The step of the record.
         headings: The labels of the quantities.
-        rows: The name of each layer and its texts by quantity, in forward order.
+        rows: The name of each layer and its texts by quantity, in forward order, of the
+            first `MAX_ROWS` layers.
+        more: The number of layers that are left out.
     """
 
     step: int
     headings: list[str]
     rows: list[tuple[str, list[str]]]
+    more: int = 0
 
 
 def last_record(found: GradientFlow) -> LastRecord:
@@ -43,10 +49,11 @@ def last_record(found: GradientFlow) -> LastRecord:
     table = gradient_flow.filled_forward(found.tables)[-1]
     rows = [
         (layer, [_cell(quantity, table[:, column]) for quantity in shown])
-        for column, layer in enumerate(found.layers)
+        for column, layer in enumerate(found.layers[:MAX_ROWS])
     ]
     headings = [str(quantity.label) for quantity in shown]
-    return LastRecord(int(found.steps[-1]), headings, rows)
+    more = len(found.layers) - len(rows)
+    return LastRecord(int(found.steps[-1]), headings, rows, more)
 
 
 def _cell(quantity: Quantity, values: np.ndarray) -> str:

@@ -16,6 +16,9 @@ from deepxor.palette import (
 from deepxor.report.run import ReportRun
 from deepxor.report.style import short
 
+# The largest number that is drawn: the axis of a larger one would have no ends.
+_LARGEST = 1e100
+
 # The largest number of names in a legend. With more runs there is none, and the table
 # shows their colours.
 MAX_NAMED = 14
@@ -33,6 +36,15 @@ def band_opacity(runs: Sequence[ReportRun]) -> float:
     return max(0.02, min(0.15, 1 / len(runs)))
 
 
+def drawable(values: np.ndarray) -> np.ndarray:
+    """Returns values, NaN where one is not finite or too large for an axis.
+
+    Args:
+        values: Values of any shape.
+    """
+    return np.where(np.abs(values) < _LARGEST, values, np.nan)
+
+
 def draw_line(
     panel: Axes,
     x: np.ndarray,
@@ -46,12 +58,12 @@ def draw_line(
     Args:
         panel: The panel to draw into.
         x: The horizontal positions, [points].
-        y: The values, [points]; those that are not finite are left out.
+        y: The values, [points]; those that cannot be drawn are left out.
         index: The place of the run among all runs, from 0.
         run: The run, whose name the legend shows.
         mark: The marker of matplotlib at every point; empty for none.
     """
-    y = np.where(np.isfinite(y), y, np.nan)
+    y = drawable(y)
     # A single point would not be visible as a line.
     marker = mark or (run_marker(index) if np.isfinite(y).sum() == 1 else "")
     # The zero-width space keeps names with an underscore in front in the legend.

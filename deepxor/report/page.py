@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jinja2
@@ -16,7 +17,7 @@ from deepxor.report.last_record import last_record
 from deepxor.report.profiles import profiles_svg
 from deepxor.report.run import ReportRun, first_record
 from deepxor.report.significance import LEVEL, Comparison, p_text
-from deepxor.text import decades_lost
+from deepxor.text import decades_lost, number_text, printable
 from deepxor.version import __version__
 
 TEMPLATE = "report.html.j2"
@@ -46,16 +47,16 @@ def report_html(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = _number
+    environment.filters["number"] = number_text
     environment.filters["picture"] = _picture
     decades = norm_range(runs)
     return environment.get_template(TEMPLATE).render(
-        title=title,
+        title=printable(title),
         version=__version__,
         runs=[_shown(i, run, decades) for i, run in enumerate(runs)],
-        curves=curves_svg(runs),
-        profiles=profiles_svg(runs),
-        scale=scale_svg(runs, decades),
+        curves=_drawn(curves_svg, runs),
+        profiles=_drawn(profiles_svg, runs),
+        scale=_drawn(scale_svg, runs, decades),
         start=first_record(run.row for run in runs),
         failures=_failures(runs),
         comparisons=comparisons,
@@ -117,7 +118,7 @@ def _shown(index: int, run: ReportRun, decades: tuple[int, int]) -> dict[str, An
         "dash": " ".join(map(str, run_dashes(index))) or "none",
         "lost": decades_lost(row.get("first_gradient"), row.get("last_gradient")),
         "failed": _failed(row),
-        "heat": heat_svg(run, decades),
+        "heat": _drawn(heat_svg, run, decades),
         "last": last_record(run.events.flow) if run.events.flow else None,
     }
 
@@ -137,8 +138,28 @@ def _failed(row: Mapping[str, Any]) -> str:
     )
 
 
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
+@dataclass(frozen=True)
+class _Picture:
+    """Holds a picture as SVG; if it cannot be drawn, why."""
+
+    svg: str = ""
+    reason: str = ""
+
+
+def _drawn(draw: Callable[..., str | None], *arguments: Any) -> _Picture | None:
+    """Returns what a function draws, or why it fails; None if there is nothing to draw.
+
+    What a file holds may be beyond what matplotlib can draw. It costs this picture, and
+    not the page.
+    """
+    try:
+        svg = draw(*arguments)
+    except MemoryError:
+        return _Picture(reason="too large to be drawn")
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return _Picture(reason=f"cannot be drawn ({printable(text, 300)})")
+    return None if svg is None else _Picture(svg)
 
 
 def _picture(svg: str) -> str:

@@ -73,7 +73,7 @@ def _last(flow: GradientFlow) -> int:
 
 def _middle(flow: GradientFlow) -> int:
     """Returns the number of the record nearest to half of the steps."""
-    half = (flow.steps[0] + flow.steps[-1]) / 2
+    half = flow.steps[[0, -1]].astype(np.float64).mean()
     return int(np.abs(flow.steps - half).argmin())
 
 
@@ -86,11 +86,19 @@ def _draw_profile(
     faint: float,
 ) -> None:
     depth = np.arange(1, len(flow.layers) + 1)
-    low, high = (flow.quantities[f"norm_log10_{end}"][record] for end in ("p10", "p90"))
+    low, high = (
+        _clipped(flow.quantities[f"norm_log10_{end}"][record]) for end in ("p10", "p90")
+    )
     if np.isfinite(low).any():
         panel.fill_between(depth, low, high, color=run_colour(index), alpha=faint, lw=0)
-    norms = flow.quantities["norm_log10"][record]
+    norms = _clipped(flow.quantities["norm_log10"][record])
     draw_line(panel, depth, norms, index, run, mark=run_marker(index))
+
+
+def _clipped(norms: np.ndarray) -> np.ndarray:
+    """Returns log10 of norms within the powers of ten of a float, NaN if not finite."""
+    most = np.finfo(np.float64).maxexp
+    return np.clip(np.where(np.isfinite(norms), norms, np.nan), -most, most)
 
 
 def _label_layers(panel: Axes, flows: Sequence[GradientFlow]) -> None:

@@ -45,7 +45,8 @@ class StepAxis:
             panel: The panel.
             inches: The width of the panel.
         """
-        width = float(self.positions(np.array(self.end)))
+        # Of steps near 2 ** 63, both ends may be the same float.
+        width = float(self.positions(np.array(self.end))) or 1.0
         letter = _LETTER * 5 / inches
         shown: list[tuple[float, str]] = []
         free = -1.0

@@ -21,6 +21,7 @@ from deepxor.sweeps.picture.layout import Layout
 from deepxor.sweeps.picture.map import draw
 from deepxor.sweeps.picture.scale import Scale
 from deepxor.sweeps.picture.style import score_label
+from deepxor.text import printable
 from deepxor.verdicts import VERDICTS
 from deepxor.version import __version__
 
@@ -57,8 +58,8 @@ def page(
     script = resources.files("deepxor.sweeps.picture").joinpath(SCRIPT)
     code = "\n" + script.read_text(encoding="utf-8")
     return environment.get_template(TEMPLATE).render(
-        title=title,
-        facts=facts,
+        title=printable(title),
+        facts=[(name, printable(str(value))) for name, value in facts],
         svg=Markup(svg[svg.index("<svg") :]),
         place=_place(figure),
         grid=_grid(cells),
@@ -144,14 +145,14 @@ def _rows(cells: Cells) -> list[list[str]]:
                 *(_number(row[name]) for name in shares),
                 str(row["verdict"]),
                 f"{row['seconds']:.3g}",
-                str(row["error"]),
+                printable(str(row["error"])),
             ]
         )
     return rows
 
 
 def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else printable(str(value))
 
 
 def _number(value: float) -> str:
