@@ -68,12 +68,13 @@ def join(parts: Sequence[Part], most: int = MAX_VALUES) -> Joined | None:
         return None
     left_out = [_excess("series", len(found), MAX_SERIES)]
     found = found[:MAX_SERIES]
-    layers: list[str] = []
+    layers: Sequence[str] = []
     for part in found:
-        layers = gradient_flow.joined_layers(layers, _both_ends(part.names[1]))
-    most_layers = max((len(set(part.names[1])) for part in found), default=0)
-    left_out.append(_excess("layers", max(most_layers, len(layers)), MAX_LAYERS))
-    layers = list(_both_ends(layers))
+        # Cut at once, as the time to join grows with the number of layers.
+        joined = gradient_flow.joined_layers(layers, _both_ends(part.names[1]))
+        layers = _both_ends(joined)
+    count = len({layer for part in found for layer in part.names[1]})
+    left_out.append(_excess("layers", count, MAX_LAYERS))
     steps = np.unique([step for part in found for step, *_ in part.records])
     quantities = len(gradient_flow.QUANTITIES)
     room = max(2, most // (quantities * len(layers)))

@@ -299,8 +299,8 @@ def _monitored(root: Path, closed: dict[str, str]) -> list[tuple[str, Path]]:
     return [
         (name_of(path), path)
         for path in event_folders(root, note)
-        # Path.exists raises an error where a folder cannot be looked into.
-        if not os.path.exists(path / FILE)
+        # Even a link to nowhere says that the folder is not one of a monitor.
+        if not os.path.lexists(path / FILE)
     ]
 
 
