@@ -93,9 +93,9 @@ json_texts = st.recursive(
     | st.dictionaries(st.sampled_from(["layers", "quantities", "verdict", "fault_step"])
                       | st.text(max_size=3), inner, max_size=4),
 ).map(json.dumps) | st.sampled_from(
-    ["[" * 200_000, '{"verdict":' * 90_000,
-     '{"verdict": "\\ud800\\u001b[2J"}',
-     '{"fault_step": 1' + "0" * 400 + "}", '{"verdict": {"a": [1]}, "is_running": true}',
+    ["[" * 200_000, '{"verdict":' * 90_000, '{"verdict": "\\ud800\\u001b[2J"}',
+     '{"fault_step": 1' + "0" * 400 + "}",
+     '{"verdict": {"a": [1]}, "is_running": true}',
      '{"layers": ["=1\\r=2", "\\ud800", "\\u202e"], "quantities": ["norm_log10"]}']
 )  # fmt: skip
 steps = st.sampled_from([-(2**63), -1, 0, 7, 2**53 + 1, 2**63 - 1])
@@ -136,8 +136,10 @@ def test_every_route_answers(tmp_path, tag, tensor, content, step, is_first):
 
 @fuzzed
 @given(
-    layers=st.lists(st.sampled_from(["a", "=1", "\ud800", "b\r=2", "\x1b[2J", "z" * 999]),
-                    min_size=1, max_size=4),
+    layers=st.lists(
+        st.sampled_from(["a", "=1", "\ud800", "b\r=2", "\x1b[2J", "z" * 999]),
+        min_size=1, max_size=4,
+    ),
     values=st.lists(st.tuples(steps, st.floats(width=32)), min_size=1, max_size=4),
 )  # fmt: skip
 def test_any_step_value_and_layer_is_sent(tmp_path, layers, values):
