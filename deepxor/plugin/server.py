@@ -231,6 +231,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, payload.UnreadableRunError):
         return printable(str(error))
     logger.warning("Gradient flow cannot read a run", exc_info=True)
+    if isinstance(error, MemoryError):
+        return "It has tensors that are too large to be read."
     return printable(" ".join(f"{type(error).__name__}: {error}".split()))
 
 

@@ -268,8 +268,11 @@ def find_runs(logdir: str | os.PathLike[str]) -> tuple[list[Run], dict[str, str]
             runs.append(Run.load(path))
         except RunError as error:
             skipped[path.name] = str(error)
-        except MemoryError:
-            skipped[path.name] = f"{path.name!r}: {FILE} is too large"
+        except Exception as error:
+            # Nothing is known to get here, but a folder may hold anything, and what it
+            # costs must not be the other runs.
+            reason = printable(" ".join(f"{type(error).__name__}: {error}".split()))
+            skipped[path.name] = f"{path.name!r}: {FILE} cannot be read ({reason})"
     return runs, skipped
 
 

@@ -207,6 +207,18 @@ def test_a_table_for_a_spreadsheet_runs_nothing():
     ]  # fmt: skip
 
 
+def test_a_tensor_of_more_than_there_can_be_is_said_so(tmp_path):
+    write(tmp_path / "good", (0, [flow(["a"])]))
+    odd = flow(["a"])
+    odd.tensor.Clear()
+    odd.tensor.dtype = 1
+    odd.tensor.tensor_shape.dim.add(size=2**60)
+    odd.tensor.float_val.append(1)
+    write(tmp_path / "bad", (0, [odd]))
+    header = check(serve(tmp_path), "bad")
+    assert header["error"]
+
+
 @pytest.mark.parametrize("turn", [1, -1])
 def test_the_latest_diagnosis_is_that_of_the_file_whatever_the_clock_says(
     tmp_path, turn

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from rich.console import Console
 from deepxor.console.tables import print_runs
 from deepxor.report.export import COLUMNS, csv_text
 from deepxor.report.score_table import Score, score_csv
+from deepxor.sweeps.outputs import cells_csv
 from deepxor.text import (
     LONGEST_TEXT,
     number_text,
@@ -105,7 +107,9 @@ def test_every_table_for_a_spreadsheet_has_the_guard(name, verdict):
     run = csv_text([{"run": name, "verdict": verdict}])
     scores = {("row", name): Score((), (verdict,))}
     score = score_csv(["row"], [name], scores)
-    for text, width in ((run, len(COLUMNS)), (score, 9)):
+    columns = [("name", object), ("error", object), ("networks", int)]
+    cells = cells_csv(SimpleNamespace(table=np.array([(name, verdict, 1)], columns)))
+    for text, width in ((run, len(COLUMNS)), (score, 9), (cells, 3)):
         heading, row = csv.reader(io.StringIO(text, newline=""))
         assert len(heading) == len(row) == width
         assert text_cell(name) in row
