@@ -75,7 +75,8 @@ def read_logdir(
     lines = [
         line
         for name, line in skipped.items()
-        if wanted.search(name) and name not in seen
+        if wanted.search(name)
+        and (name not in seen or os.path.lexists(Path(logdir) / name / FILE))
     ]
     shown = [run for run in (*found, *foreign) if run is not None]
     return _with_own_names(shown), [

@@ -262,19 +262,35 @@ def test_what_is_no_file_is_named_and_does_not_block(logdir, make, name, is_alon
 @pytest.mark.skipif(
     getattr(os, "geteuid", int)() == 0, reason="root may read everything"
 )
-@pytest.mark.parametrize("what", ["folder", "experiment.json", NAME, "inner"])
+@pytest.mark.parametrize("what", ["folder", "experiment.json", "events", "inner"])
 def test_what_is_closed_is_named(logdir, what):
     folder = bad_folder(logdir)
     (folder / "experiment.json").write_text(json.dumps(VALID))
-    write_flow(folder)
+    events = write_flow(folder)
     write_flow(folder / "inner")
-    closed = folder if what == "folder" else folder / what
+    places = {"folder": folder, "events": events}
+    closed = places.get(what, folder / what)
     closed.chmod(0)
     try:
-        _, named = check(logdir)
+        runs, lines = read_logdir(logdir)
     finally:
         closed.chmod(0o700)
-    assert any("Permission denied" in line for line in named)
+    assert any("'bad" in line and "Permission denied" in line for line in lines)
+    names = {run.name for run in runs}
+    assert names == {HEALTHY, BAD, "bad/inner"} - {
+        "folder": {BAD, "bad/inner"}, "experiment.json": {BAD}, "events": set(),
+        "inner": {"bad/inner"},
+    }[what]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", ["{", NESTED])
+def test_a_broken_run_with_folders_inside_is_named_too(logdir, content):
+    folder = bad_folder(logdir)
+    (folder / "experiment.json").write_text(content)
+    write_flow(folder / "inner")
+    runs, (line,) = read_logdir(logdir)
+    assert [run.name for run in runs] == [HEALTHY, "bad/inner"]
+    assert line.startswith("'bad': broken experiment.json")
 
 
 def test_a_folder_that_is_read_without_being_allowed_is_told_of(logdir, monkeypatch):
@@ -578,7 +594,8 @@ def test_a_picture_that_cannot_be_drawn_costs_that_picture(logdir, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("error", "words"), [(KeyError("\x1b"), "KeyError"), (MemoryError(), "Memory")]
+    ("error", "words"),
+    [(LookupError("\x1b"), "LookupError"), (MemoryError(), "Memory")],
 )
 @pytest.mark.parametrize("is_loading", [True, False])
 def test_what_nobody_thought_of_costs_that_folder(
