@@ -272,3 +272,22 @@ def test_tensorflow_is_not_loaded(demo_logdir, tmp_path):
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_foreign_run_harms_neither_the_terminal_nor_the_others(demo_logdir, tmp_path):
+    copy(demo_logdir / "deep-relu", tmp_path / "healthy")
+    copy(demo_logdir / "deep-relu", tmp_path / "odd")
+    path = tmp_path / "odd" / "experiment.json"
+    data = json.loads(path.read_text())
+    data["results"] |= {"verdict": "\x1b[2J\ud800", "evidence": "a\r=1+1" * 999}
+    path.write_text(json.dumps(data))
+    (tmp_path / "nested").mkdir()
+    (tmp_path / "nested" / "experiment.json").write_text("[" * 200_000)
+    files = [tmp_path / f"r.{kind}" for kind in ("html", "csv", "json")]
+    done = compare(tmp_path, *(f"--{path.suffix[1:]}={path}" for path in files))
+    assert done.returncode == 0 and done.stderr == ""
+    assert all(line.isprintable() for line in done.stdout.splitlines())
+    assert "healthy" in done.stdout and "\ufffd[2J\ufffd" in done.stdout
+    assert "skipped 'nested': broken experiment.json (nested too deep)" in done.stdout
+    with files[1].open(newline="") as file:
+        assert [row[0] for row in csv.reader(file)] == ["run", "healthy", "odd"]
