@@ -15,6 +15,8 @@ from typing import IO, Any
 import numpy as np
 
 from deepxor.runs.atomic import write_atomically
+from deepxor.runs.json_file import parse_json
+from deepxor.runs.regular_file import check_regular
 
 # The members beside the arrays: JSON, and the SHA-256 of everything else.
 _ABOUT, _DIGEST = "about", "digest"
@@ -134,6 +136,7 @@ class _Archive:
     """
 
     def __init__(self, path: Path) -> None:
+        check_regular(path)
         self._file = path.open("rb")
 
     def __enter__(self) -> _Archive:
@@ -190,10 +193,7 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def _parsed(text: np.ndarray) -> dict[str, Any]:
-    try:
-        found = json.loads(text.tobytes())
-    except RecursionError:
-        raise ArrayFileError("JSON of too many levels") from None
+    found = parse_json(text.tobytes())
     if not isinstance(found, dict):
         raise ArrayFileError(f"{_ABOUT!r} is a {type(found).__name__}")
     return found
