@@ -63,6 +63,12 @@ def crafted(stopped, tmp_path_factory):
     return shutil.copytree(stopped, folder / stopped.name)
 
 
+@pytest.fixture(autouse=True)
+def fresh(crafted, stopped):
+    """Each test finds the checkpoint that was written."""
+    shutil.copy(stopped / FILE, crafted / FILE)
+
+
 def refused(path, model):
     """Returns the line with which a run's folder is refused."""
     with pytest.raises(RunError) as error:
