@@ -135,7 +135,8 @@ class Signals:
             self._raise(frame)
 
     def _raise(self, frame: FrameType | None) -> None:
-        if hasattr(signal, "setitimer") and _is_unsafe(frame):
+        # Windows has no timers of signals.
+        if sys.platform != "win32" and _is_unsafe(frame):
             signal.signal(signal.SIGALRM, self._again)
             signal.setitimer(signal.ITIMER_REAL, SECONDS_AGAIN)
             return
