@@ -198,7 +198,8 @@ def parse(argv: Sequence[str]) -> list[str]:
     except flags.IllegalFlagValueError as error:
         raise ValueError(_illegal_value(error, known)) from None
     except flags.UnrecognizedFlagError as error:
-        similar = difflib.get_close_matches(error.flagname, list(known), 1)
+        listed = [name for name in known if name != "helpxml"]
+        similar = difflib.get_close_matches(error.flagname, listed, 1)
         hint = f" (did you mean --{similar[0]}?)" if similar else ""
         raise ValueError(
             "Flags must be those that --help lists. Received: "
@@ -293,7 +294,7 @@ def _call(function: Callable[[], int]) -> int:
 
 
 def _failed(error: OSError) -> int:
-    # Nobody need be told that nobody reads standard output any more.
+    # That nobody reads standard output any more is no news to the user.
     if error.errno != errno.EPIPE or error.filename:
         where = f"{error.filename}: " if error.filename else ""
         process.complain(f"{where}{error.strerror or process.one_line(error)}")

@@ -62,7 +62,8 @@ def compare_on_console(
     else:
         matching = f" that matches runs={pattern!r}" if pattern else ""
         complain(f"no run in logdir={logdir!r}{matching}")
-    for line in (*comparisons, *(f"skipped {line}" for line in skipped)):
+    notes = (f"{run.name!r}: {note}" for run in runs for note in run.notes)
+    for line in (*comparisons, *notes, *(f"skipped {line}" for line in skipped)):
         console.print(Text(str(line)))
     if runs and files.html:
         console.print(Text(f"Report: {files.html}"))
@@ -82,8 +83,7 @@ def _rendered(
     if files.csv:
         texts[files.csv] = csv_text(rows)
     if files.json:
-        settings = [run.settings for run in runs]
-        texts[files.json] = json_text(rows, settings, comparisons, skipped)
+        texts[files.json] = json_text(runs, comparisons, skipped)
     if files.html:
         # This is not imported at the top, as matplotlib and Jinja2 take a second.
         from deepxor.report.page import report_html

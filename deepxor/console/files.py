@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 
 from deepxor.checks import refuse
@@ -54,22 +56,74 @@ def write_files(contents: Mapping[str, bytes]) -> None:
                 files[path] = content
             else:
                 _write_in_place(path, content)
-    parts: dict[str, str] = {}
+    begun: list[_Replacement] = []
     with SIGNALS.held():
         try:
             for path, content in files.items():
-                place = os.path.realpath(path)
-                parts[place] = f"{place}.part"
                 with _named(path):
-                    _write_part(place, parts[place], content)
-            for place, part in parts.items():
-                with _named(place):
-                    os.replace(part, place)
+                    begun.append(_Replacement(os.path.realpath(path)))
+                    begun[-1].write(content)
+            for path, replacement in zip(files, begun, strict=True):
+                with _named(path):
+                    replacement.commit()
         except OSError:
-            for part in parts.values():
-                with contextlib.suppress(OSError):
-                    os.unlink(part)
+            for replacement in begun:
+                replacement.undo()
             raise
+        finally:
+            for replacement in begun:
+                replacement.clean()
+
+
+class _Replacement:
+    """Replaces one file, or makes it, such that it can be undone.
+
+    Args:
+        place: The path of the file, which is no link.
+
+    Raises:
+        OSError: If nothing can be written beside the file. Other methods raise it, too.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        # A folder, whose name nobody has, for the new content and the old one.
+        self._folder = tempfile.mkdtemp(prefix=".deepxor-", dir=os.path.dirname(place))
+        self._new = os.path.join(self._folder, "new")
+        self._old = os.path.join(self._folder, "old")
+        self._is_done = False
+
+    def write(self, content: bytes) -> None:
+        """Writes the new content, beside the file."""
+        with open(self._new, "xb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(self._new, stat.S_IMODE(os.stat(self._place).st_mode))
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def commit(self) -> None:
+        """Puts the new content into the place of the old one, which is kept."""
+        if os.path.exists(self._place):
+            try:
+                os.link(self._place, self._old)
+            except OSError:  # not every file system has such links
+                shutil.copy2(self._place, self._old)
+        os.replace(self._new, self._place)
+        self._is_done = True
+
+    def undo(self) -> None:
+        """Puts the old content back, if the new one has taken its place."""
+        if not self._is_done:
+            return
+        if os.path.exists(self._old):
+            os.replace(self._old, self._place)
+        else:
+            os.unlink(self._place)
+
+    def clean(self) -> None:
+        """Removes what is left beside the file."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _is_file(path: str) -> bool:
@@ -79,15 +133,6 @@ def _is_file(path: str) -> bool:
     except FileNotFoundError:
         return True
     return stat.S_ISREG(found.st_mode) and not os.path.samestat(found, os.fstat(1))
-
-
-def _write_part(place: str, part: str, content: bytes) -> None:
-    with open(part, "wb") as file:
-        with contextlib.suppress(FileNotFoundError):
-            os.chmod(part, stat.S_IMODE(os.stat(place).st_mode))
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _write_in_place(path: str, content: bytes) -> None:

@@ -39,6 +39,9 @@ NO_MEMORY = "failed to map segment|[Cc]annot allocate memory|can't start new thr
 
 _SHOW_CURSOR = b"\x1b[?25h"
 
+# What a stream does with a letter that its encoding lacks.
+_ESCAPED = "backslashreplace"
+
 
 def command_name() -> str:
     """Returns the name of the command, as in deepxor.train."""
@@ -158,7 +161,7 @@ SIGNALS = Signals()
 
 
 def _is_unsafe(frame: FrameType | None) -> bool:
-    """Returns whether code that runs is none to raise an exception in."""
+    """Returns whether an exception must not be raised at a place in the code."""
     while frame is not None:
         module = str(frame.f_globals.get("__name__"))
         if frame.f_code.co_name == "__del__" or module.startswith(UNSAFE):
@@ -177,10 +180,11 @@ def _open_streams() -> None:
     for name, descriptor in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         stream: Any = getattr(sys, name)
         if stream is None:
-            empty = os.fdopen(descriptor, "w" if descriptor else "r", closefd=False)
-            setattr(sys, name, empty)
+            mode = "w" if descriptor else "r"
+            stream = os.fdopen(descriptor, mode, errors=_ESCAPED, closefd=False)
+            setattr(sys, name, stream)
         elif descriptor and isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=_ESCAPED)
 
 
 def discard(descriptor: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -61,7 +62,10 @@ class EventClock:
     """
 
     def __init__(self, earlier: Iterable[Path]) -> None:
-        self._latest = max((path.stat().st_mtime for path in earlier), default=0.0)
+        self._latest = 0.0
+        for path in earlier:
+            with contextlib.suppress(OSError):  # such as a link to nowhere
+                self._latest = max(self._latest, path.stat().st_mtime)
 
     def now(self) -> float:
         """Returns the time in seconds since 1970."""

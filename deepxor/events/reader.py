@@ -7,7 +7,7 @@ import fnmatch
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +16,17 @@ from google.protobuf.message import DecodeError
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
 from deepxor.events import gradient_flow
-from deepxor.events.joining import MAX_SERIES, Part, join
+from deepxor.events.joining import MAX_SERIES, MAX_VALUES, Part, join
 from deepxor.events.record_file import BrokenFileError, read_records
 from deepxor.events.tensor import numbers
 from deepxor.runs.json_file import parse_json
 from deepxor.runs.regular_file import check_regular
 
 PATTERN = "events.out.tfevents.*"
+
+# The largest record that is parsed, which takes up to 44 times as much memory. What the
+# reader reads is much smaller; the graph of a large model is not, and is not read.
+MAX_PARSED_BYTES = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +130,8 @@ def _file_names(path: Path) -> gradient_flow.Names | None:
     check_regular(path)
     for record in read_records(path):
         # Records without the tag are not parsed, as a file may be long.
-        event = _event(record) if tag in record else None
+        is_wanted = tag in record and len(record) <= MAX_PARSED_BYTES
+        event = _event(record) if is_wanted else None
         for value in event.summary.value if event else ():
             if value.tag == gradient_flow.TAG:
                 names = gradient_flow.names(value.metadata.plugin_data.content)
@@ -136,7 +141,9 @@ def _file_names(path: Path) -> gradient_flow.Names | None:
 
 
 def read_run(
-    run_dir: str | os.PathLike[str], tags: Container[str] | None = None
+    run_dir: str | os.PathLike[str],
+    tags: Collection[str] | None = None,
+    max_values: int = MAX_VALUES,
 ) -> RunEvents:
     """Reads a run's scalars, records of gradients and diagnosis in one pass.
 
@@ -144,6 +151,8 @@ def read_run(
         run_dir: The run's folder. A file that cannot be read any further is read up to
             there.
         tags: The tags of the scalars to read; None for all.
+        max_values: The largest number of values of the records of gradients that are
+            read, as `join` takes it.
 
     Returns:
         The content of the files; if a step was written twice, the later value.
@@ -154,7 +163,7 @@ def read_run(
     scalars = {
         tag: dict(sorted(values.items())) for tag, values in reading.scalars.items()
     }
-    flow = reading.flow()  # which may add to the damage
+    flow = reading.flow(max_values)  # which may add to the damage
     damage, unfinished = tuple(reading.damage), tuple(reading.unfinished)
     return RunEvents(scalars, flow, reading.diagnosis, damage, unfinished)
 
@@ -162,7 +171,7 @@ def read_run(
 class _Reading:
     """Collects the content of a run's files."""
 
-    def __init__(self, tags: Container[str] | None) -> None:
+    def __init__(self, tags: Collection[str] | None) -> None:
         self._tags = tags
         # Only the first value of a tag needs to have metadata, so they are kept.
         self._plugins: dict[str, str] = {}
@@ -186,6 +195,9 @@ class _Reading:
         try:
             check_regular(path)
             for record in read_records(path):
+                if len(record) > MAX_PARSED_BYTES:
+                    self._leave_out_large(record, path.name)
+                    continue
                 event = _event(record)
                 if event is None:
                     self._left_out[
@@ -205,6 +217,12 @@ class _Reading:
             reason = error.strerror or type(error).__name__
             self._damage.append(f"{path.name} cannot be read ({reason})")
 
+    def _leave_out_large(self, record: bytes, name: str) -> None:
+        """Counts a record that is too large, if it may hold what is wanted."""
+        wanted = (gradient_flow.TAG, gradient_flow.DIAGNOSIS_TAG, *(self._tags or ()))
+        if self._tags is None or any(tag.encode() in record for tag in wanted):
+            self._left_out[f"of the records of {name} left out: too large"] += 1
+
     def add(self, value: summary_pb2.Summary.Value, step: int) -> None:
         tag = value.tag
         if value.HasField("metadata"):
@@ -220,9 +238,9 @@ class _Reading:
             if number is not None:
                 self.scalars.setdefault(tag, {})[step] = number
 
-    def flow(self) -> GradientFlow | None:
+    def flow(self, max_values: int) -> GradientFlow | None:
         """Returns the records whose shape fits the names of their series."""
-        joined = join(list(self._parts.values()))
+        joined = join(list(self._parts.values()), max_values)
         if joined is None:
             return None
         self._damage += joined.left_out

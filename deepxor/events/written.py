@@ -10,6 +10,7 @@ from pathlib import Path
 import google_crc32c
 
 from deepxor.events.reader import event_files
+from deepxor.runs.regular_file import check_regular
 
 _BLOCK_BYTES = 2**20
 
@@ -43,13 +44,15 @@ def check(run_dir: Path, written: Sequence[WrittenFile]) -> None:
     Raises:
         DamagedFileError: If a file is missing, is too short or has changed, or there is
             another that readers take before the last of them.
-        OSError: If a file cannot be read.
     """
     for file in written:
         try:
             size, checksum = _summed(run_dir / file.name, file.size)
         except FileNotFoundError:
             raise DamagedFileError(f"{file.name} is missing") from None
+        except OSError as error:
+            reason = f"{file.name} cannot be read ({error.strerror})"
+            raise DamagedFileError(reason) from error
         if size < file.size:
             raise DamagedFileError(
                 f"{file.name} has {size:,} bytes of {file.size:,} that were written"
@@ -84,6 +87,7 @@ def cut(run_dir: Path, written: Sequence[WrittenFile]) -> None:
 
 def _summed(path: Path, size: int) -> tuple[int, int]:
     """Returns the size of the beginning of a file, and its CRC-32C."""
+    check_regular(path)
     found = checksum = 0
     with path.open("rb") as file:
         while block := file.read(min(_BLOCK_BYTES, size - found)):

@@ -47,8 +47,8 @@ from deepxor.events.joining import Part, join
 from deepxor.quantities import BYTE_FRACTION, U16, in_tab
 from deepxor.text import printable, printable_lines
 
-# The largest size of a run's reply in bytes, header included, and the largest number of
-# its columns.
+# The size in bytes that a run's reply is kept to by showing fewer columns, of which
+# there are at most so many. One that has many layers is larger for their names.
 MAX_BYTES = 195_000
 MAX_COLUMNS = 1_000
 

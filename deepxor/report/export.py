@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from deepxor.report.run import ReportRun
 from deepxor.report.significance import Comparison
 from deepxor.text import table_csv
 
@@ -33,25 +34,22 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def json_text(
-    rows: Sequence[Mapping[str, Any]],
-    settings: Sequence[Mapping[str, Any]],
+    runs: Sequence[ReportRun],
     comparisons: Sequence[Comparison],
     skipped: Sequence[str],
 ) -> str:
-    """Returns the rows, settings and comparisons of runs as JSON.
+    """Returns the rows, settings, notes and comparisons of runs as JSON.
 
     Args:
-        rows: For each run the values by column, one of `COLUMNS`; a number that is not
-            finite becomes null.
-        settings: The settings of each run by name; empty if they are not known.
+        runs: The runs; a number that is not finite becomes null.
         comparisons: The comparisons of solved rates.
         skipped: A line for each folder that could not be read.
     """
     data = {
         "runs": [
-            {column: _finite(row.get(column)) for column in COLUMNS}
-            | {"settings": dict(run_settings)}
-            for row, run_settings in zip(rows, settings, strict=True)
+            {column: _finite(run.row.get(column)) for column in COLUMNS}
+            | {"settings": dict(run.settings), "notes": list(run.notes)}
+            for run in runs
         ],
         "comparisons": [
             {

@@ -92,8 +92,8 @@ class _Reading:
     """Reads folder by folder, so that none can keep the others from being shown.
 
     Attributes:
-        names: The names of all folders of `GradientMonitor`s, shown or not.
-        lines: A line for each folder that is not shown, or not as a whole.
+        names: The names of all folders that were read, shown or not.
+        lines: A line for each folder that is not shown.
     """
 
     def __init__(self) -> None:
@@ -104,9 +104,7 @@ class _Reading:
         """Returns a run with texts that can be printed; None if it cannot be read."""
         self.names.append(name)
         try:
-            run = read()
-            self.lines += [f"{name!r}: {line}" for line in _damage(run)]
-            return _with_printable_texts(run)
+            return _with_printable_texts(read())
         except UnreadableFolderError as error:
             reason = str(error)
         except MemoryError:
@@ -119,21 +117,18 @@ class _Reading:
         return None
 
 
-def _damage(run: ReportRun) -> list[str]:
-    """Returns what of a run's event files could not be read.
-
-    The files of a run that has not finished may end inside of a record.
-    """
-    is_finished = run.row["status"] == FINISHED
-    return [*run.events.damage, *(run.events.unfinished if is_finished else ())]
-
-
 def _with_printable_texts(run: ReportRun) -> ReportRun:
     """Returns a run without a text that would harm a terminal, a file or a page."""
     row = {column: _printable_value(value) for column, value in run.row.items()}
     settings = {name: _printable_value(value) for name, value in run.settings.items()}
-    remark = printable(run.remark)
-    return replace(run, name=row["run"], row=row, settings=settings, remark=remark)
+    return replace(
+        run,
+        name=row["run"],
+        row=row,
+        settings=settings,
+        remark=printable(run.remark),
+        notes=tuple(map(printable, run.notes)),
+    )
 
 
 def _with_own_names(runs: Sequence[ReportRun]) -> list[ReportRun]:
@@ -257,7 +252,10 @@ def _lab_run(run: Run, with_events: bool) -> ReportRun:
     settings["hidden_units"] = ", ".join(map(str, run.experiment.hidden))
     for name in ("depth", "width", "weight_variance", "bias_variance"):
         del settings[name]  # the two above say it
-    return ReportRun(run.name, row, settings, remark, events)
+    # The files of a run that has not finished may end inside of a record.
+    unfinished = events.unfinished if run.status == FINISHED else ()
+    notes = (*run.notes, *events.damage, *unfinished)
+    return ReportRun(run.name, row, settings, remark, events, notes)
 
 
 def _tags(run: Run) -> tuple[str, ...]:
@@ -311,7 +309,8 @@ def _monitored_run(path: Path, name: str) -> ReportRun:
     if events.flow is None:
         reasons = ("event files without a readable gradient flow", *events.damage)
         raise UnreadableFolderError("; ".join(reasons))
-    return ReportRun(name, _flow_row(name, events), events=events)
+    row = _flow_row(name, events)
+    return ReportRun(name, row, events=events, notes=events.damage)
 
 
 def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:

@@ -114,6 +114,7 @@ def _shown(index: int, run: ReportRun, decades: tuple[int, int]) -> dict[str, An
         "row": row,
         "settings": run.settings,
         "remark": run.remark,
+        "notes": run.notes,
         "colour": run_colour(index),
         "dash": " ".join(map(str, run_dashes(index))) or "none",
         "lost": decades_lost(row.get("first_gradient"), row.get("last_gradient")),

@@ -20,6 +20,8 @@ class ReportRun:
         settings: The settings by name; empty if they are not known.
         remark: The text beside the verdict, such as "killed at step 300".
         events: The records of the run; empty if they were not read.
+        notes: What is not shown of the run, or not as it was written, and why; a line
+            for each.
     """
 
     name: str
@@ -27,6 +29,7 @@ class ReportRun:
     settings: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
     events: RunEvents = field(default_factory=RunEvents)
+    notes: tuple[str, ...] = ()
 
 
 def first_record(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import math
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from deepxor.runs.regular_file import check_regular
 
 # The members beside the arrays: JSON, and the SHA-256 of everything else.
 _ABOUT, _DIGEST = "about", "digest"
+
+# What a member takes at most beside its numbers: its names and headers.
+_MEMBER_BYTES = 2**11
 
 
 class ArrayFileError(ValueError):
@@ -41,6 +45,12 @@ class Wanted:
     shape: tuple[int, ...]
     max_rows: int | None = None
 
+    @property
+    def max_bytes(self) -> int:
+        """The largest size of the array in bytes."""
+        rows = 1 if self.max_rows is None else self.max_rows
+        return rows * math.prod(self.shape) * self.dtype.itemsize
+
     def check(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         """Checks the type and the shape of an array.
 
@@ -61,7 +71,7 @@ class Wanted:
             raise ArrayFileError(f"{name!r} is {dtype} {list(shape)}")
 
 
-_TEXT = Wanted(np.dtype(np.uint8), (), max_rows=2**23)
+_TEXT = Wanted(np.dtype(np.uint8), (), max_rows=2**20)
 _SUM = Wanted(np.dtype(np.uint8), (hashlib.sha256().digest_size,))
 
 
@@ -87,59 +97,32 @@ def write_arrays(
     write_atomically(path, content.getvalue())
 
 
-def read_about(path: Path) -> dict[str, Any]:
-    """Returns what a file says of its arrays, which `read_arrays` has yet to check.
+class ArrayFile:
+    """Reads a file of arrays whose types and shapes are known beforehand.
 
-    Args:
-        path: The path of the file.
-
-    Raises:
-        OSError: If the file cannot be read.
-        ArrayFileError: If it says nothing, or is broken.
-    """
-    with _Archive(path) as archive:
-        return _parsed(archive.read(_ABOUT, _TEXT))
-
-
-def read_arrays(path: Path, wanted: Mapping[str, Wanted]) -> dict[str, np.ndarray]:
-    """Reads arrays whose types and shapes are known beforehand.
-
-    Nothing is read before its size has been compared with what it has to be, so that no
-    file takes more memory than the arrays that are wanted.
+    It is a context. Nothing is read before its size has been compared with what it has
+    to be, so that no file takes more memory than the arrays that are wanted. Python's
+    reader of archives raises errors of a dozen classes for broken ones; all become an
+    `ArrayFileError` where the context ends.
 
     Args:
         path: The path of the file.
         wanted: The arrays by name.
 
-    Returns:
-        The arrays by name.
-
     Raises:
-        OSError: If the file cannot be read.
-        ArrayFileError: If it has other arrays, or not what was written.
-    """
-    with _Archive(path) as archive:
-        archive.check_names({*wanted, _ABOUT, _DIGEST})
-        found = {name: archive.read(name, each) for name, each in wanted.items()}
-        about = archive.read(_ABOUT, _TEXT)
-        digest = archive.read(_DIGEST, _SUM)
-    if not np.array_equal(_digest({**found, _ABOUT: about}), digest):
-        raise ArrayFileError("wrong checksum")
-    return found
-
-
-class _Archive:
-    """Reads the members of an .npz file, which is not trusted.
-
-    Python's reader of archives raises errors of a dozen classes for broken ones. All
-    but those of the operating system become an `ArrayFileError`.
+        OSError: If the file cannot be opened.
+        ArrayFileError: If it is too large for what is wanted.
     """
 
-    def __init__(self, path: Path) -> None:
-        check_regular(path)
+    def __init__(self, path: Path, wanted: Mapping[str, Wanted]) -> None:
+        size = check_regular(path)
+        members = [*wanted.values(), _TEXT, _SUM]
+        if size > sum(each.max_bytes + _MEMBER_BYTES for each in members):
+            raise ArrayFileError(f"{size:,} bytes")
+        self._wanted = wanted
         self._file = path.open("rb")
 
-    def __enter__(self) -> _Archive:
+    def __enter__(self) -> ArrayFile:
         try:
             self._zip = zipfile.ZipFile(self._file)
             self._members = {info.filename: info for info in self._zip.infolist()}
@@ -150,13 +133,37 @@ class _Archive:
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         self._file.close()
-        if isinstance(error, Exception) and not isinstance(
-            error, (ArrayFileError, OSError)
-        ):
+        if isinstance(error, Exception) and not isinstance(error, ArrayFileError):
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ArrayFileError(reason[:200]) from error
 
-    def check_names(self, names: set[str]) -> None:
+    def about(self) -> dict[str, Any]:
+        """Returns what the file says of its arrays, which `arrays` has yet to check.
+
+        It is empty if the file says nothing, as those that NumPy writes.
+        """
+        if f"{_ABOUT}.npy" not in self._members:
+            return {}
+        found = parse_json(self._read(_ABOUT, _TEXT).tobytes())
+        if not isinstance(found, dict):
+            raise ArrayFileError(f"{_ABOUT!r} is a {type(found).__name__}")
+        return found
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns the arrays by name.
+
+        Raises:
+            ArrayFileError: If the file has other arrays, or not what was written.
+        """
+        self._check_names({*self._wanted, _ABOUT, _DIGEST})
+        found = {name: self._read(name, each) for name, each in self._wanted.items()}
+        about = self._read(_ABOUT, _TEXT)
+        digest = self._read(_DIGEST, _SUM)
+        if not np.array_equal(_digest({**found, _ABOUT: about}), digest):
+            raise ArrayFileError("wrong checksum")
+        return found
+
+    def _check_names(self, names: set[str]) -> None:
         files = {f"{name}.npy" for name in names}
         for what, others in (
             ("no", files - self._members.keys()),
@@ -165,7 +172,7 @@ class _Archive:
             if others:
                 raise ArrayFileError(f"{what} member {min(others)[:100]!r}")
 
-    def read(self, name: str, wanted: Wanted) -> np.ndarray:
+    def _read(self, name: str, wanted: Wanted) -> np.ndarray:
         info = self._members.get(f"{name}.npy")
         if info is None:
             raise ArrayFileError(f"no member {name!r}")
@@ -189,14 +196,10 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     if version != (1, 0):  # what NumPy writes for the types that are wanted
         raise ArrayFileError(f"version {version}")
-    return np.lib.format.read_array_header_1_0(file)
-
-
-def _parsed(text: np.ndarray) -> dict[str, Any]:
-    found = parse_json(text.tobytes())
-    if not isinstance(found, dict):
-        raise ArrayFileError(f"{_ABOUT!r} is a {type(found).__name__}")
-    return found
+    with warnings.catch_warnings():
+        # NumPy warns of headers that Python 2 has written.
+        warnings.simplefilter("error")
+        return np.lib.format.read_array_header_1_0(file)
 
 
 def _digest(members: Mapping[str, np.ndarray]) -> np.ndarray:

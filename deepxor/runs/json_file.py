@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from deepxor.version import __version__
 # The largest size of a file that is read: a run's takes a few thousand bytes.
 MAX_BYTES = 2**22
 
+_CHECKSUM = "crc32"
+
 
 def write_json(path: Path, **fields: Any) -> None:
     """Writes a JSON file, whole or not at all.
@@ -20,12 +24,13 @@ def write_json(path: Path, **fields: Any) -> None:
     Args:
         path: The path of the file.
         **fields: Values of JSON types by name; None for a number that is not finite.
-            The version of deepxor is written before them.
+            The version of deepxor is written before them, and a checksum after them.
 
     Raises:
         OSError: If the file cannot be written; the old content stays.
     """
     data = {"deepxor": __version__, **fields}
+    data[_CHECKSUM] = _checksum(data)
     text = json.dumps(data, indent=2, allow_nan=False) + "\n"
     write_atomically(path, text.encode())
 
@@ -47,6 +52,21 @@ def read_json(path: Path) -> Any:
     if len(content) > MAX_BYTES:
         raise ValueError(f"more than {MAX_BYTES:,} bytes")
     return parse_json(content)
+
+
+def is_as_written(content: Mapping[str, Any]) -> bool:
+    """Returns whether the content of a file is what `write_json` has written.
+
+    Args:
+        content: The content. One without a checksum, as of an earlier version, is.
+    """
+    data = {name: value for name, value in content.items() if name != _CHECKSUM}
+    return content.get(_CHECKSUM) in (None, _checksum(data))
+
+
+def _checksum(data: Mapping[str, Any]) -> int:
+    """Returns the CRC-32 of what a file says, whatever the form and the order."""
+    return zlib.crc32(json.dumps(data, sort_keys=True).encode())
 
 
 def parse_json(content: bytes) -> Any:

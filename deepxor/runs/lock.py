@@ -102,9 +102,11 @@ def _lock_folder(path: Path, is_shared: bool) -> Callable[[], None] | None:
     try:
         kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(descriptor)
-        return None
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
     return lambda: os.close(descriptor)
 
 

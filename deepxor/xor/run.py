@@ -15,7 +15,7 @@ from typing import Any
 
 from deepxor.checks import is_integer
 from deepxor.runs.folder import RunError, check_run_name, make_folder, sort_key
-from deepxor.runs.json_file import read_json, write_json
+from deepxor.runs.json_file import is_as_written, read_json, write_json
 from deepxor.runs.lock import FolderLock, is_locked
 from deepxor.text import printable
 from deepxor.xor.config import Experiment
@@ -38,6 +38,7 @@ class Run:
         status: `RUNNING`, `FINISHED` or `INTERRUPTED`; or `KILLED` if the file says
             running and no process holds the lock.
         results: The results by name once the run has ended; before, empty.
+        notes: What is to be said of the file, a line for each.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Run:
         status: str = RUNNING,
         results: dict[str, Any] | None = None,
         lock: FolderLock | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
+        self.notes = notes
         self.path = path
         self.experiment = experiment
         self.status = status
@@ -98,7 +101,7 @@ class Run:
     def resume(
         cls, logdir: str | os.PathLike[str], experiment: Experiment, name: str = ""
     ) -> Run:
-        """Takes up a run that has not finished.
+        """Takes up a run that has not finished, and changes nothing of it yet.
 
         Args:
             logdir: The folder of the runs.
@@ -131,10 +134,10 @@ class Run:
             )
         if not run._lock.take():
             raise RunError(f"run {run.name!r} is being trained by another process")
-        try:
-            run.save(RUNNING)
-        except OSError as error:
-            raise RunError(f"cannot write to {run.path}: {error.strerror}") from error
+        # The process that had the lock a moment ago may have finished the run.
+        if cls.load(run.path).status == FINISHED:
+            run.close()
+            raise RunError(f"run {run.name!r} has finished: nothing to resume")
         return run
 
     @classmethod
@@ -159,6 +162,7 @@ class Run:
             if status == FINISHED and not results:
                 raise ValueError("finished without results")
             _check_results(results, experiment.replicas)
+            notes = () if is_as_written(data) else (f"{FILE} has been changed",)
             if status == RUNNING and not is_locked(path):
                 status = KILLED
         except FileNotFoundError:
@@ -167,7 +171,7 @@ class Run:
             raise RunError(f"{path.name!r}: {FILE}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise RunError(f"{path.name!r}: broken {FILE} ({_reason(error)})") from None
-        return cls(path, experiment, status, results)
+        return cls(path, experiment, status, results, notes=notes)
 
     def save(self, status: str, results: dict[str, Any] | None = None) -> None:
         """Writes experiment.json, whole or not at all.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +27,7 @@ from deepxor.xor.monitor.observer import buffer_steps
 from deepxor.xor.network.build import build
 from deepxor.xor.network.model import ReplicaNetwork
 from deepxor.xor.recorder import RunRecorder, scalars
-from deepxor.xor.run import FINISHED, INTERRUPTED, Run
+from deepxor.xor.run import FINISHED, INTERRUPTED, RUNNING, Run
 
 
 def plan_batches(start: int, num_steps: int, log_every: int, most: int) -> list[int]:
@@ -155,13 +156,15 @@ def train(
         experiment = run.experiment
         model = build(experiment)
         found = checkpoint.read(run.path, experiment, model)
+        run.save(RUNNING)  # until here a run that is refused is as it was
         written.cut(run.path, () if found is None else found.files)
         writer = SummaryWriter(run.path)
         monitor = ReplicaMonitor(writer, experiment.log_every)
         checkpoints = Checkpoints(run.path, experiment, monitor, writer)
         if found is not None:
             checkpoints.restore(found, model)
-            flow = reader.read_run(run.path, tags=()).flow
+            # All records, as the tab's overview goes on from what they were.
+            flow = reader.read_run(run.path, tags=(), max_values=sys.maxsize).flow
             if flow is not None:
                 writer.continue_flow(flow.layers, flow.steps, flow.tables)
         recorder = RunRecorder(writer, experiment, run.name, found is not None)

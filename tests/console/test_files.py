@@ -1,5 +1,6 @@
 """The files that a command writes, all of them or none."""
 
+import errno
 import os
 import resource
 import signal
@@ -43,6 +44,44 @@ def test_where_one_fails_none_has_changed(tmp_path, monkeypatch, bad, place):
     assert error.value.filename == bad
     assert (tmp_path / "old").read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"folder", "old"}
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_where_a_file_cannot_be_replaced_the_others_are_as_they_were(
+    tmp_path, monkeypatch, has_links
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old").write_text("old")
+    (tmp_path / "other").write_text("of another user")
+    replace = os.replace
+
+    def refuse(source, target):
+        if os.path.basename(target) == "other":
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        replace(source, target)
+
+    def no_links(source, target):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    if not has_links:
+        monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(OSError, match="not permitted") as error:
+        write_files({"old": b"1", "new": b"2", "other": b"3"})
+    assert error.value.filename == "other"
+    assert (tmp_path / "old").read_text() == "old"
+    assert (tmp_path / "other").read_text() == "of another user"
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "other"}
+
+
+def test_no_name_is_taken_from_the_user(tmp_path):
+    mine = tmp_path / "a.part"
+    mine.write_text("mine")
+    write_files({str(tmp_path / "a"): b"1"})
+    assert mine.read_text() == "mine"
+    write_files({str(tmp_path / "a.part"): b"2", str(tmp_path / "a"): b"3"})
+    assert (tmp_path / "a").read_bytes() == b"3" and mine.read_bytes() == b"2"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_pipe_is_written_in_its_place(tmp_path):

@@ -309,16 +309,28 @@ def test_a_sweep_works_with_closed_streams(tmp_path):
     assert len(table.read_text().splitlines()) == 1 + 3 * 2
 
 
-def test_a_pipe_without_a_reader_does_not_hold_up_a_signal(demo_logdir, tmp_path):
+def test_a_pipe_without_a_reader_does_not_hold_up_a_signal(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    flags = [f"--csv={tmp_path}/pipe", f"--json={tmp_path}/json"]
-    process = subprocess.Popen(
-        command("compare", demo_logdir, *flags), stderr=subprocess.PIPE, text=True
+    code = (
+        "import builtins, sys\n"
+        "from deepxor.console import process\n"
+        "process.begin()\n"
+        "from deepxor.console.files import write_files\n"
+        "plain = open\n"
+        "def told(path, *mode):\n"
+        "    print('opening', flush=True)\n"
+        "    return plain(path, *mode)\n"
+        "builtins.open = told\n"
+        "write_files({sys.argv[1] + '/pipe': b'x', sys.argv[1] + '/file': b'y'})\n"
     )
-    time.sleep(0.2)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "opening\n"
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (143, "deepxor.compare: terminated\n")
+    assert process.returncode == 143 and errors.endswith(": terminated\n")
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 

@@ -347,6 +347,8 @@ def test_rows_are_the_same_in_csv_and_json():
     cells = dict(zip(COLUMNS, cells.split(","), strict=True))
     assert cells["run"] == "'=1+1" and cells["first_gradient"] == ""
     assert float(cells["cost"]) == 0.1 + 0.2
-    (found,) = json.loads(json_text([row], [{"seed": 3}], [], []))["runs"]
+    run = ReportRun("=1+1", row, {"seed": 3}, notes=("damaged",))
+    (found,) = json.loads(json_text([run], [], []))["runs"]
+    assert found["notes"] == ["damaged"]
     assert found["run"] == "=1+1" and found["first_gradient"] is None
     assert found["cost"] == 0.1 + 0.2 and found["settings"] == {"seed": 3}

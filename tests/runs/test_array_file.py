@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from deepxor.runs.array_file import (
+    ArrayFile,
     ArrayFileError,
     Wanted,
-    read_about,
-    read_arrays,
     write_arrays,
 )
 
@@ -46,19 +45,23 @@ def content(path):
     return path.read_bytes()
 
 
+def read(path, wanted=WANTED):
+    with ArrayFile(path, wanted) as file:
+        return file.about(), file.arrays()
+
+
 def refused(path):
     """Returns the line with which a file is refused."""
     with pytest.raises(ArrayFileError) as error:
-        read_about(path)
-        read_arrays(path, WANTED)
+        read(path)
     assert "\n" not in str(error.value) and len(str(error.value)) < 300
     return str(error.value)
 
 
 def test_what_was_written_is_read(path, content):
     path.write_bytes(content)
-    assert read_about(path) == ABOUT
-    found = read_arrays(path, WANTED)
+    about, found = read(path)
+    assert about == ABOUT
     assert list(found) == list(ARRAYS)
     for name, array in ARRAYS.items():
         assert found[name].dtype == array.dtype
@@ -76,7 +79,8 @@ def test_what_was_written_is_read(path, content):
 )
 def test_every_array_of_numbers_is_read_back_to_the_bit(path, array):
     write_arrays(path, {"x": array}, {})
-    found = read_arrays(path, {"x": Wanted(array.dtype, array.shape)})["x"]
+    _, arrays = read(path, {"x": Wanted(array.dtype, array.shape)})
+    found = arrays["x"]
     assert found.tobytes() == array.tobytes() and found.shape == array.shape
 
 
@@ -95,7 +99,7 @@ def test_a_damaged_file_is_refused_or_says_the_same(path, content, data):
         damaged = content[:place] + new + content[end:]
     path.write_bytes(damaged)
     try:
-        about, found = read_about(path), read_arrays(path, WANTED)
+        about, found = read(path)
     except ArrayFileError as error:
         assert "\n" not in str(error) and len(str(error)) < 300
         return
@@ -123,7 +127,7 @@ def test_an_array_of_another_type_or_shape_is_refused(path, name, dtype, shape):
     rows = array.shape[:1] if wanted.max_rows is not None else ()
     is_right = array.shape == (*rows, *wanted.shape) and array.dtype == wanted.dtype
     if is_right and (not rows or rows[0] <= wanted.max_rows):
-        read_arrays(path, WANTED)
+        read(path)
     else:
         assert repr(name) in refused(path)
 
@@ -134,7 +138,9 @@ def test_other_members_are_refused(path):
     write_arrays(path, {**ARRAYS, "more": np.zeros(1)}, ABOUT)
     assert refused(path) == "an unknown member 'more.npy'"
     np.savez(path, **ARRAYS)
-    assert refused(path) == "no member 'about'"
+    with ArrayFile(path, WANTED) as file:
+        assert file.about() == {}
+    assert refused(path) == "no member 'about.npy'"
 
 
 @pytest.mark.parametrize("changed", ["a", "b", "c"])
@@ -182,9 +188,24 @@ def test_no_size_is_believed(path, shape):
     assert peak < 20 * 2**20
 
 
+def test_a_file_that_is_larger_than_what_is_wanted_is_not_read(path, content):
+    path.write_bytes(content)
+    os.truncate(path, 2**40)  # which takes no room on the disk
+    tracemalloc.start()
+    assert refused(path) == "1,099,511,627,776 bytes"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_a_header_of_python_2_is_refused_in_one_line(path):
+    archive(path, "about", "{'descr': '|u1', 'fortran_order': False, 'shape': (2L,)}")
+    refused(path)
+
+
 def test_a_bomb_is_not_unpacked(path):
-    header = repr({"descr": "|u1", "fortran_order": False, "shape": (2**23,)})
-    archive(path, "about", header, bytes(2**23), compression=zipfile.ZIP_DEFLATED)
+    header = repr({"descr": "|u1", "fortran_order": False, "shape": (2**20,)})
+    archive(path, "about", header, bytes(2**20), compression=zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 20_000
     assert refused(path) == "'about' is compressed or encrypted"
 

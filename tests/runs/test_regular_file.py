@@ -1,6 +1,7 @@
 """Only a file is opened to be read: a pipe would block, and a device has no end."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +15,10 @@ def test_a_file_and_a_link_to_one_have_their_size(tmp_path):
 
 
 def test_what_is_none_is_an_error_that_says_so(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     for path, words in (
         (tmp_path, "directory"),
-        (tmp_path / "pipe", "Not a regular file"),
+        (Path(os.devnull), "Not a regular file"),
         (tmp_path / "circle", "symbolic links"),
         (tmp_path / "nothing", "No such file"),
     ):

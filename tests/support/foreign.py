@@ -96,8 +96,7 @@ def check_outputs(runs, lines):
         check_line(cell)
         if cell.lstrip().startswith(("=", "+", "-", "@")):
             float(cell)
-    run_settings = [run.settings for run in runs]
-    text = json_text(rows, run_settings, comparisons, lines)
+    text = json_text(runs, comparisons, lines)
     data = json.loads(text, parse_constant=refuse)
     assert len(data["runs"]) == len(runs) and data["skipped"] == lines
     console = Console(file=io.StringIO(), width=120, force_terminal=False)
@@ -110,14 +109,16 @@ def check_outputs(runs, lines):
     html.encode()
     page = Page(html)
     assert page.tags.count("section") == len(runs)
-    assert page.tags.count("li") == len(lines)
+    notes = [note for run in runs for note in run.notes]
+    assert page.tags.count("li") == len(lines) + len(notes)
     assert "cannot be drawn" not in page.text, page.text
     assert len(html) < 3_000_000 * (1 + len(runs))
 
 
 def check(logdir, name=BAD, is_read=None):
     """Checks that the healthy run is shown as ever, and the other one or why not."""
-    runs, lines = read_logdir(logdir)
+    runs, skipped = read_logdir(logdir)
+    lines = [*skipped, *notes_of(runs)]
     for line in lines:
         check_line(line)
         assert "Error" not in line, line  # so no check of ours has let it through
@@ -131,14 +132,18 @@ def check(logdir, name=BAD, is_read=None):
     assert len(others) <= 1
     if is_read is not None:
         assert bool(others) == is_read, lines
-    check_outputs(runs, lines)
+    check_outputs(runs, skipped)
     return (others or [None])[0], named
+
+
+def notes_of(runs):
+    return [f"{run.name!r}: {note}" for run in runs for note in run.notes]
 
 
 def check_reading(logdir):
     runs, lines = read_logdir(logdir)
     assert HEALTHY in [run.name for run in runs]
-    return runs, lines
+    return runs, [*lines, *notes_of(runs)]
 
 
 def write_flow(folder, layers=("first", "last"), steps=(0, 10), **values):

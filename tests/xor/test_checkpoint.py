@@ -1,8 +1,10 @@
 """Checkpoints that are damaged, crafted, or vouch for event files that are damaged."""
 
 import copy
+import os
 import shutil
 import signal
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 import deepxor
 from deepxor.events.reader import event_files
-from deepxor.runs.array_file import read_about, write_arrays
+from deepxor.runs.array_file import ArrayFile, Wanted, write_arrays
 from deepxor.runs.folder import RunError
 from deepxor.xor.checkpoint.checkpoint import FILE, read
 from deepxor.xor.network.build import build
@@ -50,10 +52,13 @@ def members(stopped):
     """The arrays of the checkpoint, and what it says of them."""
     with np.load(stopped / FILE) as found:
         arrays = {name: found[name] for name in found if name not in _OWN}
-    return arrays, read_about(stopped / FILE)
+    with ArrayFile(stopped / FILE, _LARGE) as file:
+        return arrays, file.about()
 
 
 _OWN = ("about", "digest")
+# Which arrays there are does not matter to what is said beside them.
+_LARGE = {"any": Wanted(np.dtype(np.uint8), (10**9,))}
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +139,10 @@ def test_a_damaged_run_is_left_as_it_is_until_its_checkpoint_is_removed(
     first = event_files(path)[0]
     first.write_bytes(first.read_bytes()[:-5])
     before = {file.name: file.read_bytes() for file in path.iterdir()}
+    assert "experiment.json" in before
     with pytest.raises(RunError, match=rf"is damaged \({first.name} has .* start over"):
         resume(path)
-    after = {file.name: file.read_bytes() for file in path.iterdir()}
-    assert before.pop("experiment.json") and after.pop("experiment.json")
-    assert after == before
+    assert {file.name: file.read_bytes() for file in path.iterdir()} == before
     (path / FILE).unlink()
     run = resume(path)
     assert events_of(run.path) == events_of(whole.path)
@@ -290,3 +294,34 @@ def test_a_folder_or_a_pipe_in_its_place_is_refused(crafted, model):
     refused(crafted, model)
     path.unlink()
     assert read(crafted, small(), model) is None
+
+
+def test_a_checkpoint_of_another_version_is_named_so(crafted, model, members):
+    arrays, about = members
+    np.savez(crafted / FILE, **arrays)
+    assert "of an older version of deepxor" in refused(crafted, model)
+    rewrite(crafted, arrays, {**about, "format": 1})
+    assert "of another version of deepxor" in refused(crafted, model)
+
+
+def test_long_texts_take_no_memory(crafted, model, members):
+    arrays, about = members
+    layers = ["x" * 900_000, *about["texts"]["layer"][1:]]
+    rewrite(crafted, arrays, {**about, "texts": {**about["texts"], "layer": layers}})
+    tracemalloc.start()
+    refused(crafted, model)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30 * 2**20
+
+
+def test_a_pipe_in_the_place_of_an_event_file_is_refused(crafted, model):
+    path = event_files(crafted)[0]
+    content = path.read_bytes()
+    path.unlink()
+    os.mkfifo(path)
+    try:
+        assert "cannot be read (Not a regular file)" in refused(crafted, model)
+    finally:
+        path.unlink()
+        path.write_bytes(content)

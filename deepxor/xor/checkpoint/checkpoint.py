@@ -13,10 +13,9 @@ from deepxor.events import written
 from deepxor.events.written import WrittenFile
 from deepxor.monitor.history import max_records
 from deepxor.runs.array_file import (
+    ArrayFile,
     ArrayFileError,
     Wanted,
-    read_about,
-    read_arrays,
     write_arrays,
 )
 from deepxor.runs.folder import RunError
@@ -123,24 +122,18 @@ def variables(model: ReplicaNetwork) -> dict[str, keras.Variable]:
 
 
 def _read(path: Path, experiment: Experiment, model: ReplicaNetwork) -> Checkpoint:
-    about = read_about(path)
-    if about.get("format") != _FORMAT:
-        raise ArrayFileError("of another version of deepxor")
-    if about.get("settings") != experiment.to_json():
-        raise ArrayFileError("of a run with other settings")
     own = variables(model)
     state = ReplicaHistory(experiment.layer_names, experiment.replicas).state()
     texts, numbers = _divided(state)
-    wanted = {
-        name: Wanted(np.dtype(variable.dtype), tuple(variable.shape))
-        for name, variable in own.items()
-    }
-    rows = max_records(len(experiment.layer_names))
-    wanted |= {
-        name: _wanted(array, WINDOW if "recent" in name else rows)
-        for name, array in _named(numbers).items()
-    }
-    arrays = read_arrays(path, wanted)
+    with ArrayFile(path, _wanted(own, numbers)) as file:
+        about = file.about()
+        if not about:
+            raise ArrayFileError("of an older version of deepxor")
+        if about.get("format") != _FORMAT:
+            raise ArrayFileError("of another version of deepxor")
+        if about.get("settings") != experiment.to_json():
+            raise ArrayFileError("of a run with other settings")
+        arrays = file.arrays()
     monitor = {name: arrays[f"{_MONITOR}{name}"] for name in numbers}
     monitor |= plausible.texts(about.get("texts"), texts)
     found = Checkpoint(
@@ -166,8 +159,25 @@ def _named(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {f"{_MONITOR}{name}": array for name, array in state.items()}
 
 
-def _wanted(empty: np.ndarray, max_rows: int) -> Wanted:
-    """Returns what is wanted of an array of a state, from that of an empty one."""
-    if empty.shape[:1] == (0,):
-        return Wanted(empty.dtype, empty.shape[1:], max_rows)
-    return Wanted(empty.dtype, empty.shape)
+def _wanted(
+    own: Mapping[str, keras.Variable], empty: Mapping[str, np.ndarray]
+) -> dict[str, Wanted]:
+    """Returns the arrays of a checkpoint.
+
+    Args:
+        own: The variables by name.
+        empty: The arrays of the monitor's state before the first record.
+    """
+    wanted = {
+        name: Wanted(np.dtype(variable.dtype), tuple(variable.shape))
+        for name, variable in own.items()
+    }
+    records = max_records(len(empty["first"]))
+    for name, array in empty.items():
+        if array.shape[:1] == (0,):
+            rows = WINDOW if name.startswith("recent") else records
+            each = Wanted(array.dtype, array.shape[1:], rows)
+        else:
+            each = Wanted(array.dtype, array.shape)
+        wanted[f"{_MONITOR}{name}"] = each
+    return wanted

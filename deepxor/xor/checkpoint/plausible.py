@@ -22,6 +22,9 @@ from deepxor.xor.config import Experiment
 # The names of the variables of every Keras optimizer that no gradient changes.
 _ITERATIONS, _LEARNING_RATE = "iteration", "learning_rate"
 
+# The longest name of a layer or a verdict, and number of a step.
+MAX_LETTERS = 40
+
 
 def seconds(value: object) -> float:
     """Returns a time in seconds.
@@ -73,15 +76,20 @@ def texts(value: object, like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
         like: Arrays by name of the lengths that are wanted.
 
     Raises:
-        ArrayFileError: If there are others.
+        ArrayFileError: If there are others, or one is too long.
     """
     if not isinstance(value, dict) or value.keys() != like.keys():
         raise _odd("texts", value)
     for name, found in value.items():
         is_right = isinstance(found, list) and len(found) == len(like[name])
-        if not is_right or not all(isinstance(text, str) for text in found):
+        if not is_right or not all(map(_is_short, found)):
             raise _odd(name, found)
     return {name: np.array(found, np.str_) for name, found in value.items()}
+
+
+def _is_short(text: object) -> bool:
+    # An array gives every text the room of the longest.
+    return isinstance(text, str) and len(text) <= MAX_LETTERS
 
 
 def check_optimizer(

@@ -72,7 +72,7 @@ def flags(chance: random.Random, folder: Path, reference: Reference) -> str:
     arguments: list[str | bytes] = [*given, "--seed=wrong"]
     if chance.random() < 0.1:
         arguments.insert(0, b"--logdir=\xff\xfe")
-    ended = run(command, arguments, patience=60)
+    ended = run(command, arguments, patience=60, folder=folder)
     ended.check(0, 2)
     if any(folder.iterdir()):
         raise FaultError(SILENT, "a wrong flag leaves files")

@@ -84,6 +84,7 @@ def run(
     offset: float = 0.0,
     most_bytes: int | None = None,
     patience: float = PATIENCE,
+    folder: Path | None = None,
 ) -> Ended:
     """Runs a command, and sends it a signal.
 
@@ -96,6 +97,7 @@ def run(
         offset: By how many seconds the command's clock is wrong.
         most_bytes: The largest size of a file, as on a disk that is full; None for any.
         patience: The time after which the command is killed, in seconds.
+        folder: The folder in which it runs; None for this one.
 
     Raises:
         FaultError: If the command does not end.
@@ -108,7 +110,11 @@ def run(
             resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
     ready, told = os.pipe()
-    environment = {**os.environ, "DEEPXOR_READY": str(told)}
+    environment = {
+        **os.environ,
+        "DEEPXOR_READY": str(told),
+        "PYTHONPATH": os.fspath(Path(__file__).parents[3]),
+    }
     process = subprocess.Popen(
         [sys.executable, "-c", _START, str(offset), name, *arguments],
         stdin=subprocess.DEVNULL,
@@ -117,7 +123,7 @@ def run(
         env=environment,
         pass_fds=(told,),
         preexec_fn=limit,
-        cwd=Path(__file__).parents[3],
+        cwd=folder,
     )
     os.close(told)
     sent = None

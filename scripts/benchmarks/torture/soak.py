@@ -36,7 +36,7 @@ def make_reference(folder: Path) -> Reference:
     begin = time.monotonic()
     run("deepxor.train", [*TRAIN, f"--logdir={whole}"]).check(0)
     seconds = time.monotonic() - begin
-    _stop_twice(stopped)
+    _stop_twice(stopped, seconds)
     begin = time.monotonic()
     run("deepxor.sweep", [*SWEEP, f"--logdir={swept}"]).check(0)
     return Reference(
@@ -50,21 +50,22 @@ def make_reference(folder: Path) -> Reference:
     )
 
 
-def _stop_twice(logdir: Path) -> None:
-    """Interrupts a run after its first event file, and once more."""
-    resume: list[str] = []
+def _stop_twice(logdir: Path, seconds: float) -> None:
+    """Interrupts a run once it has an event file and a checkpoint, and once more."""
+    path = logdir / RUN
+    after = 0.8 * seconds
     files = 0
-    after = 4.0
     while files < 2:
+        resume = ["--resume"] if path.exists() else []
         arguments = [*TRAIN, f"--logdir={logdir}", *resume]
         if run("deepxor.train", arguments, signal.SIGINT, after).status == 0:
-            # The machine is fast: it has finished.
+            # It was faster than the reference, and has finished.
             shutil.rmtree(logdir)
-            resume, after = [], after * 0.8
-        path = logdir / RUN
-        resume = ["--resume"] if path.exists() else []
-        if (path / "checkpoint.npz").exists():
+            after *= 0.9
+        elif (path / "checkpoint.npz").exists():
             files = len([*path.glob("events.out.tfevents.*")])
+        else:
+            after *= 1.1
 
 
 def plan(kinds: Sequence[Kind], count: int, seed: int) -> list[tuple[Kind, int]]:

@@ -73,7 +73,7 @@ def test_an_end_that_is_right_is_none():
 
 def test_a_command_that_does_not_end_is_seen():
     with pytest.raises(FaultError, match="does not end"):
-        run("deepxor.playground", ["--port=0", "--noopen"], patience=0.5)
+        run("deepxor.playground", ["--port=0", "--nobrowser"], patience=0.5)
 
 
 def test_a_signal_is_sent(tmp_path):
