@@ -18,6 +18,7 @@ from deepxor.events.event_file import (
     add_scalar,
     event_file_name,
 )
+from deepxor.events.reader import read_run
 from deepxor.events.writer import SummaryWriter
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -91,3 +92,12 @@ def test_tensorboard_reads_all_of_a_run_although_the_clock_was_set_back(tmp_path
     assert [event.step for event in found] == list(range(15))
     times = [event.wall_time for event in found]
     assert times == sorted(times)
+
+
+def test_a_link_to_nowhere_among_the_files_is_none_of_the_writers_business(tmp_path):
+    (tmp_path / "events.out.tfevents.1.host").symlink_to(tmp_path / "nowhere")
+    write(tmp_path)
+    writer = SummaryWriter(tmp_path)
+    writer.scalar("cost", 1.0, 9)
+    writer.close()
+    assert list(read_run(tmp_path).scalars["cost"]) == [3, 4, 9]

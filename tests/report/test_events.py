@@ -2,19 +2,24 @@
 
 import json
 import struct
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tensorboard.compat.proto import summary_pb2, tensor_pb2, types_pb2
+from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
 
 from deepxor.events import gradient_flow, joining
+from deepxor.events.reader import read_run
+from deepxor.events.record_file import frame
 from deepxor.report.last_record import MAX_ROWS
 from deepxor.report.logdir import read_logdir
 from deepxor.report.page import report_html
 from tests.support.foreign import (
+    BAD,
     NESTED,
     VALID,
     bad_folder,
@@ -230,3 +235,37 @@ def test_many_series_at_many_steps_do_not_multiply(logdir):
     text = " ".join(lines)
     assert "too many series" in text and "layers are shown" in text
     assert "records are shown" in text
+
+
+def test_what_is_not_whole_of_a_run_that_is_shown_is_a_note_on_it(logdir):
+    path = write_flow(bad_folder(logdir), steps=range(5))
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    runs, skipped = read_logdir(logdir)
+    assert skipped == []
+    (note,) = next(run.notes for run in runs if run.name == BAD)
+    assert note.startswith(f"{path.name} is damaged (wrong checksum at byte ")
+    done = subprocess.run(
+        [sys.executable, "-m", "deepxor.compare", str(logdir)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    printed = " ".join(done.stdout.split())
+    assert f"{BAD!r}: {note}" in printed and "skipped" not in printed
+
+
+def test_a_record_that_is_large_is_not_parsed_and_said_if_it_may_be_wanted(logdir):
+    folder = bad_folder(logdir)
+    path = write_flow(folder, steps=range(3))
+    # Empty values, each of which takes 22 times its bytes in memory.
+    large = event_pb2.Event(graph_def=b"\n\0" * 10_000_000).SerializeToString()
+    wanted = large + b"gradient_flow/layers"
+    path.write_bytes(path.read_bytes() + frame(large) + frame(wanted))
+    tracemalloc.start()
+    events = read_run(folder)
+    flow = read_run(folder, tags=("loss",))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150_000_000
+    assert events.flow.steps.tolist() == flow.flow.steps.tolist() == [0, 1, 2]
+    assert flow.damage == (f"1 of the records of {path.name} left out: too large",)

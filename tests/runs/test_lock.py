@@ -1,7 +1,11 @@
 """The lock of a folder, which ends with its process however that ends."""
 
+import errno
+import os
 import subprocess
 import sys
+
+import pytest
 
 from deepxor.runs.lock import FolderLock, is_locked
 
@@ -97,3 +101,17 @@ def test_a_whole_run_is_trained_without_fcntl(tmp_path):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "finished\n"
+
+
+def test_a_lock_that_the_system_refuses_leaves_nothing_open(tmp_path, monkeypatch):
+    import fcntl
+
+    def refuse(descriptor, kind):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    before = os.listdir("/proc/self/fd")
+    for _ in range(5):
+        with pytest.raises(OSError, match="No locks"):
+            is_locked(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == len(before)

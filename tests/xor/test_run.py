@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -247,3 +248,54 @@ def test_nothing_else_gives_its_name_away(tmp_path, kind):
         Run.create(tmp_path, RELU, "deep-relu")
     assert path.lstat().st_ino == before.st_ino
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_a_run_that_finishes_while_its_lock_is_waited_for_is_not_taken_up(
+    tmp_path, monkeypatch
+):
+    run = Run.create(tmp_path, RELU)
+    monkeypatch.setattr("deepxor.runs.lock.time.sleep", lambda seconds: finish(run))
+    with pytest.raises(RunError, match="has finished"):
+        Run.resume(tmp_path, RELU)
+    assert Run.load(run.path).results == RESULTS
+    assert not is_locked(run.path)
+
+
+def test_taking_up_a_run_changes_nothing(tmp_path):
+    run = Run.create(tmp_path, RELU)
+    run.save("interrupted", RESULTS)
+    run.close()
+    before = (run.path / "experiment.json").read_bytes()
+    resumed = Run.resume(tmp_path, RELU)
+    assert (run.path / "experiment.json").read_bytes() == before
+    assert is_locked(run.path)
+    resumed.close()
+
+
+@pytest.mark.parametrize("call", ["open", "fsync"])
+def test_a_folder_that_no_system_call_syncs_can_be_written_to(
+    tmp_path, monkeypatch, call
+):
+    real = getattr(os, call)
+
+    def refuse(what, *flags):
+        path = what if call == "open" else os.readlink(f"/proc/self/fd/{what}")
+        if os.path.isdir(path) and ".new-" not in str(path):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return real(what, *flags)
+
+    monkeypatch.setattr(os, call, refuse)
+    run = Run.create(tmp_path, RELU)
+    finish(run)
+    monkeypatch.undo()
+    assert Run.load(run.path).status == FINISHED
+
+
+def test_a_file_that_was_changed_is_shown_and_said(tmp_path):
+    finish(Run.create(tmp_path, RELU))
+    path = tmp_path / "deep-relu" / "experiment.json"
+    assert Run.load(path.parent).notes == ()
+    path.write_text(path.read_text().replace("0.5", "0.6"))
+    run = Run.load(path.parent)
+    assert run.results == {"cost": 0.6}
+    assert run.notes == ("experiment.json has been changed",)
