@@ -15,7 +15,13 @@ import numpy as np
 
 from deepxor.checks import is_integer
 from deepxor.events.gradient_flow import exactly_zero, not_recorded
-from deepxor.events.reader import GradientFlow, RunEvents, event_folders, read_run
+from deepxor.events.reader import (
+    GradientFlow,
+    RunEvents,
+    event_files,
+    event_folders,
+    read_run,
+)
 from deepxor.report.run import ReportRun
 from deepxor.report.significance import Comparison, compare_rates
 from deepxor.runs.folder import RunError
@@ -255,6 +261,8 @@ def _lab_run(run: Run, with_events: bool) -> ReportRun:
     # The files of a run that has not finished may end inside of a record.
     unfinished = events.unfinished if run.status == FINISHED else ()
     notes = (*run.notes, *events.damage, *unfinished)
+    if with_events and run.status == FINISHED and not event_files(run.path):
+        notes = (*notes, "no event files")
     return ReportRun(run.name, row, settings, remark, events, notes)
 
 

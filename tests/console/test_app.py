@@ -68,12 +68,31 @@ class Command:
         return status, written
 
 
+@pytest.fixture
+def no_other_flags():
+    """Takes away the flags of programs that other tests import; names are the same."""
+    defined = flags.FLAGS.flags_by_module_dict()
+    others = {
+        module: list(own)
+        for module, own in defined.items()
+        if not module.startswith("absl.")
+    }
+    for flag in {flag.name for own in others.values() for flag in own}:
+        delattr(flags.FLAGS, flag)
+    yield
+    for module, own in others.items():
+        for flag in own:
+            flags.FLAGS[flag.name] = flag
+        defined[module] = own
+
+
 @pytest.fixture(params=COMMANDS)
-def command(request, monkeypatch, capsys, tmp_path):
+def command(request, monkeypatch, capsys, tmp_path, no_other_flags):
     # Other tests may have loaded it.
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     monkeypatch.chdir(tmp_path)
     name = request.param
+    monkeypatch.delitem(sys.modules, f"deepxor.{name}", raising=False)
     monkeypatch.setattr(process, "command_name", lambda: f"deepxor.{name}")
     command = Command(name, capsys)
 
