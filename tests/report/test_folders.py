@@ -1,9 +1,11 @@
 """Whatever a folder of a logdir holds, it costs that folder alone, and it is named."""
 
+import contextlib
 import json
 import math
 import os
 import shutil
+import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from tests.support.foreign import (
     check_reading,
     flow,
     fuzzed,
+    notes_of,
     odd_texts,
     write_events,
     write_flow,
@@ -150,12 +153,32 @@ def test_what_is_no_file_is_named_and_does_not_block(logdir, make, name, is_alon
     assert named
 
 
-@pytest.mark.skipif(
-    getattr(os, "geteuid", int)() == 0, reason="root may read everything"
-)
+@contextlib.contextmanager
+def as_somebody():
+    """Is another user than root, who may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_logdir(logdir):
+    """A logdir at a path on which everybody may go."""
+    with tempfile.TemporaryDirectory() as folder:
+        copied = shutil.copytree(logdir, Path(folder) / "logdir")
+        for path in (Path(folder), copied):
+            path.chmod(0o755)
+        yield copied
+
+
 @pytest.mark.parametrize("what", ["folder", "experiment.json", "events", "inner"])
-def test_what_is_closed_is_named(logdir, what):
-    folder = bad_folder(logdir)
+def test_what_is_closed_is_named(open_logdir, what):
+    folder = bad_folder(open_logdir)
     (folder / "experiment.json").write_text(json.dumps(VALID))
     events = write_flow(folder)
     write_flow(folder / "inner")
@@ -163,9 +186,11 @@ def test_what_is_closed_is_named(logdir, what):
     closed = places.get(what, folder / what)
     closed.chmod(0)
     try:
-        runs, lines = read_logdir(logdir)
+        with as_somebody():
+            runs, lines = read_logdir(open_logdir)
     finally:
         closed.chmod(0o700)
+    lines += notes_of(runs)
     assert any("'bad" in line and "Permission denied" in line for line in lines)
     names = {run.name for run in runs}
     assert names == {HEALTHY, BAD, "bad/inner"} - {
