@@ -1,1 +1,1 @@
-"""What a run goes on from: a file, what is checked of it, and who writes it."""
+"""Checkpoints of a run: the file, the checks of what it says, and the callback."""
