@@ -317,8 +317,10 @@ def _monitored_run(path: Path, name: str) -> ReportRun:
     if events.flow is None:
         reasons = ("event files without a readable gradient flow", *events.damage)
         raise UnreadableFolderError("; ".join(reasons))
-    row = _flow_row(name, events)
-    return ReportRun(name, row, events=events, notes=events.damage)
+    notes = events.damage
+    if "solved" in events.scalars:  # only the laboratory writes it
+        notes = (*notes, f"{FILE} is missing")
+    return ReportRun(name, _flow_row(name, events), events=events, notes=notes)
 
 
 def _flow_row(name: str, events: RunEvents) -> dict[str, Any]:

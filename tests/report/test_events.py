@@ -1,6 +1,7 @@
 """Whatever event files hold, a run is shown as far as it can be read, no further."""
 
 import json
+import shutil
 import struct
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from deepxor.report.logdir import read_logdir
 from deepxor.report.page import report_html
 from tests.support.foreign import (
     BAD,
+    HEALTHY,
     NESTED,
     VALID,
     bad_folder,
@@ -269,3 +271,13 @@ def test_a_record_that_is_large_is_not_parsed_and_said_if_it_may_be_wanted(logdi
     assert peak < 150_000_000
     assert events.flow.steps.tolist() == flow.flow.steps.tolist() == [0, 1, 2]
     assert flow.damage == (f"1 of the records of {path.name} left out: too large",)
+
+
+def test_a_run_of_the_laboratory_that_has_lost_its_file_is_noted(logdir):
+    copied = logdir / BAD
+    shutil.copytree(logdir / HEALTHY, copied)
+    (copied / "experiment.json").unlink()
+    runs, skipped = read_logdir(logdir)
+    assert skipped == []
+    notes = {run.name: run.notes for run in runs}
+    assert notes == {HEALTHY: (), BAD: ("experiment.json is missing",)}
