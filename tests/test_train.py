@@ -200,3 +200,11 @@ def test_without_memory_for_tensorflow_the_run_can_be_resumed(tmp_path):
     assert Run.load(path).status == KILLED
     assert train(*flags, "--resume").returncode == 0
     assert Run.load(path).status == "finished"
+
+
+def test_what_a_resumed_run_begins_from_is_said(tmp_path):
+    Run.create(tmp_path, Experiment(num_steps=101, replicas=5)).close()
+    done = train(*QUICK, f"--logdir={tmp_path}", "--resume")
+    assert done.returncode == 0 and Run.load(tmp_path / "deep-sigmoid").results
+    assert "Resuming deep-sigmoid from step 0: it has no checkpoint" in done.stdout
+    assert "Resuming" not in train(*QUICK, f"--logdir={tmp_path}").stdout

@@ -7,7 +7,8 @@ from rich.text import Text
 from deepxor.console.next_step import print_tensorboard
 from deepxor.console.progress import ProgressBar
 from deepxor.console.tables import make_console, print_runs
-from deepxor.xor.run import FINISHED, Run
+from deepxor.xor.checkpoint.checkpoint import FILE as CHECKPOINT
+from deepxor.xor.run import FINISHED, RUNNING, Run
 from deepxor.xor.train import train
 
 
@@ -30,6 +31,12 @@ def train_on_console(run: Run, logdir: str, quiet: bool = False) -> int:
     else:
         console = make_console()
         experiment = run.experiment
+        if run.status != RUNNING:
+            has_checkpoint = (run.path / CHECKPOINT).exists()
+            start = (
+                "its checkpoint" if has_checkpoint else "step 0: it has no checkpoint"
+            )
+            console.print(Text(f"Resuming {run.name} from {start}"))
         bar = ProgressBar(console, run.name, experiment.num_steps, experiment.replicas)
         with bar:
             received = train(run, [bar])
