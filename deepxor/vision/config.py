@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from fractions import Fraction
 
 from deepxor.checks import check_at_least, check_choice, check_positive
 from deepxor.nn.activations import ACTIVATIONS
@@ -59,7 +60,9 @@ class Recipe:
         Args:
             epochs: The number of epochs, at least 1.
         """
-        milestones = tuple(round(m * epochs / self.epochs) for m in self.milestones)
+        # A fraction, as the quotient may be too large for a float.
+        share = Fraction(epochs, self.epochs)
+        milestones = tuple(round(m * share) for m in self.milestones)
         return dataclasses.replace(self, epochs=epochs, milestones=milestones)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from absl import flags
 from rich.progress import Progress
 
+from deepxor import quiet
 from deepxor.console import app
 from scripts.benchmarks.speed.machine import machine
 from scripts.benchmarks.speed.report import Report, print_report
@@ -52,6 +53,7 @@ def main(argv: Sequence[str]) -> int:
         ValueError: If there are arguments that are no flags.
     """
     app.check_no_arguments(argv)
+    quiet.load_tensorflow()  # which TensorBoard's reader of events imports
     kinds = [kind for kind in KINDS if not ONLY.value or kind.name in ONLY.value]
     planned = plan(kinds, TRIALS.value, SEED.value)
     with tempfile.TemporaryDirectory() as made:

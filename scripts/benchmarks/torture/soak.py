@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from deepxor import quiet
 from scripts.benchmarks.torture.process import run
 from scripts.benchmarks.torture.reference import (
     RUN,
@@ -33,8 +32,6 @@ def make_reference(folder: Path) -> Reference:
     Raises:
         FaultError: If a command does not do what it does when nothing is wrong.
     """
-    # TensorBoard's reader imports it.
-    quiet.load_tensorflow()
     whole, stopped, swept = (folder / name for name in ("whole", "stopped", "swept"))
     begin = time.monotonic()
     run("deepxor.train", [*TRAIN, f"--logdir={whole}"]).check(0)
