@@ -225,7 +225,8 @@ def test_a_document_without_a_marker_is_refused():
 def test_flags_that_are_named_exist(page):
     modules = [f"deepxor.{command}" for command in COMMANDS]
     modules += [
-        f"scripts.benchmarks.{name}" for name in ("ladder", "speed", "diagnosis")
+        f"scripts.benchmarks.{name}"
+        for name in ("ladder", "speed", "diagnosis", "torture")
     ]
     modules.append("scripts.pages.sweeps")
     known = set().union(*map(help_of, modules))
