@@ -50,11 +50,11 @@ class Run:
         lock: FolderLock | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        self.notes = notes
         self.path = path
         self.experiment = experiment
         self.status = status
         self.results = results or {}
+        self.notes = notes
         self._lock = FolderLock(path) if lock is None else lock
 
     @property
@@ -134,10 +134,13 @@ class Run:
             )
         if not run._lock.take():
             raise RunError(f"run {run.name!r} is being trained by another process")
-        # The process that had the lock a moment ago may have finished the run.
-        if cls.load(run.path).status == FINISHED:
+        try:
+            # The process that had the lock a moment ago may have finished the run.
+            if cls.load(run.path).status == FINISHED:
+                raise RunError(f"run {run.name!r} has finished: nothing to resume")
+        except BaseException:
             run.close()
-            raise RunError(f"run {run.name!r} has finished: nothing to resume")
+            raise
         return run
 
     @classmethod

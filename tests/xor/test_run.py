@@ -299,3 +299,19 @@ def test_a_file_that_was_changed_is_shown_and_said(tmp_path):
     run = Run.load(path.parent)
     assert run.results == {"cost": 0.6}
     assert run.notes == ("experiment.json has been changed",)
+
+
+def test_a_run_whose_file_breaks_while_its_lock_is_waited_for_is_not_kept_locked(
+    tmp_path, monkeypatch
+):
+    run = Run.create(tmp_path, RELU)
+
+    def break_and_close(seconds):
+        (run.path / "experiment.json").write_text("{")
+        run.close()
+
+    monkeypatch.setattr("deepxor.runs.lock.time.sleep", break_and_close)
+    with pytest.raises(RunError, match=r"broken experiment\.json"):
+        Run.resume(tmp_path, RELU)
+    monkeypatch.undo()
+    assert not is_locked(run.path)
